@@ -1,0 +1,1 @@
+"""The command line: turns arguments into one flow call and its result into text."""

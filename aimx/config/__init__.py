@@ -1,0 +1,1 @@
+"""config.toml: validation, snapshot, edits."""

@@ -1,0 +1,1 @@
+"""aimx serve: the nursery tree of the front."""

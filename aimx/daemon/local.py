@@ -1,0 +1,47 @@
+"""The same flows without a daemon: helpers and hooks of this process, for as long as one command takes."""
+
+import time
+from pathlib import Path
+
+import msgspec
+import trio
+
+from aimx.config import load
+from aimx.daemon.events import Bus
+from aimx.daemon.hookpool import HookPool
+from aimx.daemon.resolver import ResolverClient
+from aimx.daemon.serve import open_storage, spawner_options
+from aimx.daemon.storage import Storage
+from aimx.daemon.workers import WorkerPool
+from aimx.effects.api import Effects
+from aimx.effects.process import SpawnerClient
+from aimx.flows.ingest import ingest as ingest_flow
+from aimx.model.config import Config
+
+
+def ingest(config_file: Path, data_dir: Path | None, rcpt: str, octets: bytes) -> str:
+    """Ingest one message and await its hooks; JSON of what was stored.
+
+    Raises: DaemonRunning when a daemon holds the writer lock; AimxError.
+    """
+    return trio.run(_ingest, load.load(config_file, data_dir), rcpt, octets)
+
+
+async def _ingest(config: Config, rcpt: str, octets: bytes) -> str:
+    parts = open_storage(config)
+    bus = Bus()
+    spawner = SpawnerClient(spawner_options(None))
+    storage = Storage(parts.committer, bus.publish)
+    workers, resolver = WorkerPool(spawner, 1), ResolverClient(spawner)
+    fx = Effects(time.time, workers, resolver, storage, spawner, parts.accounts, bus.publish)
+    hooks = HookPool(fx, parts.state, parts.committer.folders, lambda: config)
+    storage.on_runnable(hooks.wake)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(spawner.run)
+        await nursery.start(workers.run)
+        await nursery.start(resolver.run)
+        stored = await ingest_flow(fx, config, rcpt, octets)
+        await hooks.run_pending()
+        nursery.cancel_scope.cancel()
+    parts.state.close()
+    return msgspec.json.encode(stored).decode()

@@ -1,0 +1,211 @@
+"""`aimx serve`: open everything, then one nursery tree until a signal ends it."""
+
+import os
+import signal
+import socket
+import ssl
+import time
+from pathlib import Path
+
+import msgspec
+import trio
+
+from aimx import limits, log, replies
+from aimx.config.live import LiveConfig
+from aimx.daemon.events import Bus
+from aimx.daemon.hookpool import HookPool
+from aimx.daemon.listener import SmtpListener
+from aimx.daemon.resolver import ResolverClient
+from aimx.daemon.storage import Storage
+from aimx.daemon.verbd import SocketServer
+from aimx.daemon.workers import WorkerPool
+from aimx.effects import files, privileges
+from aimx.effects.accounts import Accounts
+from aimx.effects.api import Effects
+from aimx.effects.lock import WriterLock
+from aimx.effects.payload import Payload
+from aimx.effects.process import SpawnerClient, cpu_count
+from aimx.errors import AimxError, ConfigInvalid, Failed, disposition
+from aimx.flows import dispatch, receive
+from aimx.model.caller import Caller
+from aimx.model.config import Config
+from aimx.model.envelope import Envelope
+from aimx.model.event import ConfigReloaded
+from aimx.replies import SmtpReply
+from aimx.store import jobs
+from aimx.store.commit import Committer
+from aimx.store.state import State
+from aimx.wire.frames import Request, Response
+
+WORKER_USER = "aimx-worker"
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What the command line decides. `run_as`: uid to become after binding (`aimx demo` as root)."""
+
+    config_file: Path
+    data_dir: Path | None
+    socket_file: Path
+    bind: tuple[str, int] = ("0.0.0.0", 25)
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    run_as: int | None = None
+
+
+class Daemon:
+    """Everything the front holds."""
+
+    def __init__(self, options: Options) -> None:
+        """Open configuration, data directory, database and sockets. Raises: AimxError."""
+        self.options = options
+        self.live = LiveConfig(options.config_file, options.data_dir)
+        for warning in self.live.current.warnings:
+            log.warning("config", why=warning)
+        self.spawner = SpawnerClient(spawner_options(options.run_as))
+        self.listener = SmtpListener(bind_smtp(options.bind), self._session_config, self._deliver, self._tls())
+        if options.run_as is not None:
+            privileges.become(options.run_as, options.run_as, ())
+        self.storage_parts = open_storage(self.live.current)
+        self.bus = Bus()
+        self.storage = Storage(self.storage_parts.committer, self.bus.publish)
+        self.workers = WorkerPool(self.spawner, cpu_count())
+        self.resolver = ResolverClient(self.spawner)
+        self.fx = Effects(
+            time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
+            self.bus.publish,
+        )  # fmt: skip
+        parts = self.storage_parts
+        self.hooks = HookPool(self.fx, parts.state, parts.committer.folders, self._session_config)
+        self.storage.on_runnable(self.hooks.wake)
+        self.socket = SocketServer(options.socket_file, self._handle)
+        self._sockets = self.socket.listen()
+
+    def _session_config(self) -> Config:
+        return self.live.current
+
+    def _tls(self) -> ssl.SSLContext | None:
+        cert, key = self.options.tls_cert, self.options.tls_key
+        if cert is None or key is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(cert, key)
+        except (OSError, ssl.SSLError) as error:
+            raise Failed(f"TLS certificate {cert} or key {key} cannot be loaded: {error}") from error
+        return context
+
+    async def _deliver(self, config: Config, envelope: Envelope, payload: Payload) -> SmtpReply:
+        try:
+            await receive.accept(self.fx, config, envelope, payload)
+        except AimxError as error:
+            log.error("deliver-failed", peer=envelope.peer_ip, why=error.detail or error.reason)
+            return disposition(error).reply
+        return replies.ACCEPTED
+
+    async def _handle(self, request: Request, caller: Caller) -> Response:
+        return await dispatch.dispatch(self.fx, self.live.current, request, caller)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then drain."""
+        async with trio.open_nursery() as helpers:
+            await helpers.start(self.spawner.run)
+            await helpers.start(self.workers.run)
+            await helpers.start(self.resolver.run)
+            helpers.start_soon(self.hooks.run)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._signals, nursery)
+                nursery.start_soon(self._serve_socket)
+                nursery.start_soon(self.listener.serve)
+                log.info("listening", smtp=self.listener.address, socket=str(self.options.socket_file))
+            helpers.cancel_scope.cancel()
+        self.options.socket_file.unlink(missing_ok=True)
+        log.info("stopped")
+
+    async def _serve_socket(self) -> None:
+        await trio.serve_listeners(self.socket.serve, self._sockets)
+
+    async def _signals(self, nursery: trio.Nursery) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async for number in signals:
+                if number == signal.SIGHUP:
+                    self._reload()
+                    continue
+                log.info("stopping", signal=signal.Signals(number).name)
+                with trio.move_on_after(limits.DRAIN_S):
+                    await self.listener.drain()
+                nursery.cancel_scope.cancel()
+
+    def _reload(self) -> None:
+        try:
+            config = self.live.reload()
+        except ConfigInvalid as error:
+            log.error("config-reload-failed", path=str(self.live.path), why=error.reason, kept="previous configuration")
+            return
+        hooks = sum(len(mailbox.hooks) for mailbox in config.mailboxes.values())
+        log.info("config-reloaded", path=str(self.live.path), mailboxes=len(config.mailboxes), hooks=hooks)
+        event = ConfigReloaded(at=time.time(), mailbox="", owner_uid=None, mailboxes=len(config.mailboxes), hooks=hooks)
+        self.bus.publish(None, event)
+
+
+def spawner_options(run_as: int | None) -> dict[str, int]:
+    """Identity of the helpers. Raises: Failed when root has no user for them."""
+    if os.geteuid() != 0:
+        log.warning("not-root", note="every mailbox and hook uses this process's own uid", uid=os.geteuid())
+        return {}
+    if run_as is not None:
+        return {"run_as": run_as, "uid": run_as, "gid": run_as}
+    account = Accounts(as_root=True).find(WORKER_USER)
+    if account is None or account.uid == 0:
+        raise Failed(
+            f"the system user {WORKER_USER} does not exist; run 'sudo aimx setup', or"
+            f" 'useradd --system --no-create-home --shell /usr/sbin/nologin {WORKER_USER}'"
+        )
+    return {"uid": account.uid, "gid": account.gid}
+
+
+def bind_smtp(address: tuple[str, int]) -> socket.socket:
+    """A listening socket. Raises: Failed naming the address."""
+    host, port = address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(limits.BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise Failed(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return sock
+
+
+class StorageParts(msgspec.Struct, frozen=True):
+    """What a process that writes below data_dir holds."""
+
+    lock: WriterLock
+    state: State
+    committer: Committer
+    accounts: Accounts
+
+
+def open_storage(config: Config) -> StorageParts:
+    """Take the writer lock, open state.db, finish what a crash left. Raises: DaemonRunning, StorageFailed, Failed."""
+    accounts = Accounts(as_root=os.geteuid() == 0)
+    try:
+        os.makedirs(config.data_dir, 0o755, exist_ok=True)
+        data = files.open_directory(str(config.data_dir))
+        private = files.ensure_directory(".aimx", 0o700, data)
+    except OSError as error:
+        raise Failed(f"data directory {config.data_dir} cannot be used: {error.strerror}") from error
+    lock = WriterLock(private)
+    state = State(str(config.data_dir / ".aimx" / "state.db"))
+    committer = Committer(config.data_dir, private, accounts, state)
+    committer.recover()
+    state.run(lambda db: jobs.interrupt_started(db, time.time()))
+    return StorageParts(lock, state, committer, accounts)
+
+
+def serve(options: Options) -> None:
+    """Run the daemon until it is told to stop. Raises: AimxError before it serves."""
+    os.umask(0o022)
+    daemon = Daemon(options)
+    trio.run(daemon.run)

@@ -1,0 +1,1 @@
+"""aimx demo: the main job on loopback, with the real daemon."""

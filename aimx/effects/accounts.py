@@ -1,0 +1,44 @@
+"""Linux accounts by name (getpwnam, getgrouplist)."""
+
+import os
+import pwd
+from typing import NamedTuple
+
+
+class Account(NamedTuple):
+    """What a hook and a mailbox directory need to know of their owner."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+    shell: str
+    groups: tuple[int, ...]
+
+
+class Accounts:
+    """Resolves owners. A daemon that is not root uses its own identity for everybody (S1)."""
+
+    def __init__(self, as_root: bool) -> None:
+        self.as_root = as_root
+
+    def find(self, name: str) -> Account | None:
+        """The account, or None when it does not resolve."""
+        if not self.as_root:
+            return own_account(name)
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            return None
+        groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
+        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, entry.pw_shell, groups)
+
+
+def own_account(name: str) -> Account:
+    """The daemon's own identity, under the name that the configuration uses."""
+    uid, gid = os.geteuid(), os.getegid()
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return Account(name, uid, gid, "/", "/bin/sh", (gid,))
+    return Account(name, uid, gid, entry.pw_dir, entry.pw_shell, tuple(os.getgroups()))

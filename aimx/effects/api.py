@@ -1,0 +1,96 @@
+"""What flows may ask of the world: small Protocols and the bundle that a shell hands to every flow."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from aimx.effects.accounts import Accounts
+from aimx.effects.payload import Payload
+from aimx.model.delivery import CommitPlan, Outcome
+from aimx.model.dns import Answer, Question
+from aimx.model.envelope import Envelope
+from aimx.model.event import Event
+from aimx.model.job import Exited, JobSpec, NeedDns
+from aimx.model.message import Examined
+
+
+class WorkerLost(Exception):
+    """The worker died, hung past its deadline, or said Broken; the computation may be tried on another."""
+
+
+class SpawnProblem(Exception):
+    """A program could not be started: the failing step and errno."""
+
+    def __init__(self, step: str, errno: int) -> None:
+        super().__init__(step, errno)
+        self.step = step
+        self.errno = errno
+
+
+class Session(Protocol):
+    """One message's place at one worker."""
+
+    async def examine(self, envelope: Envelope, payload: Payload) -> Examined | NeedDns:
+        """First round. Raises: WorkerLost."""
+
+    async def resume(self, answers: tuple[Answer, ...]) -> Examined | NeedDns:
+        """A further round. Raises: WorkerLost."""
+
+    async def drop(self) -> None:
+        """Forget the job when the flow gives up on it."""
+
+
+class Workers(Protocol):
+    """The pool of unprivileged workers."""
+
+    def session(self) -> Session:
+        """A place at the least busy worker."""
+
+
+class Resolver(Protocol):
+    """The one resolver."""
+
+    async def answers(self, questions: tuple[Question, ...]) -> tuple[Answer, ...]:
+        """One answer per question, in order; `temperror` for everything that failed."""
+
+
+class Store(Protocol):
+    """Mail on disk."""
+
+    async def commit(self, plan: CommitPlan) -> tuple[Outcome, ...]:
+        """Store every copy and tell the events. Shielded. Raises: StorageFailed, with nothing left behind."""
+
+    def wake_hooks(self) -> None:
+        """There may be runnable jobs."""
+
+
+class Process(Protocol):
+    """A running hook."""
+
+    pid: int
+
+    async def wait(self) -> Exited:
+        """Its end."""
+
+    async def signal(self, number: int) -> None:
+        """Signal its process group."""
+
+
+class Spawner(Protocol):
+    """The process that forks."""
+
+    async def run_as(self, spec: JobSpec, fds: tuple[int, int, int]) -> Process:
+        """Start a program as its owner. Raises: SpawnProblem."""
+
+
+class Effects(msgspec.Struct, frozen=True):
+    """Everything a flow may touch. `now` is seconds since the epoch."""
+
+    now: Callable[[], float]
+    workers: Workers
+    resolver: Resolver
+    store: Store
+    spawner: Spawner
+    accounts: Accounts
+    publish: Callable[[int | None, Event], None]

@@ -1,0 +1,147 @@
+"""Files through directory descriptors: exclusive creation, full writes, sync. Knows no mail and decides nothing."""
+
+import os
+import stat
+import threading
+
+from aimx.effects import linux
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+rename_noreplace = linux.rename_noreplace
+
+
+def open_directory(name: str, parent: int | None = None) -> int:
+    """A descriptor of a directory; the last component may not be a symlink."""
+    return os.open(name, DIRECTORY, dir_fd=parent)
+
+
+def ensure_directory(name: str, mode: int, parent: int | None = None) -> int:
+    """Open a directory of ours, making it first when it is missing; synced into its parent."""
+    try:
+        os.mkdir(name, mode, dir_fd=parent)
+    except FileExistsError:
+        return open_directory(name, parent)
+    fd = open_directory(name, parent)
+    os.fchmod(fd, mode)
+    os.fsync(fd)
+    if parent is not None:
+        os.fsync(parent)
+    return fd
+
+
+def write_new(directory: int, name: str, octets: bytes, mode: int) -> int:
+    """Create, fill and sync a file that must not exist yet. Returns its inode number.
+
+    Raises: OSError; the caller removes what is left.
+    """
+    fd = os.open(name, CREATE, 0o600, dir_fd=directory)
+    try:
+        view = memoryview(octets)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fchmod(fd, mode)
+        os.fsync(fd)
+        return os.fstat(fd).st_ino
+    finally:
+        os.close(fd)
+
+
+def exists(directory: int, name: str) -> bool:
+    """Whether anything at all has this name (links are not followed)."""
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def inode(directory: int, name: str) -> int | None:
+    """The inode number behind a name, links not followed; None when there is none."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False).st_ino
+    except OSError:
+        return None
+
+
+def remove(directory: int, name: str) -> None:
+    """Remove a file or a flat directory of ours; nothing there is fine."""
+    try:
+        mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(mode):
+        os.unlink(name, dir_fd=directory)
+        return
+    fd = open_directory(name, directory)
+    try:
+        for entry in os.listdir(fd):
+            os.unlink(entry, dir_fd=fd)
+    finally:
+        os.close(fd)
+    os.rmdir(name, dir_fd=directory)
+
+
+class DirectorySync:
+    """fsync of directories, shared by everybody who waits for the same one.
+
+    A caller returns only after a sync that began after its call, so one fsync serves all renames before it.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._rounds: dict[tuple[int, int], _Rounds] = {}
+
+    def sync(self, fd: int) -> None:
+        """Make every entry of the directory durable. Raises: OSError."""
+        status = os.fstat(fd)
+        key = (status.st_dev, status.st_ino)
+        with self._condition:
+            rounds = self._rounds.setdefault(key, _Rounds())
+            rounds.waiting += 1
+            needed = rounds.started + 1
+            while rounds.finished < needed and rounds.running:
+                self._condition.wait()
+            if rounds.finished >= needed:
+                self._leave(key, rounds)
+                if needed in rounds.failed:
+                    raise OSError(rounds.failed[needed], os.strerror(rounds.failed[needed]))
+                return
+            rounds.running = True
+            rounds.started += 1
+            mine = rounds.started
+        self._lead(key, rounds, mine, fd)
+
+    def _lead(self, key: tuple[int, int], rounds: "_Rounds", mine: int, fd: int) -> None:
+        failure: OSError | None = None
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            failure = error
+        with self._condition:
+            rounds.running = False
+            rounds.finished = mine
+            if failure is not None:
+                rounds.failed[mine] = failure.errno or 0
+            self._leave(key, rounds)
+            self._condition.notify_all()
+        if failure is not None:
+            raise failure
+
+    def _leave(self, key: tuple[int, int], rounds: "_Rounds") -> None:
+        rounds.waiting -= 1
+        if rounds.waiting == 0:
+            del self._rounds[key]
+
+
+class _Rounds:
+    """Numbered syncs of one directory, for as long as anybody waits on it."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.finished = 0
+        self.running = False
+        self.waiting = 0
+        self.failed: dict[int, int] = {}

@@ -1,0 +1,57 @@
+"""The few system calls that Python 3.11 does not wrap, by ctypes. Each returns normally or raises OSError."""
+
+import ctypes
+import os
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+CLONE_NEWNET = 0x40000000
+RENAME_NOREPLACE = 1
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_CAPBSET_DROP = 24
+PR_SET_NO_NEW_PRIVS = 38
+
+
+def _check(result: int, call: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{call}: {os.strerror(number)}")
+    return result
+
+
+def rename_noreplace(src_dir: int, src: str, dst_dir: int, dst: str) -> None:
+    """renameat2(2) with RENAME_NOREPLACE: plain rename silently replaces an empty squatted directory.
+
+    Raises: FileExistsError when the name is taken; OSError otherwise.
+    """
+    result = _libc.renameat2(src_dir, os.fsencode(src), dst_dir, os.fsencode(dst), RENAME_NOREPLACE)
+    _check(result, "renameat2")
+
+
+def unshare(flags: int) -> None:
+    """unshare(2)."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def prctl(option: int, argument: int) -> None:
+    """prctl(2) with one argument."""
+    _check(_libc.prctl(option, argument, 0, 0, 0), "prctl")
+
+
+def drop_bounding_set() -> None:
+    """Empty the capability bounding set: no exec can ever bring a capability back."""
+    last = int(_read("/proc/sys/kernel/cap_last_cap"))
+    for capability in range(last + 1):
+        prctl(PR_CAPBSET_DROP, capability)
+
+
+def _read(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+def own_status() -> dict[str, str]:
+    """The fields of /proc/self/status."""
+    pairs = (line.split(":", 1) for line in _read("/proc/self/status").splitlines() if ":" in line)
+    return {key: text.strip() for key, text in pairs}

@@ -1,0 +1,143 @@
+"""The one tree of errors and the one table of what each becomes at the edge.
+
+`detail` is for the log; what a peer is told is the table's text or a `reason` written for peers.
+"""
+
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+from aimx import replies
+from aimx.replies import SmtpReply
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2  # also: the daemon must be running (guide)
+    REFUSED = 3
+    INTERRUPTED = 130
+
+
+class WireCode(StrEnum):
+    """Error tokens of AIMX/1 (reference section 1.5)."""
+
+    MALFORMED = "MALFORMED"
+    PROTOCOL = "PROTOCOL"
+    MAILBOX = "MAILBOX"
+    DOMAIN = "DOMAIN"
+    SIGN = "SIGN"
+    DELIVERY = "DELIVERY"
+    TEMP = "TEMP"
+    BODY_TOO_LARGE = "BODY_TOO_LARGE"
+    NOTFOUND = "NOTFOUND"
+    IO = "IO"
+    VALIDATION = "VALIDATION"
+    NONEMPTY = "NONEMPTY"
+    ECONFLICT = "ECONFLICT"
+    EACCES = "EACCES"
+    ENOENT = "ENOENT"
+
+
+class AimxError(Exception):
+    """Base of everything aimx raises on purpose.
+
+    Args:
+        reason: a sentence that may be shown to whoever asked.
+        detail: more, for the log only.
+    """
+
+    def __init__(self, reason: str = "", detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class Refused(AimxError):
+    """The caller's fault: nothing was done."""
+
+
+class NotAuthorized(Refused):
+    """The caller may not do this; says nothing about what exists."""
+
+
+class ConfigInvalid(Refused):
+    """config.toml breaks a rule; the reason names file, key, what and what to do."""
+
+
+class UnknownRecipient(Refused):
+    """No mailbox takes this address."""
+
+
+class RelayDenied(Refused):
+    """The address is not at our domain."""
+
+
+class WireError(Refused):
+    """A frame that is not AIMX/1."""
+
+
+class UnknownVerb(WireError):
+    """A well-formed frame with a verb nobody knows."""
+
+
+class Failed(AimxError):
+    """Our fault."""
+
+
+class StorageFailed(Failed):
+    """Disk full, I/O error: nothing was kept."""
+
+
+class ResourcesExhausted(Failed):
+    """A bound on memory or processes was reached; trying later may work."""
+
+
+class DaemonUnavailable(Failed):
+    """No daemon answers on the socket."""
+
+
+class DaemonRunning(Failed):
+    """Another process holds the writer lock."""
+
+
+class Disposition(NamedTuple):
+    """What an error becomes at each edge. An empty text means: the error's own reason."""
+
+    code: WireCode
+    exit: Exit
+    reply: SmtpReply
+    text: str = ""
+
+
+DISPOSITIONS: dict[type[AimxError], Disposition] = {
+    NotAuthorized: Disposition(WireCode.EACCES, Exit.FAILED, replies.RELAY_DENIED, "not authorized"),
+    ConfigInvalid: Disposition(WireCode.VALIDATION, Exit.FAILED, replies.INTERNAL),
+    UnknownRecipient: Disposition(WireCode.MAILBOX, Exit.FAILED, replies.UNKNOWN_RECIPIENT),
+    RelayDenied: Disposition(WireCode.DOMAIN, Exit.FAILED, replies.RELAY_DENIED),
+    UnknownVerb: Disposition(WireCode.PROTOCOL, Exit.FAILED, replies.UNKNOWN_COMMAND),
+    WireError: Disposition(WireCode.MALFORMED, Exit.FAILED, replies.SYNTAX),
+    Refused: Disposition(WireCode.VALIDATION, Exit.FAILED, replies.SYNTAX),
+    ResourcesExhausted: Disposition(WireCode.TEMP, Exit.FAILED, replies.OUT_OF_MEMORY),
+    DaemonUnavailable: Disposition(WireCode.TEMP, Exit.USAGE, replies.INTERNAL),
+    DaemonRunning: Disposition(WireCode.TEMP, Exit.FAILED, replies.INTERNAL),
+    StorageFailed: Disposition(WireCode.IO, Exit.FAILED, replies.STORAGE_FAILED),
+    Failed: Disposition(WireCode.IO, Exit.FAILED, replies.INTERNAL),
+}
+
+
+def disposition(error: BaseException) -> Disposition:
+    """The row for an error; anything that is not ours is our failure, told without its text."""
+    for cls in type(error).__mro__:
+        if cls in DISPOSITIONS:
+            return DISPOSITIONS[cls]
+    return Disposition(WireCode.IO, Exit.FAILED, replies.INTERNAL, "internal error")
+
+
+def told(error: BaseException) -> str:
+    """The text that whoever asked may see."""
+    row = disposition(error)
+    if row.text:
+        return row.text
+    return error.reason if isinstance(error, AimxError) and error.reason else "internal error"

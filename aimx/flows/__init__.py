@@ -1,0 +1,1 @@
+"""One function per story, read from top to bottom."""

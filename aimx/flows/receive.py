@@ -1,0 +1,77 @@
+"""Receive one message: examine it once, store a copy per mailbox, promise its hooks, answer."""
+
+import hashlib
+
+import trio
+
+from aimx import log
+from aimx.effects.api import Effects
+from aimx.effects.payload import Payload
+from aimx.flows.examine import examine
+from aimx.model.config import Config, Mailbox
+from aimx.model.delivery import CommitPlan, Copy, HookJob, InSpool, Outcome, Placed
+from aimx.model.envelope import Envelope
+from aimx.model.message import Examined
+from aimx.policy import firing, trust
+from aimx.store import document, layout
+
+
+async def accept(
+    fx: Effects, config: Config, envelope: Envelope, payload: Payload, deduplicate: bool = True
+) -> tuple[Outcome, ...]:
+    """Store one message for every mailbox among its forward-paths and queue its hooks.
+
+    Commits: all copies are on disk under their final names (or in the spool) and synced.
+    Cancellation: shielded from the first write to the return.
+    Raises: StorageFailed, with no copy left behind.
+    """
+    message = await examine(fx, envelope, payload)
+    rcpts = {path.mailbox: path.rcpt for path in reversed(envelope.forward_paths)}
+    mailboxes = [config.mailboxes[name] for name in rcpts if name in config.mailboxes]
+    copies = tuple(_copy(message, envelope, rcpts[mailbox.name], mailbox) for mailbox in mailboxes)
+    key = _repeat_key(envelope, payload) if deduplicate else None
+    with trio.CancelScope(shield=True):
+        outcomes = await fx.store.commit(CommitPlan(copies, envelope.received_at, key))
+    for outcome in outcomes:
+        _log(envelope, payload, outcome)
+    fx.store.wake_hooks()
+    return outcomes
+
+
+def _copy(message: Examined, envelope: Envelope, rcpt: str, mailbox: Mailbox) -> Copy:
+    verdict = trust.evaluate(mailbox, message.headers, message.auth)
+    firings = firing.on_receive(mailbox, verdict.trusted, message.headers.automated)
+    env = firing.mail_environment(message.headers)
+    conversation = message.headers.thread_id
+    return Copy(
+        mailbox=mailbox.name,
+        folder="inbox",
+        owner=mailbox.owner,
+        stem=layout.stem(envelope.received_at, message.headers.subject),
+        document=document.inbound(message, envelope, rcpt, mailbox, verdict),
+        files=document.files(message),
+        jobs=tuple(HookJob(hook.name, mailbox.name, "on_receive", env, conversation) for hook in firings.fire),
+        skips=firings.skips,
+        summary={
+            "from": message.headers.from_,
+            "subject": message.headers.subject,
+            "trusted": verdict.trusted,
+            "thread_id": message.headers.thread_id,
+        },
+    )
+
+
+def _repeat_key(envelope: Envelope, payload: Payload) -> bytes:
+    """Same octets, same reverse-path, same peer (R5)."""
+    identity = f"{envelope.peer_ip}\0{envelope.reverse_path}\0".encode("utf-8", "surrogateescape")
+    return hashlib.sha256(payload.digest + identity).digest()
+
+
+def _log(envelope: Envelope, payload: Payload, outcome: Outcome) -> None:
+    fields = {"mailbox": outcome.mailbox, "peer": envelope.peer_ip, "reverse_path": f"<{envelope.reverse_path}>"}
+    if isinstance(outcome, Placed):
+        log.info("received", **fields, id=outcome.id, size=payload.size)
+    elif isinstance(outcome, InSpool):
+        log.warning("received-to-spool", **fields, reason=outcome.reason)
+    else:
+        log.info("duplicate", **fields)

@@ -1,0 +1,97 @@
+"""Every number of aimx: named, with its unit and its source."""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# SMTP session (R4)
+MESSAGE_OCTETS = 25 * MIB  # guide: DEFAULT_MAX_BODY_SIZE
+RECIPIENTS = 100  # RFC 5321 section 4.5.3.1.8
+MESSAGES_PER_CONNECTION = 1000  # R4
+CONNECTIONS = 512  # R4, config max_connections
+CONNECTIONS_PER_PEER = 32  # R4, config max_connections_per_peer; loopback exempt
+BACKLOG = 1024  # issue: at least 512; a burst waits in the kernel rather than being refused
+IDLE_S = 300.0  # RFC 5321 section 4.5.3.2.7
+DATA_BLOCK_S = 180.0  # RFC 5321 section 4.5.3.2.5: between two pieces of DATA
+DATA_TOTAL_S = 1800.0  # 25 MiB at 16 KiB/s; a drip-fed DATA ends here
+SESSION_S = 4 * 3600.0  # a kept connection of a busy relay; nobody needs longer
+TLS_HANDSHAKE_S = 30.0  # threats.md row 3
+GREETING_S = 30.0  # a peer that does not read its greeting
+COMMAND_LINE_OCTETS = 2048  # 512 of RFC 5321 plus extensions; threats.md row 4
+SESSION_ERRORS = 20  # 5yz replies before the session ends (threats.md row 9)
+LOCAL_PART_OCTETS = 64  # RFC 5321 section 4.5.3.1.1
+DOMAIN_OCTETS = 255  # RFC 5321 section 4.5.3.1.2
+DRAIN_S = 30.0  # U7: graceful shutdown
+HEADER_OCTETS = 2 * MIB  # total header block; long References are legal, endless headers are not
+
+# Memory (R4)
+MEMORY_OCTETS = 256 * MIB  # over all sessions and frames
+MEMORY_WAIT_S = 30.0  # then 452 4.3.1
+SPILL_OCTETS = 256 * KIB  # a DATA above this travels as a descriptor
+READ_OCTETS = 64 * KIB  # one socket read
+
+# Examination (R6, threats.md rows 12-18)
+EXAMINE_S = 20.0  # one computation of a worker; then it is killed and replaced
+EXAMINE_TOTAL_S = 60.0  # a message's whole analysis, DNS included
+EXAMINE_ATTEMPTS = 2  # one retry, then stored unexamined
+NESTING = 100  # multipart depth; deeper parts are kept as one attachment
+PARTS = 1000  # further parts are kept as one attachment
+HEADER_FIELDS = 10_000  # per part; the rest is ignored
+HTML_OCTETS = 1 * MIB  # input of html2text; its cost is super-linear on hostile markup
+HTML_OUTPUT_FACTOR = 4  # output beyond this multiple of the input (and 64 KiB) is cut
+BODY_CHARACTERS = 26_214_400  # never more text than the largest message
+HEADER_VALUE_CHARACTERS = 1_048_576  # one frontmatter string
+ADDRESSES = 1000  # addresses read from one field
+FILE_NAME_OCTETS = 200  # reference section 3.5
+SLUG_CHARACTERS = 20  # guide
+WORKER_MEMORY_OCTETS = 2048 * MIB  # RLIMIT_AS of a worker
+FRAME_OCTETS = 96 * MIB  # one frame between processes
+
+# Authentication (A1-A3)
+DKIM_SIGNATURES = 5  # A1: the first five
+DKIM_KEY_BITS_MIN = 1024  # RFC 8301 section 3.2
+DKIM_KEY_BITS_MAX = 4096  # RFC 8301 section 3.2
+DKIM_EXPONENT_MAX = 2**32 - 1  # cost bound; 65537 in practice
+SPF_LOOKUPS = 10  # RFC 7208 section 4.6.4
+SPF_VOID_LOOKUPS = 2  # RFC 7208 section 4.6.4
+DNS_QUERY_S = 5.0  # one question with its retries
+DNS_ROUNDS = 24  # question rounds of one message; SPF alone may need eleven
+DNS_TTL_MAX_S = 86_400  # cached no longer than a day
+DNS_TTL_NEGATIVE_S = 300  # negative answers without a SOA
+DNS_CACHE_ENTRIES = 20_000
+DNS_QUESTIONS = 64  # outstanding questions of one message
+
+# Storage
+COMMIT_THREADS = 16
+COMMIT_THREADS_PER_MAILBOX = 4  # one slow directory never takes the pool
+READ_THREADS = 8
+COMMIT_S = 120.0
+NAME_ATTEMPTS = 1000  # -2 … -1000 within one second
+SPOOL_RETRY_S = 60.0
+REPEAT_S = 86_400  # R5: 24 h
+EVENTS_KEPT = 100_000
+RUNS_KEPT = 500
+
+# Hooks (guide, U4, U5)
+HOOK_TIMEOUT_DEFAULT_S = 60
+HOOK_TIMEOUT_MAX_S = 600
+HOOK_KILL_AFTER_S = 5.0
+HOOK_OUTPUT_OCTETS = 64 * KIB  # each of stdout and stderr
+HOOK_POOL = 16
+HOOK_ENV_VALUE_OCTETS = 8 * KIB  # threats.md row 23
+HOOK_ENV_OCTETS = 64 * KIB
+HOOK_THREAD_BUDGET = 20
+HOOK_BUDGET_WINDOW_S = 86_400
+HOOK_STDERR_TAIL_CHARACTERS = 1000
+
+# AIMX/1 socket (reference section 1)
+HEADER_LINE_OCTETS = 8192  # guide: MAX_HEADER_LINE
+FRAME_HEADERS = 64
+FRAME_BODY_OCTETS = 25 * MIB
+FRAME_S = 30.0  # guide: UDS_REQUEST_TIMEOUT
+CLIENTS_PER_UID = 64
+CLIENTS = 512
+CLIENT_CONNECT_S = 5.0
+CLIENT_REPLY_S = 630.0  # a SEND waits for remote servers
+
+# Logs
+LOG_FIELD_CHARACTERS = 1000

@@ -1,0 +1,62 @@
+"""TOML frontmatter: written by hand for speed and pinned bytes, every value a single line (R7).
+
+Never uses multi-line strings: a value can then never look like a delimiter line.
+"""
+
+import re
+from datetime import datetime
+
+DELIMITER = "+++"
+Value = str | bool | int | datetime | tuple[str, ...]
+
+_ESCAPED = re.compile('["\\\\\x00-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff]')
+_SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    if "\ud800" <= character <= "\udfff":
+        return "\ufffd"
+    return _SHORT.get(character) or f"\\u{ord(character):04X}"
+
+
+def string(text: str) -> str:
+    """A basic TOML string on one line; reading it back gives the same text (lone surrogates become U+FFFD)."""
+    return f'"{_ESCAPED.sub(_escape, text)}"'
+
+
+def value(item: Value) -> str:
+    """One TOML value."""
+    if isinstance(item, bool):
+        return "true" if item else "false"
+    if isinstance(item, int):
+        return str(item)
+    if isinstance(item, datetime):
+        return item.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(item, tuple):
+        return "[" + ", ".join(string(text) for text in item) + "]"
+    return string(item)
+
+
+def write(fields: list[tuple[str, Value]], tables: list[list[tuple[str, Value]]], body: str) -> bytes:
+    """A whole document: delimiter lines, fields in the given order, `[[attachments]]` tables last, blank line, body.
+
+    The body ends with a line feed; lone surrogates in it become U+FFFD.
+    """
+    lines = [DELIMITER]
+    lines += [f"{key} = {value(item)}" for key, item in fields]
+    for table in tables:
+        lines += ["", "[[attachments]]"]
+        lines += [f"{key} = {value(item)}" for key, item in table]
+    lines += [DELIMITER, "", body]
+    text = "\n".join(lines)
+    if not text.endswith("\n"):
+        text += "\n"
+    return text.encode("utf-8", "replace") if text.isprintable() else _encode(text)
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

@@ -1,0 +1,29 @@
+"""What is stored when the analysis of a message was lost: the raw text, nothing believed."""
+
+import hashlib
+from datetime import UTC, datetime
+
+from aimx.model.authres import NOTHING_VERIFIED
+from aimx.model.message import Examined, Headers
+
+
+def unexamined(octets: bytes, received_at: float) -> Examined:
+    """The message without any parsing: no sender, no subject, the octets as text, `examined` False."""
+    headers = Headers(
+        from_="",
+        to="",
+        cc="",
+        reply_to="",
+        subject="(no subject)",
+        date=datetime.fromtimestamp(received_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        message_id="",
+        in_reply_to="",
+        references="",
+        list_id="",
+        auto_submitted="",
+        thread_id=hashlib.sha256(b"").hexdigest()[:16],
+        author=None,
+        from_problem="unexamined",
+        automated=False,
+    )
+    return Examined(headers, octets.decode("utf-8", "replace"), (), NOTHING_VERIFIED, len(octets), examined=False)

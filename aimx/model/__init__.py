@@ -1,0 +1,1 @@
+"""Names of things: frozen Structs, no behaviour beyond derived properties."""

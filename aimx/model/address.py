@@ -1,0 +1,23 @@
+"""Internet mail addresses (RFC 5321 section 4.1.2, RFC 5322 section 3.4)."""
+
+import msgspec
+
+
+class Address(msgspec.Struct, frozen=True, array_like=True):
+    """One mailbox address: `local_part@domain`, octet for octet as received (no case folding)."""
+
+    local_part: str
+    domain: str
+
+    def __str__(self) -> str:
+        return f"{self.local_part}@{self.domain}"
+
+
+class NamedAddress(msgspec.Struct, frozen=True, array_like=True):
+    """An address with its display name (empty when there is none)."""
+
+    display_name: str
+    address: Address
+
+    def __str__(self) -> str:
+        return f"{self.display_name} <{self.address}>" if self.display_name else str(self.address)

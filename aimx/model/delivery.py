@@ -1,0 +1,89 @@
+"""Seam: a commit plan and its outcome. The plan is a value; store.commit is the only code that carries it out."""
+
+from typing import Literal
+
+import msgspec
+
+Folder = Literal["inbox", "sent"]
+
+
+class File(msgspec.Struct, frozen=True, array_like=True):
+    """One file of a copy. `name` is empty for the message file, whose name follows from the stem."""
+
+    name: str
+    octets: bytes
+
+
+class HookJob(msgspec.Struct, frozen=True, array_like=True):
+    """A hook run promised together with a copy. `env` holds the values that come from the mail."""
+
+    hook: str
+    mailbox: str
+    event: Literal["on_receive", "after_send"]
+    env: dict[str, str]
+    conversation: str
+
+
+class Skip(msgspec.Struct, frozen=True, array_like=True):
+    """A hook that will not run for this copy, with the reason that is recorded."""
+
+    hook: str
+    reason: str
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """One mailbox's copy. `document` is the message file whose first line names `stem`; bundles hold further `files`.
+
+    The stem may get a suffix at commit (`-2`, `-3`, …); the document's `id` follows.
+    `owner` is the configured account name; `headers` what events and index rows show.
+    """
+
+    mailbox: str
+    folder: Folder
+    owner: str
+    stem: str
+    document: bytes
+    files: tuple[File, ...] = ()
+    jobs: tuple[HookJob, ...] = ()
+    skips: tuple[Skip, ...] = ()
+    summary: dict[str, str] = {}
+
+    @property
+    def bundle(self) -> bool:
+        """Whether the copy is a directory."""
+        return bool(self.files)
+
+
+class CommitPlan(msgspec.Struct, frozen=True):
+    """Every copy of one message.
+
+    `repeat_key` identifies (octets, reverse-path, peer) for R5; None never de-duplicates (`aimx ingest`).
+    """
+
+    copies: tuple[Copy, ...]
+    received_at: float
+    repeat_key: bytes | None = None
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A copy is on disk under its final name, synced."""
+
+    mailbox: str
+    id: str
+    path: str
+
+
+class InSpool(msgspec.Struct, frozen=True):
+    """A copy waits in the spool because its owner's directory refused it."""
+
+    mailbox: str
+    reason: str
+
+
+class Duplicate(msgspec.Struct, frozen=True):
+    """This copy is the repeat of one whose 250 the peer may not have seen (R5)."""
+
+    mailbox: str
+
+
+Outcome = Placed | InSpool | Duplicate

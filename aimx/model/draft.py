@@ -1,0 +1,32 @@
+"""Seam: a message as its author means it. mime.submission turns it into octets; CLI, MCP and TUI all compose so."""
+
+import msgspec
+
+from aimx.model.address import NamedAddress
+
+
+class DraftFile(msgspec.Struct, frozen=True):
+    """An attachment as the author names it."""
+
+    filename: str
+    content_type: str
+    content: bytes
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """One message to submit. `date` is seconds since the epoch; `message_id` is without brackets.
+
+    `body` is Markdown source or plain text, LF or CRLF line ends. `bcc` never reaches the octets of the headers.
+    """
+
+    from_: NamedAddress
+    to: tuple[NamedAddress, ...]
+    subject: str
+    body: str
+    date: float
+    message_id: str
+    cc: tuple[NamedAddress, ...] = ()
+    bcc: tuple[NamedAddress, ...] = ()
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    attachments: tuple[DraftFile, ...] = ()

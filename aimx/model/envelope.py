@@ -1,0 +1,26 @@
+"""The SMTP envelope of one message (RFC 5321 section 2.3.1)."""
+
+import msgspec
+
+
+class ForwardPath(msgspec.Struct, frozen=True, array_like=True):
+    """One accepted RCPT: the address as given and the mailbox that takes it."""
+
+    rcpt: str
+    mailbox: str
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True):
+    """Who handed us the message, for whom, and when.
+
+    `reverse_path` is the empty string for the null reverse-path. `peer_ip` is None for manual ingestion.
+    `received_at` is seconds since the epoch.
+    """
+
+    reverse_path: str
+    forward_paths: tuple[ForwardPath, ...]
+    peer_ip: str | None
+    helo: str
+    received_at: float
+    tls: bool = False
+    smtputf8: bool = False

@@ -1,0 +1,64 @@
+"""Seam: one tagged union of events for the bus, the event log, WATCH and the dashboard."""
+
+import msgspec
+
+
+class EventBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Common to all events. `at` is seconds since the epoch. `owner_uid` filters who may see it; None: root only."""
+
+    at: float
+    mailbox: str
+    owner_uid: int | None
+
+
+class Received(EventBase, frozen=True, kw_only=True, tag="received"):
+    """A message was stored in an inbox."""
+
+    id: str
+    from_: str
+    subject: str
+    trusted: str
+    thread_id: str
+
+
+class Spooled(EventBase, frozen=True, kw_only=True, tag="spooled"):
+    """A copy waits in the root-only spool because its mailbox directory could not be written."""
+
+    reason: str
+
+
+class HookStarted(EventBase, frozen=True, kw_only=True, tag="hook_started"):
+    """A hook's program runs."""
+
+    hook: str
+    id: str
+    run: int
+
+
+class HookFinished(EventBase, frozen=True, kw_only=True, tag="hook_finished"):
+    """A hook ended or could not be started (`exit_code` -1)."""
+
+    hook: str
+    id: str
+    run: int
+    exit_code: int
+    duration_ms: int
+    timed_out: bool
+
+
+class HookSkipped(EventBase, frozen=True, kw_only=True, tag="hook_skipped"):
+    """A hook did not run, and why."""
+
+    hook: str
+    id: str
+    reason: str
+
+
+class ConfigReloaded(EventBase, frozen=True, kw_only=True, tag="config_reloaded"):
+    """A new configuration is in force."""
+
+    mailboxes: int
+    hooks: int
+
+
+Event = Received | Spooled | HookStarted | HookFinished | HookSkipped | ConfigReloaded

@@ -1,0 +1,50 @@
+"""Which mailbox takes a recipient (R1)? Never touches a path: the answer is a configured mailbox or a refusal."""
+
+import re
+
+from aimx.errors import RelayDenied, UnknownRecipient
+from aimx.model.config import Config, Mailbox
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
+_LOCAL = re.compile(rf'(?:{_ATOM}(?:\.{_ATOM})*|"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*")\Z')
+
+
+def recipient(config: Config, rcpt: str) -> Mailbox:
+    """The mailbox for one forward-path, compared case-insensitively: address, then name, then the catchall.
+
+    Args:
+        rcpt: the address between the angle brackets of RCPT, without source route.
+
+    Raises: RelayDenied for foreign domains and malformed addresses; UnknownRecipient when nothing takes it.
+    """
+    if rcpt.casefold() == "postmaster":
+        return _postmaster(config)
+    local, at, domain = rcpt.rpartition("@")
+    if not at or domain.casefold() != config.domain.casefold() or not _LOCAL.match(local):
+        raise RelayDenied("relay not permitted")
+    wanted = rcpt.casefold()
+    for mailbox in config.mailboxes.values():
+        if not mailbox.catchall and mailbox.address.casefold() == wanted:
+            return mailbox
+    name = local.casefold()
+    for mailbox in config.mailboxes.values():
+        if not mailbox.catchall and mailbox.name.casefold() == name:
+            return mailbox
+    if name == "postmaster":
+        return _postmaster(config)
+    found = _catchall(config)
+    if found is None:
+        raise UnknownRecipient(f"{rcpt}: recipient address rejected: user unknown")
+    return found
+
+
+def _catchall(config: Config) -> Mailbox | None:
+    return next((mailbox for mailbox in config.mailboxes.values() if mailbox.catchall), None)
+
+
+def _postmaster(config: Config) -> Mailbox:
+    """RFC 5321 section 4.5.1: always accepted, where there is anywhere to put it."""
+    found = config.mailboxes.get("postmaster") or _catchall(config) or config.mailboxes.get(config.postmaster or "")
+    if found is None:
+        raise UnknownRecipient("postmaster: recipient address rejected: user unknown")
+    return found

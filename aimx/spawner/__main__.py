@@ -1,0 +1,5 @@
+"""Entry point: `python -I -m aimx.spawner FD [key=value …]`."""
+
+from aimx.spawner.main import main
+
+main()

@@ -1,0 +1,176 @@
+"""The spawner: a small single-threaded process that forks helpers and hooks for the front.
+
+It imports everything a helper will ever use, then waits. It never sees mail, holds no key and opens no file of mail;
+descriptors pass through it on their way into a child. When the front goes away it ends, and its hooks with it.
+"""
+
+import errno
+import os
+import selectors
+import signal
+import socket
+import sys
+from typing import Any
+
+import msgspec
+
+from aimx.effects import framing, privileges
+from aimx.model.job import Exited, Ready, Signal, Spawn, SpawnFailed, Started, ToSpawner
+from aimx.resolver import main as resolver
+from aimx.spawner import children
+from aimx.worker import main as worker
+
+_ROLES: dict[str, Any] = {"worker": worker.serve, "resolver": resolver.serve}
+
+
+class Spawner:
+    """The loop: requests in, forks, exits out."""
+
+    def __init__(self, control: socket.socket, identity: tuple[int, int]) -> None:
+        self._pipe = framing.Pipe(control)
+        self._identity = identity
+        self._selector = selectors.DefaultSelector()
+        self._ids: dict[int, int] = {}  # pid → id
+        self._pids: dict[int, int] = {}  # id → pid
+        self._decode = msgspec.msgpack.Decoder(ToSpawner).decode
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def run(self) -> None:
+        """Serve until the front closes the control socket."""
+        signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # the front decides when we end
+        self._selector.register(self._pipe.sock, selectors.EVENT_READ, self._request)
+        self._selector.register(self._wake_r, selectors.EVENT_READ, self._reap)
+        self._pipe.send(self._encode(Ready(os.getpid(), os.geteuid(), {})))
+        while True:
+            for key, _ in self._selector.select():
+                if key.data() is False:
+                    return
+
+    def _request(self) -> bool:
+        payload = self._pipe.receive()
+        if payload is None:
+            for pid in self._ids:
+                self._kill_group(pid, signal.SIGKILL)
+            return False
+        request = self._decode(payload)
+        if isinstance(request, Signal):
+            target = self._pids.get(request.id)
+            if target is not None:
+                self._kill_group(target, request.signal)
+        elif request.role == "hook":
+            self._spawn_hook(request)
+        else:
+            self._spawn_helper(request)
+        return True
+
+    def _take_fds(self, count: int) -> list[int]:
+        fds, self._pipe.fds[:count] = self._pipe.fds[:count], []
+        return fds
+
+    def _fork(self, request: Spawn) -> int | None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._pipe.send(self._encode(SpawnFailed(request.id, "fork", error.errno or 0)))
+            return None
+        if pid:
+            self._ids[pid] = request.id
+            self._pids[request.id] = pid
+        return pid
+
+    def _spawn_helper(self, request: Spawn) -> None:
+        (fd,) = self._take_fds(1)
+        pid = self._fork(request)
+        if pid == 0:
+            os.setsid()
+            children.run_helper(_ROLES[request.role], request, fd, self._identity)
+        os.close(fd)
+        if pid:
+            self._pipe.send(self._encode(Started(request.id, pid)))
+
+    def _spawn_hook(self, request: Spawn) -> None:
+        fds = self._take_fds(3)
+        assert request.spec is not None
+        report_r, report_w = os.pipe2(os.O_CLOEXEC)
+        pid = self._fork(request)
+        if pid == 0:
+            children.run_hook(request.spec, (fds[0], fds[1], fds[2]), report_w)
+        for fd in (*fds, report_w):
+            os.close(fd)
+        if not pid:
+            os.close(report_r)
+            return
+        # Not read here: entering a directory or loading a program on the owner's file system may hang.
+        self._selector.register(report_r, selectors.EVENT_READ, lambda: self._report(report_r, request.id, pid))
+
+    def _report(self, fd: int, request_id: int, pid: int) -> bool:
+        text = os.read(fd, 64).decode("ascii", "replace")
+        self._selector.unregister(fd)
+        os.close(fd)
+        if text:
+            step, _, number = text.partition(" ")
+            self._pipe.send(self._encode(SpawnFailed(request_id, step, int(number or 0))))
+        else:
+            self._pipe.send(self._encode(Started(request_id, pid)))
+        return True
+
+    def _kill_group(self, pid: int, number: int) -> None:
+        try:
+            os.killpg(pid, number)
+        except ProcessLookupError:
+            # Between fork and setsid the child has no group of its own yet.
+            os.kill(pid, number)
+        except PermissionError:
+            return
+
+    def _reap(self) -> bool:
+        try:
+            os.read(self._wake_r, 4096)
+        except BlockingIOError:
+            return True
+        for pid in list(self._ids):
+            # WNOWAIT first: while the leader is unreaped its group id cannot be anybody else's.
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                self._end(pid)
+        return True
+
+    def _end(self, pid: int) -> None:
+        self._kill_rest(pid)
+        _, status = os.waitpid(pid, 0)
+        request_id = self._ids.pop(pid)
+        del self._pids[request_id]
+        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
+        self._pipe.send(self._encode(Exited(request_id, code, number)))
+
+    def _kill_rest(self, pid: int) -> None:
+        """What a hook left behind ends with it, as in a systemd unit."""
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except OSError as error:
+            if error.errno not in (errno.ESRCH, errno.EPERM):
+                raise
+
+
+def _options(words: list[str]) -> dict[str, int]:
+    return {key: int(text) for key, _, text in (word.partition("=") for word in words)}
+
+
+def main() -> None:
+    """Serve the control socket whose descriptor is the first argument.
+
+    Options: `uid`, `gid`: identity of helpers. `run_as`: identity to take as a whole (`aimx demo` as root).
+    """
+    control = socket.socket(fileno=int(sys.argv[1]))
+    os.set_inheritable(control.fileno(), False)
+    options = _options(sys.argv[2:])
+    worker.preload()
+    resolver.preload()
+    if "run_as" in options:
+        privileges.become(options["run_as"], options["run_as"], ())
+    identity = (options.get("uid", os.geteuid()), options.get("gid", os.getegid()))
+    Spawner(control, identity).run()

@@ -1,0 +1,1 @@
+"""Mail on disk and our own state: the only code below data_dir."""

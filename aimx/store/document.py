@@ -1,0 +1,74 @@
+"""One mailbox's copy of a message as files: frontmatter in the guide's order, body, attachments."""
+
+import re
+from datetime import UTC, datetime
+
+from aimx.mime import frontmatter
+from aimx.model.config import Mailbox
+from aimx.model.delivery import File
+from aimx.model.envelope import Envelope
+from aimx.model.message import Examined
+
+_ID_LINE = re.compile(rb'\A\+\+\+\nid = "[^\n]*"\n')
+
+
+def inbound(message: Examined, envelope: Envelope, rcpt: str, mailbox: Mailbox, verdict: tuple[str, str]) -> bytes:
+    """The Markdown document of an inbound copy, its `id` still empty (see `with_id`).
+
+    Key order: reference section 3.6, then ours.
+    """
+    headers, auth = message.headers, message.auth
+    fields: list[tuple[str, frontmatter.Value | None]] = [
+        ("id", ""),
+        ("message_id", headers.message_id),
+        ("thread_id", headers.thread_id),
+        ("from", headers.from_),
+        ("to", headers.to),
+        ("cc", headers.cc or None),
+        ("reply_to", headers.reply_to or None),
+        ("delivered_to", rcpt),
+        ("subject", headers.subject),
+        ("date", headers.date),
+        ("received_at", datetime.fromtimestamp(envelope.received_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("received_from_ip", envelope.peer_ip),
+        ("size_bytes", message.size_octets),
+        ("in_reply_to", headers.in_reply_to or None),
+        ("references", headers.references or None),
+        ("list_id", headers.list_id or None),
+        ("auto_submitted", headers.auto_submitted or None),
+        ("dkim", auth.dkim),
+        ("spf", auth.spf),
+        ("dmarc", auth.dmarc),
+        ("trusted", verdict[0]),
+        ("mailbox", mailbox.name),
+        ("read", False),
+        ("trust_reason", verdict[1] if verdict[0] != "none" else None),
+        ("auth_detail", auth.detail or None),
+        ("automated", True if headers.automated else None),
+        ("examined", False if not message.examined else None),
+    ]
+    present = [(key, item) for key, item in fields if item is not None]
+    return frontmatter.write(present, _attachment_tables(message), message.body)
+
+
+def _attachment_tables(message: Examined) -> list[list[tuple[str, frontmatter.Value]]]:
+    return [
+        [
+            ("filename", attachment.filename),
+            ("content_type", attachment.content_type),
+            ("size", len(attachment.content)),
+            ("path", attachment.filename),
+        ]
+        for attachment in message.attachments
+    ]
+
+
+def files(message: Examined) -> tuple[File, ...]:
+    """The attachments as sibling files of the message file."""
+    return tuple(File(attachment.filename, attachment.content) for attachment in message.attachments)
+
+
+def with_id(document: bytes, stem: str) -> bytes:
+    """The document with its `id`, which is always its first field."""
+    line = f"{frontmatter.DELIMITER}\nid = {frontmatter.string(stem)}\n".encode()
+    return _ID_LINE.sub(lambda _: line, document, count=1)

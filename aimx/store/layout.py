@@ -1,0 +1,38 @@
+"""Where mail lies and what it is called (guide, "On-disk layout", "Email ID format")."""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from pathlib import PurePath
+
+from aimx import limits
+from aimx.model.delivery import Folder
+
+_SEPARATORS = re.compile(r"(?:[^\w]|_)+")
+
+
+def slug(subject: str) -> str:
+    """The subject as part of a file name: at most 20 characters, `no-subject` when nothing is left.
+
+    Normalised to NFC and lower case; every run of non-alphanumeric characters becomes `-`.
+    """
+    text = unicodedata.normalize("NFC", subject[:1000]).lower()
+    text = _SEPARATORS.sub("-", "".join(c if c.isalnum() else "-" for c in text)).strip("-")
+    return text[: limits.SLUG_CHARACTERS].rstrip("-") or "no-subject"
+
+
+def stem(received_at: float, subject: str) -> str:
+    """`YYYY-MM-DD-HHMMSS-<slug>` in UTC."""
+    moment = datetime.fromtimestamp(received_at, UTC)
+    return f"{moment:%Y-%m-%d-%H%M%S}-{slug(subject)}"
+
+
+def numbered(base: str, attempt: int) -> str:
+    """The stem of the n-th attempt: unchanged, then `-2`, `-3`, …"""
+    return base if attempt == 1 else f"{base}-{attempt}"
+
+
+def message_path(data_dir: PurePath, folder: Folder, mailbox: str, name: str, bundle: bool) -> PurePath:
+    """The message file of an id: flat, or inside the bundle directory of the same name."""
+    directory = data_dir / folder / mailbox
+    return directory / name / f"{name}.md" if bundle else directory / f"{name}.md"

@@ -1,0 +1,38 @@
+"""state.db: authoritative for intents, spool, hook jobs and runs, budgets, repeats, idempotency and the event log.
+
+Losing it loses promises in flight, never stored mail: mail is files.
+"""
+
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- One row per message between its first durable promise and its last rename. plan: msgpack of commit.Intent.
+CREATE TABLE IF NOT EXISTS intents (id INTEGER PRIMARY KEY, plan BLOB NOT NULL);
+
+-- Copies that an owner's directory refused. entry: name below spool/. copy: msgpack of commit.Staged.
+CREATE TABLE IF NOT EXISTS spool (
+  id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, entry TEXT NOT NULL, reason TEXT NOT NULL,
+  since REAL NOT NULL, copy BLOB NOT NULL);
+
+-- state: pending → started (durable before the spawn) → done | interrupted; or skipped.
+CREATE TABLE IF NOT EXISTS jobs (
+  id INTEGER PRIMARY KEY, state TEXT NOT NULL, hook TEXT NOT NULL, mailbox TEXT NOT NULL, event TEXT NOT NULL,
+  folder TEXT NOT NULL, email_id TEXT NOT NULL, path TEXT NOT NULL, message INTEGER NOT NULL,
+  env BLOB NOT NULL, conversation TEXT NOT NULL, created REAL NOT NULL, started REAL, ended REAL,
+  exit_code INTEGER, timed_out INTEGER, duration_ms INTEGER, stderr_tail TEXT, reason TEXT);
+CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, id);
+CREATE INDEX IF NOT EXISTS jobs_by_hook ON jobs (hook, conversation, started);
+
+CREATE TABLE IF NOT EXISTS repeats (key BLOB NOT NULL, mailbox TEXT NOT NULL, at REAL NOT NULL,
+  PRIMARY KEY (key, mailbox)) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS idempotency (
+  uid INTEGER NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL, at REAL NOT NULL, result BLOB,
+  PRIMARY KEY (uid, key)) WITHOUT ROWID;
+
+-- The event log behind WATCH. event: JSON of model.event.Event.
+CREATE TABLE IF NOT EXISTS events (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, owner_uid INTEGER, event TEXT NOT NULL);
+"""

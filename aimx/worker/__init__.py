@@ -1,0 +1,1 @@
+"""A process that computes on hostile octets and holds nothing."""

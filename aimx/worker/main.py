@@ -1,0 +1,37 @@
+"""The worker's loop: one job at a time from its channel, one answer back. Sync, no I/O of its own, no clock."""
+
+import codecs
+import encodings.aliases
+import os
+import socket
+
+import msgspec
+
+from aimx.effects import framing
+from aimx.model.job import Job, Ready
+from aimx.worker.job import Examiner
+
+
+def preload() -> None:
+    """Import what would otherwise be imported at first use: after dropping privileges files may be out of reach."""
+    for name in sorted(set(encodings.aliases.aliases.values())):
+        try:
+            codecs.lookup(name)
+        except LookupError:
+            continue  # codecs of other platforms
+    Examiner().warm_up()
+
+
+def serve(sock: socket.socket, checks: dict[str, bool]) -> None:
+    """Report the verified privileges, then answer jobs until end of input."""
+    pipe = framing.Pipe(sock)
+    encode = msgspec.msgpack.Encoder().encode
+    decode = msgspec.msgpack.Decoder(Job).decode
+    pipe.send(encode(Ready(os.getpid(), os.getuid(), checks)))
+    examiner = Examiner()
+    while (payload := pipe.receive()) is not None:
+        job = decode(payload)
+        fd = pipe.fds.pop(0) if job.has_fd else None
+        answer = examiner.handle(job, fd)
+        if answer is not None:
+            pipe.send(encode(answer))
