@@ -136,7 +136,7 @@ class SmtpSession(SMTP):
         text = status.decode() if isinstance(status, bytes) else status
         if text.startswith(("500", "502")):
             await self.reply(replies.UNKNOWN_COMMAND)
-        else:
+        elif text:
             self._writer.write(text.encode() + b"\r\n")
 
     async def handle_exception(self, error: Exception) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 
-class JobRow(msgspec.Struct, frozen=True):
+class JobRow(msgspec.Struct, frozen=True, array_like=True):
     """One runnable job. `message` groups the jobs of one mail, which run in order."""
 
     id: int
@@ -31,8 +31,8 @@ def pending(db: sqlite3.Connection, after: int, count: int) -> list[JobRow]:
     return [_row(row) for row in db.execute(query, (after, count))]
 
 
-def _row(row: tuple[Any, ...]) -> JobRow:
-    return JobRow(*row[:8], env=_env(row[8]), conversation=row[9])
+def _row(row: Any) -> JobRow:
+    return msgspec.convert([*row[:8], _env(row[8]), row[9]], JobRow)
 
 
 def start(db: sqlite3.Connection, job_id: int, now: float) -> bool:

@@ -1,0 +1,86 @@
+"""A small loopback DNS server over a table of names: the demo's and the tests' world, answered by real packets."""
+
+import socket
+import socketserver
+import struct
+import threading
+from collections.abc import Mapping
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+Zone = Mapping[str, Mapping[str, list[str]]]
+_TTL_S = 60
+
+
+def answer(zone: Zone, query: dns.message.Message) -> dns.message.Message:
+    """The authoritative answer: records, NODATA, or NXDOMAIN. TXT values are given without quotes, of any length."""
+    response = dns.message.make_response(query)
+    response.flags |= dns.flags.AA | dns.flags.RA
+    question = query.question[0]
+    name = question.name.to_text(omit_final_dot=True).lower()
+    if name not in zone:
+        known = any(other.endswith("." + name) for other in zone)
+        response.set_rcode(dns.rcode.NOERROR if known else dns.rcode.NXDOMAIN)
+        return response
+    rtype = dns.rdatatype.to_text(question.rdtype)
+    records = zone[name].get(rtype, [])
+    if records:
+        texts = [_txt(record) if rtype == "TXT" else record for record in records]
+        response.answer.append(dns.rrset.from_text(question.name, _TTL_S, "IN", rtype, *texts))
+    return response
+
+
+def _txt(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    pieces = [escaped[start : start + 200] for start in range(0, len(escaped), 200)] or [""]
+    return " ".join(f'"{piece}"' for piece in pieces)
+
+
+class ZoneServer:
+    """Answers on UDP and TCP at `address` from background threads until closed. `queries` counts questions."""
+
+    def __init__(self, zone: Zone, host: str = "127.0.0.1") -> None:
+        self.zone = zone
+        self.queries = 0
+        outer = self
+
+        class Udp(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                octets, sock = self.request
+                sock.sendto(outer._respond(octets, udp=True), self.client_address)
+
+        class Tcp(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                (length,) = struct.unpack(">H", self.rfile.read(2))
+                reply = outer._respond(self.rfile.read(length), udp=False)
+                self.wfile.write(struct.pack(">H", len(reply)) + reply)
+
+        self._udp = socketserver.UDPServer((host, 0), Udp)
+        self._tcp = socketserver.ThreadingTCPServer(self._udp.server_address, Tcp, bind_and_activate=False)
+        self._tcp.daemon_threads = True
+        self._tcp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._tcp.server_bind()
+        self._tcp.server_activate()
+        self.address = f"{host}:{self._udp.server_address[1]}"
+        for server in (self._udp, self._tcp):
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def _respond(self, octets: bytes, udp: bool) -> bytes:
+        self.queries += 1
+        query = dns.message.from_wire(octets)
+        reply = answer(self.zone, query)
+        if udp and len(reply.to_wire()) > 1232:
+            reply = dns.message.make_response(query)
+            reply.flags |= dns.flags.TC
+        return reply.to_wire()
+
+    def close(self) -> None:
+        """Stop answering."""
+        for server in (self._udp, self._tcp):
+            server.shutdown()
+            server.server_close()
