@@ -37,7 +37,7 @@ class SmtpListener:
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(self._socket))
         async with trio.open_nursery() as nursery, trio.open_nursery() as accepting:
             accepting.start_soon(self._stop, accepting.cancel_scope)
-            accepting.start_soon(lambda: trio.serve_listeners(self._session, [listener], handler_nursery=nursery))
+            await trio.serve_listeners(self._session, [listener], handler_nursery=nursery)
 
     async def _stop(self, scope: trio.CancelScope) -> None:
         await self._stopping.wait()

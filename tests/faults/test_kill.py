@@ -1,4 +1,4 @@
-"""kill -9 at random points: what got 250 is complete on disk, nothing half-written is visible, restart needs no help."""
+"""kill -9 at random points: what got 250 is complete on disk, nothing half-written shows, restart needs no help."""
 
 import hashlib
 import os
