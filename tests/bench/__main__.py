@@ -1,46 +1,128 @@
-"""Measure the inbound path; prints figures, asserts nothing. CPU time is what to read."""
+"""`nox -s bench`: measure the inbound path, fully verified and fsynced; prints figures, asserts nothing.
 
-import smtplib
+CPU time per message is what to read on a shared machine; the load's own process is never counted. `--quick`: fewer rows
+and messages. Targets are the project's, for two cores.
+"""
+
+import argparse
+import os
+import platform
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 import psutil
 
-from tests.harness import DOMAIN, Daemon, mail
+from tests.bench import corpus, gauge
+from tests.bench.bench import Bench, Figures
+from tests.bench.load import Plan
+
+RATE_TARGET, CPU_TARGET_MS, TLS_TARGET_KB, FRONT_TARGET_MB = 1000.0, 1.8, 40.0, 60.0
 
 
-def _cpu(pid: int) -> float:
-    """Seconds of user and system time of a process and all its descendants."""
-    root = psutil.Process(pid)
-    times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
-    return sum(one.user + one.system for one in times)
+def machine(directory: Path) -> str:
+    """What the figures were taken on."""
+    mounts = [part for part in psutil.disk_partitions(all=True) if directory.is_relative_to(part.mountpoint)]
+    mount = max(mounts, key=lambda part: len(part.mountpoint))
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "?")
+    return (
+        f"{os.cpu_count()} cores ({cpu}), load {os.getloadavg()[0]:.1f}, Python {platform.python_version()},"
+        f" Linux {platform.release()}, {mount.fstype} on {mount.device}, uid {os.geteuid()}"
+    )
 
 
-def _send(port: int, count: int, octets: bytes) -> None:
-    client = smtplib.SMTP("127.0.0.1", port, local_hostname="bench.test")
-    for _ in range(count):
-        client.sendmail("a@sender.test", [f"ops@{DOMAIN}"], octets)
-    client.quit()
+def _print(name: str, figures: Figures) -> None:
+    print(
+        f"{name:<44}{figures.rate:>7.0f}{figures.cpu_ms:>10.2f}{figures.load_ms:>9.2f}"
+        f"{figures.median_ms:>9.1f}{figures.worst_ms:>9.1f}",
+        flush=True,
+    )
 
 
-def inbound(senders: int, size: int, count: int) -> None:
-    """Messages per second and CPU per message."""
-    octets = mail("bench", "x" * 70 + "\r\n")
-    octets += b"lorem ipsum dolor sit amet\r\n" * ((size - len(octets)) // 28)
-    with tempfile.TemporaryDirectory() as tree, Daemon(Path(tree)) as daemon:
-        _send(daemon.port, 20, octets)
-        before, started = _cpu(daemon.pid), time.monotonic()
-        threads = [threading.Thread(target=_send, args=(daemon.port, count // senders, octets)) for _ in range(senders)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        wall, cpu = time.monotonic() - started, _cpu(daemon.pid) - before
-    print(f"inbound size={size} senders={senders} msg/s={count / wall:.0f} cpu_ms/msg={cpu / count * 1000:.2f}")
+def throughput(bench: Bench, quick: bool) -> None:
+    """Messages per second and CPU per message: sizes × senders, then the variations."""
+    rounds, unit = (1, 200) if quick else (3, 500)
+    port = bench.daemon.port
+    print(f"\n{'row':<44}{'msg/s':>7}{'CPU ms/m':>10}{'load ms':>9}{'p50 ms':>9}{'max ms':>9}")
+    shapes = {"1 KB": (1000, unit, corpus.text), "10 KB": (10_000, unit, corpus.alternative)}
+    if not quick:
+        shapes["100 KB"] = (100_000, unit // 4, corpus.attachment)
+    files = {
+        name: bench.write(name.replace(" ", ""), size, count, shape) for name, (size, count, shape) in shapes.items()
+    }
+    headline = None
+    for name, (_, count, _) in shapes.items():
+        for senders in (10,) if quick else (1, 10, 50):
+            number = count // 2 if senders == 1 else count
+            figures = bench.row(Plan(port, files[name], senders, number), rounds)
+            _print(f"{name}, {senders} senders, kept connections", figures)
+            if name == "10 KB" and senders == 10:
+                headline = figures
+    ten = Plan(port, files["10 KB"], 10, unit)
+    _print("10 KB, 10 senders, one command at a time", bench.row(ten._replace(pipelined=False), rounds))
+    _print("10 KB, 10 senders, new connection per mail", bench.row(ten._replace(mode="fresh"), rounds))
+    _print("10 KB, 10 senders, kept TLS connections", bench.row(ten._replace(tls=True), rounds))
+    _print("10 KB, 10 senders, STARTTLS per mail", bench.row(ten._replace(tls=True, mode="fresh"), rounds))
+    if not quick:
+        html = bench.write("html", 10_000, unit, corpus.html_only)
+        _print("10 KB HTML only, 10 senders", bench.row(ten._replace(corpus=html), rounds))
+    assert headline is not None
+    print("\nCPU by process, 10 KB and 10 senders, kept connections (ms per message):")
+    print("  " + "  ".join(f"{role} {ms:.2f}" for role, ms in headline.by_role.items() if ms >= 0.005))
+    print(f"  rate {headline.rate:.0f} msg/s = {headline.rate / RATE_TARGET:.2f} of the target {RATE_TARGET:.0f}")
+    print(f"  CPU {headline.cpu_ms:.2f} ms = {headline.cpu_ms / CPU_TARGET_MS:.2f} of the bound {CPU_TARGET_MS}")
+
+
+def memory(bench: Bench, title: str) -> None:
+    """Resident and proportional size of every process."""
+    print(f"\nMemory {title} (MB, RSS / PSS):")
+    total = 0
+    for pid, role in bench.roles.items():
+        size = gauge.memory(pid)
+        total += size.pss
+        bound = f"   (bound {FRONT_TARGET_MB:.0f})" if role == "front" else ""
+        print(f"  {role:<10}{size.rss / 1024:>7.1f} /{size.pss / 1024:>6.1f}{bound}")
+    print(f"  {'together':<10}{'':>7}  {total / 1024:>6.1f}")
+
+
+def idle_connections(bench: Bench, quick: bool) -> None:
+    """KB per idle connection in the front, and whether new mail gets in meanwhile."""
+    held, count = (200, 100) if quick else (1000, 300)
+    mail = Plan(bench.daemon.port, str(bench.tree / "10KB"), 10, count)
+    alone = bench.once(mail)
+    print(f"\n{held} idle connections held (10 KB, 10 senders alone: {alone.cpu_ms:.2f} ms CPU per message):")
+    for name, tls in (("plain", False), ("TLS", True)):
+        before = gauge.memory(bench.daemon.pid)
+        with bench.load(Plan(bench.daemon.port, "", held, 0, mode="hold", tls=tls)):
+            grown = gauge.memory(bench.daemon.pid)
+            figures = bench.once(mail)
+        each = (grown.pss - before.pss) / held
+        bound = f" (bound {TLS_TARGET_KB:.0f})" if tls else ""
+        print(
+            f"  {name:<6}{each:>6.1f} KB each{bound}; meanwhile {figures.rate:.0f} msg/s, {figures.cpu_ms:.2f} ms CPU"
+            f" per message, slowest {figures.worst_ms:.0f} ms",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Run all rows."""
+    parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rows and messages (about half a minute)")
+    quick = parser.parse_args().quick
+    with tempfile.TemporaryDirectory(prefix="aimx-bench-") as tree:
+        print(machine(Path(tree)))
+        bench = Bench(Path(tree))
+        try:
+            memory(bench, "idle, after start")
+            throughput(bench, quick)
+            memory(bench, "idle, after all that mail")
+            idle_connections(bench, quick)
+            print(f"\n{bench.verified()}")
+        finally:
+            bench.close()
 
 
 if __name__ == "__main__":
-    inbound(10, 10_000, int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""One daemon, many rows: starts it, drives the load process, reads the gauges."""
+
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import msgspec
+
+from tests.bench import corpus, gauge
+from tests.bench.load import Plan
+from tests.harness import DOMAIN, Daemon, owner
+
+
+class Figures(NamedTuple):
+    """One row: messages per second, CPU milliseconds per message (all, and by role), the load's own."""
+
+    rate: float
+    cpu_ms: float
+    by_role: dict[str, float]
+    load_ms: float
+    median_ms: float
+    worst_ms: float
+
+
+def certificate(directory: Path) -> tuple[str, str]:
+    """A self-signed ECDSA certificate and its key."""
+    import datetime
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, DOMAIN)])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    cert_file, key_file = directory / "cert.pem", directory / "key.pem"
+    cert_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    formats = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, *formats))
+    return str(cert_file), str(key_file)
+
+
+def configuration() -> str:
+    """Ten mailboxes that trust the sender, room for the idle connections."""
+    lines = [f'domain = "{DOMAIN}"', "max_connections = 4000", 'trust = "verified"']
+    lines.append(f'trusted_senders = ["*@{corpus.SENDER}"]')
+    for name in corpus.MAILBOXES:
+        lines += [f"[mailboxes.{name}]", f'address = "{name}@{DOMAIN}"', f'owner = "{owner()}"']
+    return "\n".join(lines) + "\n"
+
+
+class Bench:
+    """A running daemon and the messages for it."""
+
+    def __init__(self, tree: Path) -> None:
+        self.tree = tree
+        self.corpus = corpus.Corpus()
+        self.daemon = Daemon(tree / "daemon", configuration(), self.corpus.zone())
+        cert, key = certificate(tree)
+        self.daemon.arguments = ["--tls-cert", cert, "--tls-key", key]
+        self.daemon.start()
+        if not any("role=resolver" in line for line in self.daemon.log):
+            self.daemon.wait_log("role=resolver")
+        self.roles = gauge.roles(self.daemon.pid, self.daemon.log)
+        self.stored = 0
+
+    def close(self) -> None:
+        """Stop the daemon."""
+        self.daemon.stop()
+        self.daemon.close()
+
+    def write(self, name: str, size: int, count: int, shape: corpus.Shape) -> str:
+        """A file of messages for the load process."""
+        path = self.tree / name
+        path.write_bytes(msgspec.msgpack.encode(self.corpus.messages(size, count, shape)))
+        return str(path)
+
+    @contextlib.contextmanager
+    def load(self, plan: Plan) -> Iterator[subprocess.Popen[str]]:
+        """The load process, ready to start its clock."""
+        argv = [sys.executable, "-m", "tests.bench.load"]
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                _tell(process.stdin, json.dumps(plan._asdict()))
+                assert process.stdout is not None
+                if process.stdout.readline() != "ready\n":
+                    raise SystemExit("the load process could not connect")
+                yield process
+            finally:
+                process.kill()
+
+    def once(self, plan: Plan) -> Figures:
+        """One timed run."""
+        with self.load(plan) as process:
+            assert process.stdout is not None
+            before = gauge.cpu(self.roles)
+            _tell(process.stdin, "go")
+            told = json.loads(process.stdout.readline())
+            after = gauge.cpu(self.roles)
+        if told["sent"] != plan.count:
+            raise SystemExit(f"{told['sent']} of {plan.count} messages were accepted")
+        self.stored += plan.count
+        by_role = {role: (after[role] - before[role]) * 1000 / plan.count for role in after}
+        return Figures(
+            plan.count / told["wall"], sum(by_role.values()), by_role, told["cpu"] * 1000 / plan.count,
+            told["median"] * 1000, told["worst"] * 1000,
+        )  # fmt: skip
+
+    def row(self, plan: Plan, rounds: int) -> Figures:
+        """Medians of several runs after one short run that warms caches."""
+        self.once(plan._replace(count=max(plan.senders, plan.count // 10)))
+        runs = [self.once(plan) for _ in range(rounds)]
+        median = statistics.median
+        roles = {role: median(run.by_role[role] for run in runs) for role in gauge.ROLES}
+        worst = max(run.worst_ms for run in runs)
+        return Figures(
+            median(run.rate for run in runs), median(run.cpu_ms for run in runs), roles,
+            median(run.load_ms for run in runs), median(run.median_ms for run in runs), worst,
+        )  # fmt: skip
+
+    def verified(self) -> str:
+        """How many stored messages carry a pass of all three verifications."""
+        fields = (b'\ndkim = "pass"\n', b'\nspf = "pass"\n', b'\ndmarc = "pass"\n', b'\ntrusted = "true"\n')
+        files = [path for name in corpus.MAILBOXES for path in self.daemon.messages(name)]
+        heads = [path.read_bytes()[:4096] for path in files]
+        return (
+            f"{len(files)} stored of {self.stored} accepted, {sum(all(f in h for f in fields) for h in heads)} verified"
+        )
+
+
+def _tell(stream: IO[str] | None, line: str) -> None:
+    assert stream is not None
+    stream.write(line + "\n")
+    stream.flush()
