@@ -50,6 +50,7 @@ FRAME_OCTETS = 96 * MIB  # one frame between processes
 DKIM_SIGNATURES = 5  # A1: the first five
 DKIM_KEY_BITS_MIN = 1024  # RFC 8301 section 3.2
 DKIM_KEY_BITS_MAX = 4096  # RFC 8301 section 3.2
+DKIM_KEY_BITS = 2048  # guide: keys that we make
 DKIM_EXPONENT_MAX = 2**32 - 1  # cost bound; 65537 in practice
 SPF_LOOKUPS = 10  # RFC 7208 section 4.6.4
 SPF_VOID_LOOKUPS = 2  # RFC 7208 section 4.6.4
@@ -95,3 +96,12 @@ CLIENT_REPLY_S = 630.0  # a SEND waits for remote servers
 
 # Logs
 LOG_FIELD_CHARACTERS = 1000
+
+# aimx demo
+DEMO_START_S = 60.0  # a daemon with cold caches on a slow disk; two seconds are usual
+DEMO_STEP_S = 20.0  # one delivery with its verification, or one hook
+DEMO_END_S = 15.0  # the daemon has no session left to wait for
+DEMO_UIDS = range(60720, 61184)  # in nobody's allocation on Debian, systemd's and adduser's included
+DEMO_LOG_LINES = 15  # of the daemon's log in an error
+DEMO_PATH_OCTETS = 80  # the socket below the tree must fit into the 108 of sockaddr_un
+DEMO_DOCUMENT_LINES = 60  # shown of a stored message

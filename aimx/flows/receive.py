@@ -32,8 +32,9 @@ async def accept(
     key = _repeat_key(envelope, payload) if deduplicate else None
     with trio.CancelScope(shield=True):
         outcomes = await fx.store.commit(CommitPlan(copies, envelope.received_at, key))
-    for outcome in outcomes:
+    for copy, outcome in zip(copies, outcomes, strict=True):
         _log(envelope, payload, outcome)
+        _log_skips(copy, outcome)
     fx.store.wake_hooks()
     return outcomes
 
@@ -75,3 +76,10 @@ def _log(envelope: Envelope, payload: Payload, outcome: Outcome) -> None:
         log.warning("received-to-spool", **fields, reason=outcome.reason)
     else:
         log.info("duplicate", **fields)
+
+
+def _log_skips(copy: Copy, outcome: Outcome) -> None:
+    """A hook that does not fire says so, for whoever waits for it."""
+    if isinstance(outcome, Placed):
+        for skip in copy.skips:
+            log.info("hook-skipped", hook_name=skip.hook, mailbox=copy.mailbox, email_id=outcome.id, reason=skip.reason)

@@ -1,0 +1,228 @@
+"""The demo's story: start the stage, send two mails by SMTP, watch what the daemon does with each.
+
+Everything waits under a deadline; what takes too long or goes wrong is told with the daemon's last log lines.
+"""
+
+import grp
+import os
+import pwd
+import random
+import selectors
+import smtplib
+import subprocess
+import time
+import tomllib
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import msgspec
+
+from aimx import limits
+from aimx.demo import letters, tree
+from aimx.demo.letters import Letter
+from aimx.demo.stage import Order, Report
+from aimx.effects import privileges
+from aimx.effects.running import running
+from aimx.errors import Failed
+
+Tell = Callable[[str], None]
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What became of one mail. `report`: what the hook wrote, None when it did not fire; `log`: the hook's line."""
+
+    reply: str
+    path: str
+    document: str
+    fields: dict[str, str]
+    fired: bool
+    log: str
+    report: str | None
+
+
+class Performance(msgspec.Struct, frozen=True):
+    """All that the demo shows."""
+
+    domain: str
+    tree: str
+    smtp: str
+    uid: int
+    stage_pid: int
+    daemon_pid: int
+    kept: bool
+    seconds: float
+    signed: Seen
+    forged: Seen
+    listing: list[str]
+
+
+class StageProcess(AbstractContextManager["StageProcess"]):
+    """The stage as seen from here: its reports in, the end of its input out."""
+
+    def __init__(self, order: Order) -> None:
+        self._tail: deque[str] = deque(maxlen=limits.DEMO_LOG_LINES)
+        self._reports: deque[Report] = deque()
+        self._pending = b""
+        self.tree = Path()
+        self.port = 0
+        self.daemon_pid = 0
+        argv = [*running().module_argv, "aimx.demo.stage"]
+        self._process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            cwd="/",
+        )  # fmt: skip
+        self.pid = self._process.pid
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._input, self._output = self._process.stdin, self._process.stdout
+        self._input.write(msgspec.json.encode(order) + b"\n")
+        self._input.flush()
+
+    def __exit__(self, *_: object) -> None:
+        """Let it clean up and wait until it has."""
+        self._input.close()
+        deadline = time.monotonic() + limits.DEMO_END_S
+        while self._read(deadline):
+            pass
+        self._process.wait(timeout=limits.DEMO_END_S)
+
+    def keep(self) -> None:
+        """Let it go on after us."""
+        self._input.write(b"keep\n")
+        self._input.close()
+
+    def listening(self) -> None:
+        """Wait until the daemon listens. Raises: Failed."""
+        report = self._next(lambda report: report.port, limits.DEMO_START_S, "the daemon did not start")
+        self.tree, self.port, self.daemon_pid = Path(report.tree), report.port, report.daemon_pid
+
+    def log_line(self, *words: str) -> str:
+        """The next log line with all of these words. Raises: Failed."""
+        what = f"the daemon did not log {' '.join(words)}"
+        return self._next(lambda report: all(word in report.log for word in words), limits.DEMO_STEP_S, what).log
+
+    def problem(self, what: str) -> Failed:
+        """An error with the end of the daemon's log."""
+        return Failed("\n".join([what, "the daemon's last log lines:", *(f"  {line}" for line in self._tail)]))
+
+    def _next(self, wanted: Callable[[Report], object], seconds: float, what: str) -> Report:
+        deadline = time.monotonic() + seconds
+        while True:
+            while self._reports:
+                report = self._reports.popleft()
+                if report.failed:
+                    raise Failed(report.failed)
+                if wanted(report):
+                    return report
+            if not self._read(deadline):
+                raise self.problem(what)
+
+    def _read(self, deadline: float) -> bool:
+        """More reports; False at their end and at the deadline."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._output, selectors.EVENT_READ)
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                return False
+        octets = os.read(self._output.fileno(), 65536)
+        *lines, self._pending = (self._pending + octets).split(b"\n")
+        for line in lines:
+            self._note(line)
+        return bool(octets)
+
+    def _note(self, line: bytes) -> None:
+        try:
+            report = msgspec.json.decode(line, type=Report)
+        except msgspec.DecodeError:
+            report = Report(log=line.decode("utf-8", "replace"))
+        if report.log:
+            self._tail.append(report.log)
+        self._reports.append(report)
+
+
+def perform(keep: bool, tell: Tell) -> Performance:
+    """Play the whole demo. Raises: Failed; KeyboardInterrupt with everything taken away."""
+    started = time.monotonic()
+    tell("making keys and signing two mails …")
+    post = letters.write_post()
+    uid = throw_away_uid() if os.geteuid() == 0 else None
+    mail = {"signed.eml": post.signed.octets, "forged.eml": post.forged.octets}
+    zone = {name: dict(records) for name, records in post.zone.items()}
+    tell("starting the daemon …")
+    with StageProcess(Order(uid, zone, mail)) as stage:
+        stage.listening()
+        if uid is not None:
+            _warm_up()
+            privileges.become(uid, uid, ())
+        tell("sending the signed mail …")
+        signed = _deliver(stage, post.signed)
+        _check(stage, signed.fired, "the signed mail did not fire the hook", signed)
+        tell("sending the forged mail …")
+        forged = _deliver(stage, post.forged)
+        _check(stage, not forged.fired, "the forged mail fired the hook", forged)
+        performance = Performance(
+            domain=letters.DOMAIN, tree=str(stage.tree), smtp=f"127.0.0.1:{stage.port}", uid=os.geteuid(),
+            stage_pid=stage.pid, daemon_pid=stage.daemon_pid, kept=keep,
+            seconds=round(time.monotonic() - started, 2), signed=signed, forged=forged,
+            listing=tree.listing(stage.tree),
+        )  # fmt: skip
+        if keep:
+            stage.keep()
+            return performance
+        tell("taking everything away …")
+    return performance
+
+
+def throw_away_uid() -> int:
+    """A uid that no account, group or process has."""
+    taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
+    taken |= {os.stat(f"/proc/{name}").st_uid for name in os.listdir("/proc") if name.isdigit()}
+    free = [uid for uid in limits.DEMO_UIDS if uid not in taken]
+    if not free:
+        raise Failed("every uid for a throw-away identity is taken")
+    return random.choice(free)
+
+
+def _warm_up() -> None:
+    """What the standard library imports at first use: after the drop its files may be out of reach."""
+    "127.0.0.1".encode("idna")
+    smtplib.SMTP(local_hostname=letters.FORGER_DOMAIN).close()
+
+
+def _check(stage: StageProcess, passed: bool, what: str, seen: Seen) -> None:
+    if not passed:
+        reason = seen.fields.get("trust_reason", "none given")
+        raise stage.problem(f"{what} (trusted = {seen.fields.get('trusted')}, trust_reason = {reason})")
+
+
+def _deliver(stage: StageProcess, letter: Letter) -> Seen:
+    """Send one mail and wait for what the daemon says of it."""
+    try:
+        reply = _send(stage.port, letter)
+    except (OSError, smtplib.SMTPException) as error:
+        raise stage.problem(f"SMTP failed: {error}") from error
+    stored = stage.log_line("event=received ")
+    hook = stage.log_line(f"hook_name={tree.HOOK} ")
+    folder = stage.tree / "data" / "inbox" / tree.MAILBOX
+    (path,) = [path for path in folder.glob("*.md") if f"id={path.stem}" in stored.split()]
+    document = path.read_text()
+    report = stage.tree / "reports" / f"{path.stem}.txt"
+    return Seen(
+        reply=reply, path=str(path.relative_to(stage.tree)), document=document, fields=_fields(document),
+        fired="exit_code=0" in hook.split(), log=hook, report=report.read_text() if report.exists() else None,
+    )  # fmt: skip
+
+
+def _send(port: int, letter: Letter) -> str:
+    with smtplib.SMTP("127.0.0.1", port, letters.AUTHOR_DOMAIN, timeout=limits.DEMO_STEP_S) as client:
+        client.ehlo()
+        for code, text in (client.mail(letter.reverse_path), client.rcpt(letters.RECIPIENT)):
+            if code != 250:
+                raise smtplib.SMTPResponseException(code, text)
+        code, text = client.data(letter.octets)
+    return f"{code} {text.decode('ascii', 'replace')}"
+
+
+def _fields(document: str) -> dict[str, str]:
+    return {key: str(field) for key, field in tomllib.loads(document.split("+++\n", 2)[1]).items()}
