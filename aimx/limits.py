@@ -71,6 +71,7 @@ SPOOL_RETRY_S = 60.0
 REPEAT_S = 86_400  # R5: 24 h
 EVENTS_KEPT = 100_000
 RUNS_KEPT = 500
+STATE_BATCH_UNITS = 256  # units of work that share one durable transaction
 
 # Hooks (guide, U4, U5)
 HOOK_TIMEOUT_DEFAULT_S = 60

@@ -35,7 +35,8 @@ async def accept(
     for copy, outcome in zip(copies, outcomes, strict=True):
         _log(envelope, payload, outcome)
         _log_skips(copy, outcome)
-    fx.store.wake_hooks()
+    if any(copy.jobs for copy in copies):
+        fx.store.wake_hooks()
     return outcomes
 
 

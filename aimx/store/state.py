@@ -1,19 +1,35 @@
-"""The one writer of state.db: units of work of concurrent threads share one durable transaction."""
+"""The one writer of state.db: units of work of concurrent threads share one durable transaction.
+
+There is no writer thread: whoever finds nobody writing carries out everything that waits, then appoints the next.
+"""
 
 import contextlib
 import os
-import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import TypeVar
 
+from aimx import limits
 from aimx.errors import StorageFailed
 from aimx.store import schema
 
 T = TypeVar("T")
-_Unit = tuple[Callable[[sqlite3.Connection], object], "Future[object]"]
+
+
+class _Unit:
+    """One piece of work; `turn` is released when it is done or when its thread is to write for all who wait."""
+
+    __slots__ = ("done", "problem", "turn", "value", "work")
+
+    def __init__(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        self.work = work
+        self.done = False
+        self.value: object = None
+        self.problem: BaseException | None = None
+        self.turn = threading.Lock()
+        self.turn.acquire()
 
 
 class State:
@@ -36,23 +52,30 @@ class State:
             os.chmod(path, 0o600)
         except sqlite3.Error as error:
             raise StorageFailed("state.db cannot be opened", detail=f"{path}: {error}") from error
-        self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._write, name="state", daemon=True)
-        self._thread.start()
+        self._guard = threading.Lock()
+        self._waiting: deque[_Unit] = deque()
+        self._busy = False
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run one unit of work inside the next transaction and wait until it is durable.
 
         Raises: what the work raises (its changes are then undone), or StorageFailed.
         """
-        future: Future[object] = Future()
-        self._queue.put((work, future))
-        return future.result()  # type: ignore[return-value]
+        unit = _Unit(work)
+        with self._guard:
+            self._waiting.append(unit)
+            leads, self._busy = not self._busy, True
+        if not leads:
+            unit.turn.acquire()
+        if not unit.done:
+            self._lead()
+        if unit.problem is not None:
+            raise unit.problem
+        return unit.value  # type: ignore[return-value]
 
     def close(self) -> None:
         """Finish what is queued and close."""
-        self._queue.put(None)
-        self._thread.join()
+        self.run(lambda _: None)
         self._connection.close()
 
     @contextlib.contextmanager
@@ -61,52 +84,51 @@ class State:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # some errors have rolled it back already
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
-    def _write(self) -> None:
-        closing = False
-        while not closing:
-            batch = [self._queue.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < 256:
-                    batch.append(self._queue.get_nowait())
-            units = [unit for unit in batch if unit is not None]
-            closing = len(units) < len(batch)
-            if units:
-                self._commit(units)
+    def _lead(self) -> None:
+        """Carry out what waits, ours first; then wake everybody it was for, and the next leader."""
+        with self._guard:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), limits.STATE_BATCH_UNITS))]
+        try:
+            self._commit(batch)
+        finally:
+            with self._guard:
+                woken = [*batch, self._waiting[0]] if self._waiting else batch
+                self._busy = bool(self._waiting)
+            for unit in woken:
+                unit.turn.release()
 
     def _commit(self, units: list[_Unit]) -> None:
-        results: list[tuple[Future[object], object, BaseException | None]] = []
         try:
             with self.transaction():
-                for work, future in units:
-                    results.append((future, *self._isolated(work)))
-        except (sqlite3.Error, OSError) as error:
-            failure = StorageFailed("state.db cannot be written", detail=str(error))
-            for _, future in units:
-                future.set_exception(failure)
+                for unit in units:
+                    self._isolated(unit)
+        except BaseException as error:
+            problem = StorageFailed("state.db cannot be written", detail=str(error))
+            for unit in units:
+                unit.done, unit.problem = True, problem
+            if not isinstance(error, sqlite3.Error | OSError):
+                raise
             return
-        for future, value, problem in results:
-            if problem is None:
-                future.set_result(value)
-            else:
-                future.set_exception(problem)
+        for unit in units:
+            unit.done = True
 
-    def _isolated(self, work: Callable[[sqlite3.Connection], object]) -> tuple[object, BaseException | None]:
+    def _isolated(self, unit: _Unit) -> None:
         """One unit in a savepoint, so that its failure undoes only itself."""
         self._connection.execute("SAVEPOINT unit")
         try:
-            value = work(self._connection)
+            unit.value = unit.work(self._connection)
         except sqlite3.Error as error:
             if not self._connection.in_transaction:
                 raise
             self._connection.execute("ROLLBACK TO unit")
-            return None, StorageFailed("state.db cannot be written", detail=str(error))
+            unit.problem = StorageFailed("state.db cannot be written", detail=str(error))
         except Exception as error:  # noqa: BLE001  handed to whoever asked for the work
             self._connection.execute("ROLLBACK TO unit")
-            return None, error
+            unit.problem = error
         self._connection.execute("RELEASE unit")
-        return value, None
