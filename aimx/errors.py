@@ -66,6 +66,10 @@ class ConfigInvalid(Refused):
     """config.toml breaks a rule; the reason names file, key, what and what to do."""
 
 
+class ConfigUnreadable(ConfigInvalid):
+    """config.toml is there, but this user may not read it."""
+
+
 class UnknownRecipient(Refused):
     """No mailbox takes this address."""
 

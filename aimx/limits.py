@@ -85,6 +85,14 @@ HOOK_THREAD_BUDGET = 20
 HOOK_BUDGET_WINDOW_S = 86_400
 HOOK_STDERR_TAIL_CHARACTERS = 1000
 
+# Configuration
+CONFIG_OCTETS = 4 * MIB  # some 20,000 mailboxes; more is a mistake or an attack on the parser
+CONNECTIONS_MAX = 60_000  # below the descriptor limit of the unit (65536)
+CONFIG_SHOWN_CHARACTERS = 200  # of a wrong value in an error message
+HOOK_CONCURRENCY_MAX = 1000
+HOOK_THREAD_BUDGET_MAX = 1_000_000
+USER_NAME_OCTETS = 32  # useradd(8)
+
 # AIMX/1 socket (reference section 1)
 HEADER_LINE_OCTETS = 8192  # guide: MAX_HEADER_LINE
 FRAME_HEADERS = 64

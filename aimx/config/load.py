@@ -1,63 +1,89 @@
-"""config.toml to a Config snapshot, or a ConfigInvalid that says file, key, what and what to do."""
+"""config.toml to a Config snapshot, or a ConfigInvalid that says file, key, what and what to do.
+
+The first error in a fixed order is reported; what is odd but harmless becomes `Config.warnings`. Asks no account
+database, no DNS, no clock: the same octets always give the same answer.
+"""
 
 import hashlib
 import tomllib
 from pathlib import Path, PurePath
 from typing import Any
 
-from aimx.config import naming
-from aimx.errors import ConfigInvalid
-from aimx.model.config import Config, Hook, Mailbox
+from aimx import limits
+from aimx.config import fields, legacy, mailboxes, schema
+from aimx.config.fields import Place, quoted
+from aimx.errors import ConfigInvalid, ConfigUnreadable
+from aimx.model.config import Config, Mailbox
+
+_DATA_DIR = "/var/lib/aimx"
 
 
 def load(path: Path, data_dir: Path | None) -> Config:
     """Read and validate. `data_dir` is the override of flag or environment. Raises: ConfigInvalid."""
+    return parse(read(path), str(path), data_dir)
+
+
+def read(path: Path) -> bytes:
+    """The octets of the file, bounded. Raises: ConfigInvalid."""
     try:
-        octets = path.read_bytes()
+        with path.open("rb") as file:
+            octets = file.read(limits.CONFIG_OCTETS + 1)
     except FileNotFoundError as error:
         raise ConfigInvalid(f"Config file not found at {path}. Run 'sudo aimx setup' first") from error
+    except PermissionError as error:
+        raise ConfigUnreadable(f"{path} cannot be read: {error.strerror}. It belongs to root; try sudo") from error
     except OSError as error:
-        raise ConfigInvalid(f"{path} cannot be read: {error.strerror}. It belongs to root; try sudo.") from error
-    return parse(octets, str(path), data_dir)
+        raise ConfigInvalid(f"{path} cannot be read: {error.strerror}") from error
+    return octets
 
 
 def parse(octets: bytes, source: str, data_dir: Path | None) -> Config:
     """Validate the octets of a configuration. Raises: ConfigInvalid."""
-    try:
-        table = tomllib.loads(octets.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigInvalid(f"{source} is not valid TOML: {error}") from error
-    try:
-        mailboxes = {name: _mailbox(name, raw, table) for name, raw in table.get("mailboxes", {}).items()}
-        return Config(
-            domain=table["domain"],
-            data_dir=PurePath(data_dir or table.get("data_dir", "/var/lib/aimx")),
-            mailboxes=mailboxes,
-            dkim_selector=table.get("dkim_selector", "aimx"),
-            trust=table.get("trust", "none"),
-            trusted_senders=tuple(table.get("trusted_senders", ())),
-            max_connections=table.get("max_connections", 512),
-            max_connections_per_peer=table.get("max_connections_per_peer", 32),
-            source=hashlib.sha256(octets).hexdigest(),
-        )
-    except KeyError as error:
-        raise ConfigInvalid(f"{source}: missing required key {error}") from error
-
-
-def _mailbox(name: str, raw: dict[str, Any], table: dict[str, Any]) -> Mailbox:
-    return Mailbox(
-        name=name,
-        address=raw["address"],
-        owner=raw["owner"],
-        trust=raw.get("trust", table.get("trust", "none")),
-        trusted_senders=tuple(raw.get("trusted_senders", table.get("trusted_senders", ()))),
-        hooks=tuple(_hook(hook) for hook in raw.get("hooks", ())),
-        catchall=raw["address"].casefold() == f"*@{table['domain']}".casefold(),
+    place = Place(source)
+    table = _toml(place, octets)
+    legacy.refuse_top_level(place, table)
+    warnings = schema.unknown(place, table, schema.TOP)
+    values = schema.read(place, table, schema.TOP)
+    if "domain" not in values:
+        raise place.refuse('missing required key `domain`; add e.g. domain = "agent.example.com" at the top')
+    upgrade = values.pop("upgrade", {})
+    warnings += schema.unknown(place.key("upgrade"), upgrade, schema.UPGRADE)
+    warnings += mailboxes.pattern_warnings(place, values.get("trusted_senders", ()))
+    raw = values.pop("mailboxes", {})
+    inherited = mailboxes.Inherited(values["domain"], values.get("trust", "none"), values.get("trusted_senders", ()))
+    found, more = mailboxes.read_all(place.key("mailboxes"), raw, inherited)
+    _postmaster(place, values, found)
+    values["data_dir"] = PurePath(data_dir or values.get("data_dir", _DATA_DIR))
+    return Config(
+        mailboxes=found,
+        warnings=(*warnings, *more),
+        source=digest(octets),
+        **values,
+        **schema.read(place.key("upgrade"), upgrade, schema.UPGRADE),
     )
 
 
-def _hook(raw: dict[str, Any]) -> Hook:
-    cmd = tuple(raw["cmd"])
-    untrusted = raw.get("fire_on_untrusted", False)
-    name = raw.get("name") or naming.derived(raw["event"], cmd, untrusted)
-    return Hook(name, raw["event"], cmd, untrusted, raw.get("timeout_secs", 60), raw.get("skip_automated", False))
+def digest(octets: bytes) -> str:
+    """What `Config.source` holds for these octets."""
+    return hashlib.sha256(octets).hexdigest()
+
+
+def _toml(place: Place, octets: bytes) -> dict[str, Any]:
+    if len(octets) > limits.CONFIG_OCTETS:
+        raise place.refuse(f"is larger than {limits.CONFIG_OCTETS} bytes; that is no configuration")
+    try:
+        return tomllib.loads(octets.decode())
+    except UnicodeDecodeError as error:
+        raise place.refuse(f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    except RecursionError as error:
+        raise place.refuse("is not valid TOML: nested too deeply") from error
+    except ValueError as error:
+        raise place.refuse(f"is not valid TOML: {fields.one_line(str(error))}") from error
+
+
+def _postmaster(place: Place, values: dict[str, Any], found: dict[str, Mailbox]) -> None:
+    name = values.get("postmaster")
+    if name is not None and name not in found:
+        raise place.key("postmaster").refuse(
+            f"{quoted(name)} is no mailbox of this file; name one of [mailboxes.<name>]"
+        )
