@@ -33,7 +33,7 @@ def trust(place: Place, value: object) -> Trust:
     for known in TRUST_VALUES:
         if found == known:
             return known
-    raise place.refuse(f'invalid top-level trust value \'{found}\': expected one of ["none", "verified"]')
+    raise place.refuse(f'invalid top-level trust value {single(found)}: expected one of ["none", "verified"]')
 
 
 _URL = r"https?://[^\s/?#]+(?:[/?#]\S*)?"
