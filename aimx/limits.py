@@ -48,18 +48,37 @@ FRAME_OCTETS = 96 * MIB  # one frame between processes
 
 # Authentication (A1-A3)
 DKIM_SIGNATURES = 5  # A1: the first five
+DKIM_SIGNATURE_OCTETS = 16 * KIB  # one DKIM-Signature field; 1 KiB in practice
+DKIM_HEADER_NAMES = 500  # names in h=; 60 in practice
+DKIM_RECORD_CHARACTERS = 8192  # one key record; a 4096-bit key needs 750
+DKIM_RECORDS = 3  # key records looked at under one name; RFC 6376 section 3.6.2.2 wants one
 DKIM_KEY_BITS_MIN = 1024  # RFC 8301 section 3.2
 DKIM_KEY_BITS_MAX = 4096  # RFC 8301 section 3.2
 DKIM_KEY_BITS = 2048  # guide: keys that we make
 DKIM_EXPONENT_MAX = 2**32 - 1  # cost bound; 65537 in practice
+DKIM_NUMBER_DIGITS = 12  # t=, x=, l=; seconds and octets need no more
+DKIM_CLOCK_SKEW_S = 3600  # t= and x= against our clock
 SPF_LOOKUPS = 10  # RFC 7208 section 4.6.4
 SPF_VOID_LOOKUPS = 2  # RFC 7208 section 4.6.4
+SPF_NAMES = 10  # MX and PTR names looked at, RFC 7208 section 4.6.4
+DMARC_RECORD_CHARACTERS = 8192  # one policy record; 200 in practice
+DOMAIN_LABEL_OCTETS = 63  # RFC 1035 section 2.3.4
+DOMAIN_NAME_OCTETS = 253  # RFC 1035 section 2.3.4, as text without the final dot
+DNS_TRY_S = 3.0  # one server, one packet
 DNS_QUERY_S = 5.0  # one question with its retries
-DNS_ROUNDS = 24  # question rounds of one message; SPF alone may need eleven
+DNS_MESSAGE_S = 20.0  # all questions of one message, RFC 7208 section 4.6.4; then temperror
+DNS_ROUNDS = 24  # question rounds of one message; SPF alone may need 21 (10 mx terms, two rounds each, and the record)
+DNS_QUESTIONS = 64  # outstanding questions of one message
+DNS_CONCURRENCY = 256  # questions in flight to servers, one descriptor each
+DNS_ALIASES = 8  # CNAMEs followed by ourselves when a server leaves a chain open
+DNS_PAYLOAD_OCTETS = 1232  # EDNS size that is never fragmented (DNS flag day 2020)
 DNS_TTL_MAX_S = 86_400  # cached no longer than a day
 DNS_TTL_NEGATIVE_S = 300  # negative answers without a SOA
+DNS_TTL_NEGATIVE_MAX_S = 3600  # RFC 2308 section 5: one to three hours
+DNS_TTL_FAILURE_S = 5  # RFC 9520 section 3.2: at least 1 s
 DNS_CACHE_ENTRIES = 20_000
-DNS_QUESTIONS = 64  # outstanding questions of one message
+DNS_CACHE_OCTETS = 32 * MIB  # names and records held, whatever their number
+DNS_CONFIG_CHECK_S = 2.0  # how often the time of resolv.conf is looked at
 
 # Storage
 COMMIT_THREADS = 16

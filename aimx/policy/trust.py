@@ -1,7 +1,5 @@
 """Is this message trusted for this mailbox (A4)? Facts in, verdict and reason out."""
 
-import re
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from aimx.model.authres import AuthResults
@@ -17,12 +15,21 @@ class Verdict(NamedTuple):
 
 
 def evaluate(mailbox: Mailbox, headers: Headers, auth: AuthResults) -> Verdict:
-    """The effective trust of one message for one mailbox."""
+    """The effective trust of one message for one mailbox.
+
+    True only when one author is listed and a signature of the author's own domain verified: a valid signature of
+    somebody else says nothing about who wrote the From field.
+    """
     if mailbox.trust == "none":
         return Verdict("none", "policy-none")
     if headers.author is None:
         return Verdict("false", headers.from_problem or "no-from")
-    if not any(matches(pattern, headers.author) for pattern in mailbox.trusted_senders):
+    if auth.author_domain is None:
+        return Verdict("false", "unreadable-from")
+    local_part = headers.author.rpartition("@")[0]
+    # A pattern may name an internationalized domain in either form.
+    forms = (headers.author, f"{local_part}@{auth.author_domain}")
+    if not any(matches(pattern, form) for pattern in mailbox.trusted_senders for form in forms):
         return Verdict("false", "sender-not-listed")
     aligned = auth.strict_sdids if auth.dkim_strict else auth.aligned_sdids
     if aligned:
@@ -33,16 +40,25 @@ def evaluate(mailbox: Mailbox, headers: Headers, auth: AuthResults) -> Verdict:
 
 
 def matches(pattern: str, author: str) -> bool:
-    """Whether an addr-spec matches one `trusted_senders` glob, case-insensitively and as a whole.
+    """Whether an addr-spec matches one `trusted_senders` glob as a whole, in any case.
 
     `*` any run, `?` one character; everything else is literal (a bracket in an address must not act as a class).
+    Case is folded by `lower`: `casefold` would make `fußball.example` and `fussball.example` one domain.
     """
-    return _compiled(pattern.strip().casefold()).match(author.casefold()) is not None
-
-
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # Runs of stars collapse: `**…` against a long address would otherwise backtrack exponentially.
-    pieces = re.split(r"(\*+|\?)", pattern)
-    text = "".join(".*" if piece.startswith("*") else "." if piece == "?" else re.escape(piece) for piece in pieces)
-    return re.compile(text + r"\Z", re.DOTALL)
+    glob, text = pattern.strip().lower(), author.lower()
+    at = in_glob = 0
+    star = retry = -1
+    while at < len(text):
+        if in_glob < len(glob) and glob[in_glob] == "*":
+            star, retry = in_glob, at
+            in_glob += 1
+        elif in_glob < len(glob) and glob[in_glob] in ("?", text[at]):
+            in_glob += 1
+            at += 1
+        elif star >= 0:
+            # Only the last star is ever widened, so the work is bounded by the product of the lengths.
+            retry += 1
+            in_glob, at = star + 1, retry
+        else:
+            return False
+    return not glob[in_glob:].strip("*")
