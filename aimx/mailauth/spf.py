@@ -50,7 +50,7 @@ class _Query(spf.query):
         self.t = str(int(envelope.received_at))
         self._asked = asked
 
-    def dns(self, name: Any, qtype: RecordType, cnames: None = None, ignore_void: bool = False) -> list[Any]:
+    def dns(self, name: Any, qtype: RecordType, ignore_void: bool = False) -> list[Any]:
         """Records of one name; CNAMEs are already followed. Raises: _NeedAnswer, spf.TempError, spf.PermError."""
         absolute = _absolute(str(name))
         if absolute is None:
@@ -84,9 +84,10 @@ class _Query(spf.query):
                 self._asked.hint(host, rtype)
 
     def _terms(self, name: str, policy: str) -> list[tuple[str | None, RecordType]]:
+        addresses: RecordType = self.A
         terms = [match for term in policy.split(" ")[1:] if (match := _TERM.fullmatch(term)) is not None]
         return [
-            (_absolute(term["name"] or name), _AHEAD.get(term["mechanism"].lower(), self.A))
+            (_absolute(term["name"] or name), _AHEAD.get(term["mechanism"].lower(), addresses))
             for term in terms[: limits.SPF_LOOKUPS]
         ]
 
