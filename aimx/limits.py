@@ -107,6 +107,8 @@ HOOK_STDERR_TAIL_CHARACTERS = 1000
 # Configuration
 CONFIG_OCTETS = 4 * MIB  # some 20,000 mailboxes; more is a mistake or an attack on the parser
 CONNECTIONS_MAX = 60_000  # below the descriptor limit of the unit (65536)
+CONFIG_EDIT_ATTEMPTS = 3  # somebody saves the file in the milliseconds between reading and replacing
+CONFIG_CHECK_S = 60.0  # how soon a hand edit that was not reloaded shows in the log
 CONFIG_SHOWN_CHARACTERS = 200  # of a wrong value in an error message
 HOOK_CONCURRENCY_MAX = 1000
 HOOK_THREAD_BUDGET_MAX = 1_000_000

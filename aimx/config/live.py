@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import msgspec
+
 from aimx.config import load
+from aimx.errors import ConfigInvalid
 from aimx.model.config import Config
 
 
@@ -20,10 +23,25 @@ class LiveConfig:
 
         Raises: ConfigInvalid.
         """
-        self.current = load.load(self.path, self._data_dir)
+        self.current = self._pinned(load.load(self.path, self._data_dir))
         return self.current
 
     def adopt(self, octets: bytes) -> Config:
         """Take what `edit.transact` has just written as the snapshot."""
-        self.current = load.parse(octets, str(self.path), self._data_dir)
+        self.current = self._pinned(load.parse(octets, str(self.path), self._data_dir))
         return self.current
+
+    def differs_on_disk(self) -> bool:
+        """Whether the file is no longer what was loaded (or is gone). It is never adopted by itself (U7)."""
+        try:
+            return load.digest(load.read(self.path)) != self.current.source
+        except ConfigInvalid:
+            return True
+
+    def _pinned(self, config: Config) -> Config:
+        """The mail of a running daemon stays in one tree: a new `data_dir` waits for a restart."""
+        running = self.current.data_dir
+        if config.data_dir == running:
+            return config
+        warning = f"data_dir: {config.data_dir} takes effect at the next start; until then mail stays in {running}"
+        return msgspec.structs.replace(config, data_dir=running, warnings=(*config.warnings, warning))

@@ -12,6 +12,7 @@ import trio
 
 from aimx import limits, log, replies
 from aimx.config.live import LiveConfig
+from aimx.daemon import settings
 from aimx.daemon.events import Bus
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.listener import SmtpListener
@@ -59,13 +60,12 @@ class Daemon:
         """Open configuration, data directory, database and sockets. Raises: AimxError."""
         self.options = options
         self.live = LiveConfig(options.config_file, options.data_dir)
-        for warning in self.live.current.warnings:
-            log.warning("config", why=warning)
         self.spawner = SpawnerClient(spawner_options(options.run_as))
         self.listener = SmtpListener(bind_smtp(options.bind), self._session_config, self._deliver, self._tls())
         if options.run_as is not None:
             privileges.become(options.run_as, options.run_as, ())
         self.storage_parts = open_storage(self.live.current)
+        settings.announce(self.live.current, self.storage_parts.accounts)
         self.bus = Bus()
         self.storage = Storage(self.storage_parts.committer, self.bus.publish)
         self.workers = WorkerPool(self.spawner, cpu_count())
@@ -112,6 +112,7 @@ class Daemon:
             await helpers.start(self.workers.run)
             await helpers.start(self.resolver.run)
             helpers.start_soon(self.hooks.run)
+            helpers.start_soon(settings.watch, self.live)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._signals, nursery)
                 nursery.start_soon(self._serve_socket)
@@ -141,6 +142,7 @@ class Daemon:
         except ConfigInvalid as error:
             log.error("config-reload-failed", path=str(self.live.path), why=error.reason, kept="previous configuration")
             return
+        settings.announce(config, self.storage_parts.accounts)
         hooks = sum(len(mailbox.hooks) for mailbox in config.mailboxes.values())
         log.info("config-reloaded", path=str(self.live.path), mailboxes=len(config.mailboxes), hooks=hooks)
         event = ConfigReloaded(at=time.time(), mailbox="", owner_uid=None, mailboxes=len(config.mailboxes), hooks=hooks)
