@@ -7,20 +7,20 @@ import msgspec
 from aimx import limits
 from aimx.mailauth import verify
 from aimx.mime import read
-from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
 from aimx.model.job import Broken, Done, Job, NeedDns
 from aimx.model.message import Examined, with_auth
+from aimx.worker.answers import Known, Memory
 
 
 class _State:
     """One job between its rounds."""
 
-    def __init__(self, octets: bytes, envelope: Envelope, message: Examined) -> None:
+    def __init__(self, octets: bytes, envelope: Envelope, message: Examined, answers: Known) -> None:
         self.octets = octets
         self.envelope = envelope
         self.message = message
-        self.answers: dict[Question, Answer] = {}
+        self.answers = answers
         self.rounds = 0
 
 
@@ -29,6 +29,7 @@ class Examiner:
 
     def __init__(self) -> None:
         self._states: dict[int, _State] = {}
+        self._memory = Memory()
         self._encode = msgspec.msgpack.Encoder().encode
 
     def handle(self, job: Job, fd: int | None) -> Done | NeedDns | Broken | None:
@@ -40,7 +41,7 @@ class Examiner:
             if job.kind == "examine":
                 self._start(job, fd)
             else:
-                self._states[job.id].answers.update({answer.question: answer for answer in job.answers})
+                self._states[job.id].answers.add(job.answers)
             return self._advance(job.id)
         except (Exception, RecursionError, MemoryError) as error:  # noqa: BLE001  a worker is a shell
             self._states.pop(job.id, None)
@@ -50,7 +51,8 @@ class Examiner:
         octets = job.octets if fd is None else _read_all(fd)
         assert octets is not None
         assert job.envelope is not None
-        self._states[job.id] = _State(octets, job.envelope, read.read_message(octets, job.envelope))
+        answers = Known(self._memory, job.envelope.received_at)
+        self._states[job.id] = _State(octets, job.envelope, read.read_message(octets, job.envelope), answers)
 
     def _advance(self, job_id: int) -> Done | NeedDns:
         state = self._states[job_id]
