@@ -84,14 +84,23 @@ DNS_CONFIG_CHECK_S = 2.0  # how often the time of resolv.conf is looked at
 
 # Storage
 COMMIT_THREADS = 16
-COMMIT_THREADS_PER_MAILBOX = 4  # one slow directory never takes the pool
+COMMIT_THREADS_PER_MAILBOX = 12  # one slow directory never takes the pool; enough to share its fsyncs
 READ_THREADS = 8
 COMMIT_S = 120.0
 NAME_ATTEMPTS = 1000  # -2 … -1000 within one second
 SPOOL_RETRY_S = 60.0
+SQUAT_ATTEMPTS = 4  # names taken between our look and our rename, then the copy goes to the spool
+DIRECTORIES_HELD = 8  # of one message, from staging to publishing; further ones are opened again
 REPEAT_S = 86_400  # R5: 24 h
+REPEATS_KEPT = 100_000  # about 20 MB
 EVENTS_KEPT = 100_000
-RUNS_KEPT = 500
+RUNS_KEPT = 500  # finished runs that are always kept; younger ones than the budget window too
+RUNS_MAX = 100_000  # finished runs, whatever their age
+SUMMARY_CHARACTERS = 4096  # one value of an event or index row
+INDEX_BATCH_ROWS = 500  # one transaction of index.db
+INDEX_BATCH_S = 0.05  # how long rows wait for company
+INDEX_QUEUE_ROWS = 20_000  # further ones are left to reconciliation
+STATE_WAL_OCTETS = 16 * MIB  # kept after a checkpoint
 STATE_BATCH_UNITS = 256  # units of work that share one durable transaction
 
 # Hooks (guide, U4, U5)

@@ -10,8 +10,8 @@ from aimx.config import load
 from aimx.daemon.events import Bus
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.resolver import ResolverClient
-from aimx.daemon.serve import open_storage, spawner_options
-from aimx.daemon.storage import Storage
+from aimx.daemon.serve import spawner_options
+from aimx.daemon.storage import Storage, open_storage
 from aimx.daemon.workers import WorkerPool
 from aimx.effects.api import Effects
 from aimx.effects.process import SpawnerClient
@@ -43,5 +43,5 @@ async def _ingest(config: Config, rcpt: str, octets: bytes) -> str:
         stored = await ingest_flow(fx, config, rcpt, octets)
         await hooks.run_pending()
         nursery.cancel_scope.cancel()
-    parts.state.close()
+    parts.close()
     return msgspec.json.encode(stored).decode()

@@ -17,13 +17,12 @@ from aimx.daemon.events import Bus
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.listener import SmtpListener
 from aimx.daemon.resolver import ResolverClient
-from aimx.daemon.storage import Storage
+from aimx.daemon.storage import Storage, open_storage
 from aimx.daemon.verbd import SocketServer
 from aimx.daemon.workers import WorkerPool
-from aimx.effects import files, privileges
+from aimx.effects import privileges
 from aimx.effects.accounts import Accounts
 from aimx.effects.api import Effects
-from aimx.effects.lock import WriterLock
 from aimx.effects.payload import Payload
 from aimx.effects.process import SpawnerClient, cpu_count
 from aimx.errors import AimxError, ConfigInvalid, Failed, disposition
@@ -33,9 +32,6 @@ from aimx.model.config import Config
 from aimx.model.envelope import Envelope
 from aimx.model.event import ConfigReloaded
 from aimx.replies import SmtpReply
-from aimx.store import jobs
-from aimx.store.commit import Committer
-from aimx.store.state import State
 from aimx.wire.frames import Request, Response
 
 WORKER_USER = "aimx-worker"
@@ -113,6 +109,7 @@ class Daemon:
             await helpers.start(self.resolver.run)
             helpers.start_soon(self.hooks.run)
             helpers.start_soon(settings.watch, self.live)
+            helpers.start_soon(self.storage.run, self._session_config)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._signals, nursery)
                 nursery.start_soon(self._serve_socket)
@@ -120,6 +117,7 @@ class Daemon:
                 log.info("listening", smtp=self.listener.address, socket=str(self.options.socket_file))
             helpers.cancel_scope.cancel()
         self.options.socket_file.unlink(missing_ok=True)
+        self.storage_parts.close()
         log.info("stopped")
 
     async def _serve_socket(self) -> None:
@@ -147,6 +145,7 @@ class Daemon:
         log.info("config-reloaded", path=str(self.live.path), mailboxes=len(config.mailboxes), hooks=hooks)
         event = ConfigReloaded(at=time.time(), mailbox="", owner_uid=None, mailboxes=len(config.mailboxes), hooks=hooks)
         self.bus.publish(None, event)
+        self.storage.retry_spool()
 
 
 def spawner_options(run_as: int | None) -> dict[str, int]:
@@ -178,32 +177,6 @@ def bind_smtp(address: tuple[str, int]) -> socket.socket:
         sock.close()
         raise Failed(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return sock
-
-
-class StorageParts(msgspec.Struct, frozen=True):
-    """What a process that writes below data_dir holds."""
-
-    lock: WriterLock
-    state: State
-    committer: Committer
-    accounts: Accounts
-
-
-def open_storage(config: Config) -> StorageParts:
-    """Take the writer lock, open state.db, finish what a crash left. Raises: DaemonRunning, StorageFailed, Failed."""
-    accounts = Accounts(as_root=os.geteuid() == 0)
-    try:
-        os.makedirs(config.data_dir, 0o755, exist_ok=True)
-        data = files.open_directory(str(config.data_dir))
-        private = files.ensure_directory(".aimx", 0o700, data)
-    except OSError as error:
-        raise Failed(f"data directory {config.data_dir} cannot be used: {error.strerror}") from error
-    lock = WriterLock(private)
-    state = State(str(config.data_dir / ".aimx" / "state.db"))
-    committer = Committer(config.data_dir, private, accounts, state)
-    committer.recover()
-    state.run(lambda db: jobs.interrupt_started(db, time.time()))
-    return StorageParts(lock, state, committer, accounts)
 
 
 def serve(options: Options) -> None:

@@ -1,13 +1,73 @@
-"""The store on trio: commits in threads, events and hooks told afterwards."""
+"""The store on trio: commits in threads, events and hooks told afterwards, the spool tried again."""
 
+import os
+import time
+from collections import Counter
 from collections.abc import Callable
 
+import msgspec
 import trio
 
-from aimx import limits
+from aimx import limits, log
+from aimx.effects.accounts import Accounts
+from aimx.effects.lock import WriterLock
+from aimx.errors import AimxError
+from aimx.model.config import Config
 from aimx.model.delivery import CommitPlan, Outcome
 from aimx.model.event import Event
+from aimx.store import jobs, recovery
 from aimx.store.commit import Committer
+from aimx.store.index import Index
+from aimx.store.repeats import Repeats
+from aimx.store.spool import Spool
+from aimx.store.state import State
+from aimx.store.tree import Tree
+
+
+class StorageParts(msgspec.Struct, frozen=True):
+    """What a process that writes below data_dir holds."""
+
+    lock: WriterLock
+    state: State
+    committer: Committer
+    accounts: Accounts
+
+    def close(self) -> None:
+        """Finish what is queued and let go of everything."""
+        self.state.close()
+        self.committer.index.close()
+        self.committer.tree.close()
+        self.lock.release()
+
+
+def open_storage(config: Config) -> StorageParts:
+    """Take the writer lock, open the databases, finish what a crash left.
+
+    Raises: DaemonRunning, StorageFailed, Failed.
+    """
+    accounts = Accounts(as_root=os.geteuid() == 0)
+    tree = Tree(config.data_dir, accounts)
+    lock = WriterLock(tree.private)
+    now = time.time()
+    state = State(str(config.data_dir / ".aimx" / "state.db"))
+    index = Index(str(config.data_dir / ".aimx" / "index.db"))
+    committer = Committer(tree, state, index, Repeats())
+    recovery.recover(committer)
+    committer.load_repeats(now)
+    state.run(lambda db: jobs.interrupt_started(db, now))
+    committer.maintain(now)
+    Spool(committer).adopt()
+    prepare_mailboxes(committer, config)
+    return StorageParts(lock, state, committer, accounts)
+
+
+def prepare_mailboxes(committer: Committer, config: Config) -> None:
+    """Make the directories of configured mailboxes; what cannot take mail is a warning that says what to run."""
+    for mailbox in config.mailboxes.values():
+        for folder in ("inbox",) if mailbox.catchall else ("inbox", "sent"):
+            problem = committer.tree.folders.prepare(folder, mailbox.name, mailbox.owner)  # type: ignore[arg-type]
+            if problem:
+                log.warning("mailbox-unwritable", mailbox=mailbox.name, folder=folder, why=problem)
 
 
 class Storage:
@@ -15,9 +75,14 @@ class Storage:
 
     def __init__(self, committer: Committer, publish: Callable[[int | None, Event], None]) -> None:
         self.committer = committer
+        self._spool = Spool(committer)
         self._publish = publish
         self._commits = trio.CapacityLimiter(limits.COMMIT_THREADS)
+        self._care = trio.CapacityLimiter(1)
+        self._busy: Counter[str] = Counter()
+        self._room = trio.Condition()
         self._wake: Callable[[], None] = lambda: None
+        self._retry = trio.Event()
 
     def on_runnable(self, wake: Callable[[], None]) -> None:
         """Whom to tell that jobs may be runnable."""
@@ -25,11 +90,65 @@ class Storage:
 
     async def commit(self, plan: CommitPlan) -> tuple[Outcome, ...]:
         """Store every copy. Raises: StorageFailed."""
-        committed = await trio.to_thread.run_sync(self.committer.commit, plan, limiter=self._commits)
+        names = {copy.mailbox for copy in plan.copies}
+        if any(self._busy[name] >= limits.COMMIT_THREADS_PER_MAILBOX for name in names):
+            await self._wait_for(names)
+        self._busy.update(names)
+        try:
+            committed = await trio.to_thread.run_sync(self.committer.commit, plan, limiter=self._commits)
+        finally:
+            await self._leave(names)
         for seq, event in committed.events:
             self._publish(seq, event)
         return committed.outcomes
 
+    async def _wait_for(self, names: set[str]) -> None:
+        async with self._room:
+            while any(self._busy[name] >= limits.COMMIT_THREADS_PER_MAILBOX for name in names):
+                await self._room.wait()
+
+    async def _leave(self, names: set[str]) -> None:
+        for name in names:
+            self._busy[name] -= 1
+            if not self._busy[name]:
+                del self._busy[name]
+        if self._room.statistics().tasks_waiting:
+            with trio.CancelScope(shield=True):
+                async with self._room:
+                    self._room.notify_all()
+
     def wake_hooks(self) -> None:
         """There may be runnable jobs."""
         self._wake()
+
+    def note_unseen(self, repeat_key: bytes, mailboxes: tuple[str, ...]) -> None:
+        """The peer vanished between our 250 and its next command (R5). Never waits."""
+        self.committer.note_unseen(repeat_key, mailboxes, time.time())
+
+    def retry_spool(self) -> None:
+        """Try the spool now rather than at the next interval: the configuration changed."""
+        self._retry.set()
+
+    async def run(self, config: Callable[[], Config]) -> None:
+        """Try the spool at start, at every interval and when asked; forget what is old."""
+        while True:
+            try:
+                await self._take_care(config())
+            except AimxError as error:
+                log.error("spool-retry-failed", why=error.detail or error.reason)
+            except OSError as error:
+                log.error("spool-retry-failed", why=str(error))
+            with trio.move_on_after(limits.SPOOL_RETRY_S):
+                await self._retry.wait()
+            if self._retry.is_set():
+                self._retry = trio.Event()
+                await trio.to_thread.run_sync(prepare_mailboxes, self.committer, config(), limiter=self._care)
+
+    async def _take_care(self, config: Config) -> None:
+        owners = {mailbox.name: mailbox.owner for mailbox in config.mailboxes.values()}
+        events = await trio.to_thread.run_sync(self._spool.retry, owners, limiter=self._care)
+        for seq, event in events:
+            self._publish(seq, event)
+        if events:
+            self._wake()
+        await trio.to_thread.run_sync(self.committer.maintain, time.time(), limiter=self._care)

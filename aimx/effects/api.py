@@ -61,6 +61,9 @@ class Store(Protocol):
     async def commit(self, plan: CommitPlan) -> tuple[Outcome, ...]:
         """Store every copy and tell the events. Shielded. Raises: StorageFailed, with nothing left behind."""
 
+    def note_unseen(self, repeat_key: bytes, mailboxes: tuple[str, ...]) -> None:
+        """The peer vanished between our 250 and its next command (R5). Never waits."""
+
     def wake_hooks(self) -> None:
         """There may be runnable jobs."""
 

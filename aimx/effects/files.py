@@ -1,10 +1,12 @@
 """Files through directory descriptors: exclusive creation, full writes, sync. Knows no mail and decides nothing."""
 
+import contextlib
 import os
 import stat
 import threading
 
 from aimx.effects import linux
+from aimx.effects.accounts import Identity
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -18,22 +20,37 @@ def open_directory(name: str, parent: int | None = None) -> int:
     return os.open(name, DIRECTORY, dir_fd=parent)
 
 
-def ensure_directory(name: str, mode: int, parent: int | None = None) -> int:
+def ensure_directory(name: str, mode: int, parent: int) -> int:
     """Open a directory of ours, making it first when it is missing; synced into its parent."""
     try:
-        os.mkdir(name, mode, dir_fd=parent)
-    except FileExistsError:
         return open_directory(name, parent)
-    fd = open_directory(name, parent)
-    os.fchmod(fd, mode)
-    os.fsync(fd)
-    if parent is not None:
-        os.fsync(parent)
-    return fd
+    except FileNotFoundError:
+        make_directory(name, mode, parent, None)
+    return open_directory(name, parent)
 
 
-def write_new(directory: int, name: str, octets: bytes, mode: int) -> int:
-    """Create, fill and sync a file that must not exist yet. Returns its inode number.
+def make_directory(name: str, mode: int, parent: int, owner: Identity | None) -> None:
+    """Make a directory in one of ours that is complete, owner included, when its name appears; synced.
+
+    Not for several threads at once. Raises: FileExistsError; OSError.
+    """
+    making = f".making {name}"
+    with contextlib.suppress(FileExistsError):  # left by a crash
+        os.mkdir(making, 0o700, dir_fd=parent)
+    fd = open_directory(making, parent)
+    try:
+        if owner is not None:
+            os.fchown(fd, owner.uid, owner.gid)
+        os.fchmod(fd, mode)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    rename_noreplace(parent, making, parent, name)
+    os.fsync(parent)
+
+
+def write_new(directory: int, name: str, octets: bytes, mode: int) -> os.stat_result:
+    """Create, fill and sync a file that must not exist yet.
 
     Raises: OSError; the caller removes what is left.
     """
@@ -44,9 +61,16 @@ def write_new(directory: int, name: str, octets: bytes, mode: int) -> int:
             view = view[os.write(fd, view) :]
         os.fchmod(fd, mode)
         os.fsync(fd)
-        return os.fstat(fd).st_ino
+        return os.fstat(fd)
     finally:
         os.close(fd)
+
+
+def read(directory: int, name: str, limit: int) -> bytes:
+    """A file of ours, at most `limit` octets of it."""
+    fd = os.open(name, READ, dir_fd=directory)
+    with open(fd, "rb") as file:
+        return file.read(limit)
 
 
 def exists(directory: int, name: str) -> bool:
@@ -67,21 +91,38 @@ def inode(directory: int, name: str) -> int | None:
 
 
 def remove(directory: int, name: str) -> None:
-    """Remove a file or a flat directory of ours; nothing there is fine."""
+    """Remove whatever has this name in a directory of ours; nothing there is fine.
+
+    Directories are emptied level by level: what lies deeper is first moved up beside `name`, so that no depth that
+    somebody built exhausts descriptors or the stack. Raises: OSError when something cannot go.
+    """
+    waiting = [name]
+    moved = 0
+    while waiting:
+        entry = waiting.pop()
+        if not _is_directory(directory, entry):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(entry, dir_fd=directory)
+            continue
+        fd = open_directory(entry, directory)
+        try:
+            for child in os.listdir(fd):
+                if _is_directory(fd, child):
+                    moved += 1
+                    rename_noreplace(fd, child, directory, f"{name}.{moved}")
+                    waiting.append(f"{name}.{moved}")
+                else:
+                    os.unlink(child, dir_fd=fd)
+        finally:
+            os.close(fd)
+        os.rmdir(entry, dir_fd=directory)
+
+
+def _is_directory(directory: int, name: str) -> bool:
     try:
-        mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+        return stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
     except FileNotFoundError:
-        return
-    if not stat.S_ISDIR(mode):
-        os.unlink(name, dir_fd=directory)
-        return
-    fd = open_directory(name, directory)
-    try:
-        for entry in os.listdir(fd):
-            os.unlink(entry, dir_fd=fd)
-    finally:
-        os.close(fd)
-    os.rmdir(name, dir_fd=directory)
+        return False
 
 
 class DirectorySync:

@@ -1,12 +1,17 @@
 """The few system calls that Python 3.11 does not wrap, by ctypes. Each returns normally or raises OSError."""
 
 import ctypes
+import errno
 import os
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 CLONE_NEWNET = 0x40000000
 RENAME_NOREPLACE = 1
+SYS_OPENAT2 = 437  # the same number on every architecture
+RESOLVE_NO_XDEV = 0x01
+RESOLVE_NO_SYMLINKS = 0x04
+RESOLVE_BENEATH = 0x08
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
@@ -27,6 +32,26 @@ def rename_noreplace(src_dir: int, src: str, dst_dir: int, dst: str) -> None:
     """
     result = _libc.renameat2(src_dir, os.fsencode(src), dst_dir, os.fsencode(dst), RENAME_NOREPLACE)
     _check(result, "renameat2")
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def open_beneath(directory: int, name: str, flags: int) -> int:
+    """openat2(2) without symlinks or mount points: an owner's FUSE mount is refused before it can answer, or hang.
+
+    A kernel or sandbox without it gets openat(2); callers compare devices afterwards in any case.
+    Raises: OSError; EXDEV for a mount point, ELOOP for a symlink.
+    """
+    how = _OpenHow(flags, 0, RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH)
+    result = int(_libc.syscall(SYS_OPENAT2, directory, os.fsencode(name), ctypes.byref(how), ctypes.sizeof(how)))
+    if result >= 0:
+        return result
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EPERM, errno.EAGAIN):
+        return os.open(name, flags, dir_fd=directory)
+    raise OSError(number, os.strerror(number), name)
 
 
 def unshare(flags: int) -> None:

@@ -4,9 +4,10 @@ import hashlib
 
 import trio
 
-from aimx import log
+from aimx import limits, log
 from aimx.effects.api import Effects
 from aimx.effects.payload import Payload
+from aimx.errors import Failed
 from aimx.flows.examine import examine
 from aimx.model.config import Config, Mailbox
 from aimx.model.delivery import CommitPlan, Copy, HookJob, InSpool, Outcome, Placed
@@ -23,13 +24,15 @@ async def accept(
 
     Commits: all copies are on disk under their final names (or in the spool) and synced.
     Cancellation: shielded from the first write to the return.
-    Raises: StorageFailed, with no copy left behind.
+    Raises: StorageFailed, Failed; with no copy left behind.
     """
     message = await examine(fx, envelope, payload)
     rcpts = {path.mailbox: path.rcpt for path in reversed(envelope.forward_paths)}
-    mailboxes = [config.mailboxes[name] for name in rcpts if name in config.mailboxes]
+    if removed := rcpts.keys() - config.mailboxes.keys():  # between RCPT and the end of DATA
+        raise Failed("try again", detail=f"mailboxes removed meanwhile: {', '.join(sorted(removed))}")
+    mailboxes = [config.mailboxes[name] for name in rcpts]
     copies = tuple(_copy(message, envelope, rcpts[mailbox.name], mailbox) for mailbox in mailboxes)
-    key = _repeat_key(envelope, payload) if deduplicate else None
+    key = repeat_key(envelope, payload) if deduplicate else None
     with trio.CancelScope(shield=True):
         outcomes = await fx.store.commit(CommitPlan(copies, envelope.received_at, key))
     for copy, outcome in zip(copies, outcomes, strict=True):
@@ -54,16 +57,30 @@ def _copy(message: Examined, envelope: Envelope, rcpt: str, mailbox: Mailbox) ->
         files=document.files(message),
         jobs=tuple(HookJob(hook.name, mailbox.name, "on_receive", env, conversation) for hook in firings.fire),
         skips=firings.skips,
-        summary={
-            "from": message.headers.from_,
-            "subject": message.headers.subject,
-            "trusted": verdict.trusted,
-            "thread_id": message.headers.thread_id,
-        },
+        summary=_summary(message, verdict.trusted),
     )
 
 
-def _repeat_key(envelope: Envelope, payload: Payload) -> bytes:
+def _summary(message: Examined, trusted: str) -> dict[str, str]:
+    """What events and index rows show."""
+    headers, auth, most = message.headers, message.auth, limits.SUMMARY_CHARACTERS
+    return {
+        "from": headers.from_[:most],
+        "to": headers.to[:most],
+        "subject": headers.subject[:most],
+        "message_id": headers.message_id[:most],
+        "in_reply_to": headers.in_reply_to[:most],
+        "references": headers.references[-most:],
+        "thread_id": headers.thread_id,
+        "trusted": trusted,
+        "dkim": auth.dkim,
+        "spf": auth.spf,
+        "dmarc": auth.dmarc,
+        "automated": "true" if headers.automated else "",
+    }
+
+
+def repeat_key(envelope: Envelope, payload: Payload) -> bytes:
     """Same octets, same reverse-path, same peer (R5)."""
     identity = f"{envelope.peer_ip}\0{envelope.reverse_path}\0".encode("utf-8", "surrogateescape")
     return hashlib.sha256(payload.digest + identity).digest()

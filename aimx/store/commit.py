@@ -4,22 +4,21 @@ Runs in one thread per message. When it returns, every copy is on disk under its
 synced; when it raises, nothing of the message is left anywhere.
 """
 
-import os
 import threading
-import time
-from pathlib import PurePath
 
 from aimx import limits, log
-from aimx.effects import files
-from aimx.effects.accounts import Accounts
-from aimx.errors import StorageFailed
+from aimx.errors import AimxError, StorageFailed
 from aimx.model.delivery import CommitPlan, Copy, Duplicate, InSpool, Outcome, Placed
 from aimx.model.event import Event
-from aimx.store import document, layout, ledger
+from aimx.store import ledger
+from aimx.store.index import Index
 from aimx.store.intent import Intent, Staged
 from aimx.store.ledger import Settled
-from aimx.store.mailbox import OWNER_MADE, Folders, Unwritable
+from aimx.store.mailbox import Folders
+from aimx.store.publish import Draft, Publisher, path_of
+from aimx.store.repeats import Repeats
 from aimx.store.state import State
+from aimx.store.tree import Tree
 
 
 class Committed:
@@ -33,245 +32,126 @@ class Committed:
 class Committer:
     """The only code that carries out a CommitPlan. Thread-safe."""
 
-    def __init__(self, data_dir: PurePath, private: int, accounts: Accounts, state: State) -> None:
-        self.data_dir = data_dir
+    def __init__(self, tree: Tree, state: State, index: Index, repeats: Repeats) -> None:
+        self.tree = tree
         self.state = state
-        self.folders = Folders(files.open_directory(str(data_dir)), accounts)
-        self._staging = files.ensure_directory("staging", 0o700, private)
-        self._spool = files.ensure_directory("spool", 0o700, private)
-        self._sync = files.DirectorySync()
-        self._names = threading.Lock()
-        self._reserved: set[tuple[str, str, str]] = set()
-        self._unique = 0
+        self.index = index
+        self.publisher = Publisher(tree)
+        self._repeats = repeats
+        self._lock = threading.Lock()
+        self._withdrawn: list[int] = []
+
+    @property
+    def folders(self) -> Folders:
+        """The mailbox directories."""
+        return self.tree.folders
 
     def commit(self, plan: CommitPlan) -> Committed:
         """Store every copy. Raises: StorageFailed, with nothing left behind."""
-        repeats = self._repeats(plan)
-        copies = [copy for copy in plan.copies if copy.mailbox not in repeats]
-        staged: list[Staged] = []
+        repeats = self._repeats.take(plan.repeat_key, tuple(copy.mailbox for copy in plan.copies), plan.received_at)
+        repeated = {mailbox for _, mailbox, _ in repeats}
         try:
-            settled, events = self._store(copies, staged, plan)
-        except OSError as error:
-            raise StorageFailed("storage failed", detail=f"commit: {error}") from error
-        finally:
-            self._release(staged)
+            settled, events = self._store([copy for copy in plan.copies if copy.mailbox not in repeated], plan)
+            if repeats:
+                self.state.run(lambda db: ledger.forget_repeats(db, repeats))
+        except BaseException as error:
+            self._repeats.put(repeats)
+            if isinstance(error, OSError):
+                raise StorageFailed("storage failed", detail=f"commit: {error}") from error
+            raise
         by_mailbox = {copy.staged.mailbox: self._outcome(copy) for copy in settled}
-        outcomes = tuple(
-            by_mailbox[copy.mailbox] if copy.mailbox in by_mailbox else Duplicate(copy.mailbox) for copy in plan.copies
-        )
+        outcomes = tuple(by_mailbox.get(copy.mailbox) or Duplicate(copy.mailbox) for copy in plan.copies)
         return Committed(outcomes, events)
 
     def _outcome(self, copy: Settled) -> Outcome:
-        staged = copy.staged
         if copy.spooled is not None:
-            return InSpool(staged.mailbox, copy.spooled)
-        path = layout.message_path(self.data_dir, staged.folder, staged.mailbox, copy.stem, staged.bundle)
-        return Placed(staged.mailbox, copy.stem, str(path))
+            return InSpool(copy.staged.mailbox, copy.spooled)
+        return Placed(copy.staged.mailbox, copy.stem, path_of(self.tree, copy))
 
-    def _repeats(self, plan: CommitPlan) -> set[str]:
-        key = plan.repeat_key
-        if key is None:
-            return set()
-        names = [copy.mailbox for copy in plan.copies]
-        now = plan.received_at
-        return self.state.run(lambda db: {name for name in names if ledger.is_repeat(db, key, name, now)})
-
-    def _store(
-        self, copies: list[Copy], staged: list[Staged], plan: CommitPlan
-    ) -> tuple[tuple[Settled, ...], list[tuple[int, Event]]]:
+    def _store(self, copies: list[Copy], plan: CommitPlan) -> tuple[list[Settled], list[tuple[int, Event]]]:
+        if not copies:
+            return [], []
         intent_id: int | None = None
-        settled: list[Settled] = []
+        drafts: list[Draft] = []
         try:
             for copy in copies:
-                staged.append(self._stage(copy))
-            self._sync.sync(self._staging)
-            promise = Intent(tuple(staged), plan.received_at, plan.repeat_key)
-            intent_id = promised = self.state.run(lambda db: ledger.promise(db, promise))
-            for item in staged:
-                settled.append(self._publish(item))
-            final = tuple(settled)
-            events = self.state.run(lambda db: ledger.settle(db, promised, promise, final, self.data_dir))
-            return final, events
+                drafts.append(self.publisher.stage(copy))
+                if len(drafts) > limits.DIRECTORIES_HELD:
+                    drafts[-1].close()
+            self.tree.sync.sync(self.tree.staging)
+            intent_id = promised = self._promise(_intent(drafts, plan))
+            settled = [self._publish(draft, drafts, promised, plan) for draft in drafts]
+            final, intent = tuple(settled), _intent(drafts, plan)
+            events = self.state.run(lambda db: ledger.settle(db, promised, intent, final, self.tree.path))
         except BaseException:
-            self._undo(staged, intent_id)
+            self._undo(drafts, intent_id)
+            raise
+        finally:
+            for draft in drafts:
+                self.publisher.release(draft)
+        self.index.add(settled, plan.received_at)
+        return settled, events
+
+    def _promise(self, intent: Intent) -> int:
+        with self._lock:
+            withdrawn, self._withdrawn = self._withdrawn, []
+        try:
+            return self.state.run(lambda db: ledger.promise(db, intent, withdrawn))
+        except BaseException:
+            with self._lock:
+                self._withdrawn += withdrawn
             raise
 
-    # Staging
+    def _publish(self, draft: Draft, drafts: list[Draft], intent_id: int, plan: CommitPlan) -> Settled:
+        def promise(_: Staged) -> None:
+            intent = _intent(drafts, plan)
+            self.state.run(lambda db: ledger.promise_again(db, intent_id, intent))
 
-    def _stage(self, copy: Copy) -> Staged:
-        stem = self._reserve(copy)
-        entry = self._entry()
-        octets = document.with_id(copy.document, stem)
-        try:
-            inode = self._write_staged(copy, entry, stem, octets)
-        except BaseException:
-            files.remove(self._staging, entry)
-            self._unreserve(copy.folder, copy.mailbox, stem)
-            raise
-        sizes = ((f"{stem}.md", len(octets)), *((file.name, len(file.octets)) for file in copy.files))
-        return Staged(
-            entry, inode, copy.mailbox, copy.folder, copy.owner, stem, copy.bundle, sizes, copy.jobs, copy.skips,
-            copy.summary,
-        )  # fmt: skip
+        done = self.publisher.publish(draft, promise)
+        return self.publisher.to_spool(draft, done) if isinstance(done, str) else done
 
-    def _write_staged(self, copy: Copy, entry: str, stem: str, octets: bytes) -> int:
-        if not copy.bundle:
-            return files.write_new(self._staging, entry, octets, 0o644)
-        os.mkdir(entry, 0o700, dir_fd=self._staging)
-        directory = files.open_directory(entry, self._staging)
-        try:
-            files.write_new(directory, f"{stem}.md", octets, 0o644)
-            for file in copy.files:
-                files.write_new(directory, file.name, file.octets, 0o644)
-            account = self.folders.accounts.find(copy.owner)
-            if account is not None and self.folders.accounts.as_root:
-                os.fchown(directory, account.uid, account.gid)
-            os.fsync(directory)
-            return os.fstat(directory).st_ino
-        finally:
-            os.close(directory)
-
-    def _entry(self) -> str:
-        with self._names:
-            self._unique += 1
-            return f"{os.getpid()}-{time.time_ns()}-{self._unique}"
-
-    def _reserve(self, copy: Copy) -> str:
-        """A stem that neither a file, a bundle nor a commit in flight uses."""
-        try:
-            directory = self.folders.open_for_writing(copy.folder, copy.mailbox, copy.owner)
-        except Unwritable:
-            directory = -1
-        try:
-            for attempt in range(1, limits.NAME_ATTEMPTS + 1):
-                stem = layout.numbered(copy.stem, attempt)
-                if self._claim(copy.folder, copy.mailbox, stem):
-                    if directory < 0 or not (files.exists(directory, f"{stem}.md") or files.exists(directory, stem)):
-                        return stem
-                    self._unreserve(copy.folder, copy.mailbox, stem)
-            raise StorageFailed("no free name", detail=f"{copy.mailbox}: {copy.stem}")
-        finally:
-            if directory >= 0:
-                os.close(directory)
-
-    def _claim(self, folder: str, mailbox: str, stem: str) -> bool:
-        key = (folder, mailbox, stem)
-        with self._names:
-            if key in self._reserved:
-                return False
-            self._reserved.add(key)
-            return True
-
-    def _unreserve(self, folder: str, mailbox: str, stem: str) -> None:
-        with self._names:
-            self._reserved.discard((folder, mailbox, stem))
-
-    def _release(self, staged: list[Staged]) -> None:
-        for item in staged:
-            self._unreserve(item.folder, item.mailbox, item.stem)
-
-    # Publishing
-
-    def _publish(self, item: Staged) -> Settled:
-        """Rename one copy to its final name and sync; what its owner prevents goes to the spool."""
-        try:
-            directory = self.folders.open_for_writing(item.folder, item.mailbox, item.owner)
-        except Unwritable as problem:
-            return self._to_spool(item, str(problem))
-        try:
-            files.rename_noreplace(self._staging, item.entry, directory, item.name)
-            self._sync.sync(directory)
-            return Settled(item, item.stem, owner_uid=os.fstat(directory).st_uid)
-        except OSError as error:
-            if error.errno not in OWNER_MADE:
-                raise
-            return self._to_spool(item, f"{item.folder}/{item.mailbox}: {error.strerror}")
-        finally:
-            os.close(directory)
-
-    def _to_spool(self, item: Staged, reason: str) -> Settled:
-        files.rename_noreplace(self._staging, item.entry, self._spool, item.entry)
-        self._sync.sync(self._spool)
-        log.warning("spooled", mailbox=item.mailbox, reason=reason)
-        return Settled(item, item.stem, spooled=reason)
-
-    # Failure and recovery
-
-    def _undo(self, staged: list[Staged], intent_id: int | None) -> None:
+    def _undo(self, drafts: list[Draft], intent_id: int | None) -> None:
         """Best effort after a failure of ours: no copy visible, no intent, nothing staged."""
-        for item in staged:
-            for problem in self._unpublish(item):
-                log.error("undo-failed", mailbox=item.mailbox, why=problem)
-        if intent_id is not None:
-            try:
-                self.state.run(lambda db: ledger.forget(db, intent_id))
-            except StorageFailed as error:
-                log.error("undo-failed", why=error.detail)
-
-    def _unpublish(self, item: Staged) -> list[str]:
-        problems: list[str] = []
-        for directory in (self._staging, self._spool):
-            try:
-                files.remove(directory, item.entry)
-            except OSError as error:
-                problems.append(str(error))
-        try:
-            self._remove_published(item)
-        except OSError as error:
-            problems.append(str(error))
-        return problems
-
-    def _remove_published(self, item: Staged) -> None:
-        try:
-            directory = self.folders.open_for_writing(item.folder, item.mailbox, item.owner)
-        except Unwritable:
+        for draft in drafts:
+            for problem in self.publisher.withdraw(draft):
+                log.error("undo-failed", mailbox=draft.staged.mailbox, why=problem)
+        if intent_id is None:
             return
         try:
-            if files.inode(directory, item.name) == item.inode:
-                # Back into our own directory first: below the owner's a bundle could change while it is emptied.
-                files.rename_noreplace(directory, item.name, self._staging, item.entry)
-                files.remove(self._staging, item.entry)
-        finally:
-            os.close(directory)
+            self.state.run(lambda db: ledger.forget(db, intent_id))
+        except AimxError as error:
+            log.error("undo-failed", why=error.detail)
+            with self._lock:
+                self._withdrawn.append(intent_id)
 
-    def recover(self) -> list[tuple[int, Event]]:
-        """Roll every intent of a crashed process forward, or drop it when its staged files are incomplete."""
-        events: list[tuple[int, Event]] = []
-        for intent_id, plan in self.state.run(ledger.pending):
-            events += self._roll_forward(intent_id, plan)
-        for entry in os.listdir(self._staging):
-            files.remove(self._staging, entry)
-        return events
-
-    def _roll_forward(self, intent_id: int, plan: Intent) -> list[tuple[int, Event]]:
-        settled = [done for done in map(self._resume, plan.copies) if done is not None]
-        if len(settled) < len(plan.copies):
-            log.warning("intent-dropped", copies=len(plan.copies), found=len(settled))
-
-        final = tuple(settled)
-        names = tuple(copy.staged.mailbox for copy in final)
+    def maintain(self, now: float) -> None:
+        """Forget what is old, and intents that could not be forgotten when they came to nothing."""
+        with self._lock:
+            withdrawn, self._withdrawn = self._withdrawn, []
 
         def work(db):  # type: ignore[no-untyped-def]
-            if plan.repeat_key is not None:
-                ledger.note_unseen(db, plan.repeat_key, names, plan.received_at)
-            return ledger.settle(db, intent_id, plan, final, self.data_dir)
+            for intent_id in withdrawn:
+                ledger.forget(db, intent_id)
+            ledger.prune(db, now)
 
-        log.info("intent-recovered", copies=len(final))
-        return self.state.run(work)
+        try:
+            self.state.run(work)
+        except BaseException:
+            with self._lock:
+                self._withdrawn += withdrawn
+            raise
 
-    def _resume(self, item: Staged) -> Settled | None:
-        if files.exists(self._staging, item.entry):
-            return self._publish(item)
-        if files.exists(self._spool, item.entry):
-            return Settled(item, item.stem, spooled="interrupted")
-        try:
-            directory = self.folders.open_for_writing(item.folder, item.mailbox, item.owner)
-        except Unwritable:
-            return None
-        try:
-            if files.inode(directory, item.name) == item.inode:
-                self._sync.sync(directory)
-                return Settled(item, item.stem, owner_uid=os.fstat(directory).st_uid)
-            return None
-        finally:
-            os.close(directory)
+    def load_repeats(self, now: float) -> None:
+        """Take up what an earlier process noted."""
+        rows = self.state.run(lambda db: ledger.repeats(db, now))
+        self._repeats.put(tuple(reversed(rows)))
+
+    def note_unseen(self, key: bytes, mailboxes: tuple[str, ...], now: float) -> None:
+        """The peer vanished before its next command: what it delivers again is a repeat (R5). Never waits."""
+        rows = tuple((key, mailbox, now) for mailbox in mailboxes)
+        self._repeats.put(rows)
+        self.state.post(lambda db: ledger.note_unseen(db, rows))
+
+
+def _intent(drafts: list[Draft], plan: CommitPlan) -> Intent:
+    return Intent(tuple(draft.staged for draft in drafts), plan.received_at, plan.repeat_key)

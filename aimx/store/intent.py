@@ -1,14 +1,24 @@
-"""What an intent row holds: enough to finish or drop a commit after a crash."""
+"""What an intent row and a spool row hold: enough to finish or drop a copy after a crash."""
 
 import msgspec
 
 from aimx.model.delivery import Folder, HookJob, Skip
 
 
-class Staged(msgspec.Struct, frozen=True, array_like=True):
-    """One copy, written and synced below staging/ as `entry`, to be published as `stem`.
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """What a message file looked like when it was written; an index row is stale when it looks different."""
 
-    `inode` identifies it wherever it was renamed to. `sizes`: (name, octets) of every file of it.
+    dev: int
+    ino: int
+    size: int
+    mtime_ns: int
+
+
+class Staged(msgspec.Struct, frozen=True, array_like=True):
+    """One copy, written and synced below staging/ or spool/ as `entry`, to be published as `stem`.
+
+    `inode` identifies the entry wherever it was renamed to. `sizes`: (name, octets) of every file of it, the message
+    file first. `mark` is the message file's.
     """
 
     entry: str
@@ -22,6 +32,7 @@ class Staged(msgspec.Struct, frozen=True, array_like=True):
     jobs: tuple[HookJob, ...]
     skips: tuple[Skip, ...]
     summary: dict[str, str]
+    mark: Mark
 
     @property
     def name(self) -> str:

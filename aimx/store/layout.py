@@ -36,3 +36,8 @@ def message_path(data_dir: PurePath, folder: Folder, mailbox: str, name: str, bu
     """The message file of an id: flat, or inside the bundle directory of the same name."""
     directory = data_dir / folder / mailbox
     return directory / name / f"{name}.md" if bundle else directory / f"{name}.md"
+
+
+def is_component(name: str) -> bool:
+    """Whether a name is exactly one path component: a defence, whoever says that it was checked before."""
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name

@@ -20,9 +20,16 @@ class Settled(msgspec.Struct, frozen=True):
     owner_uid: int | None = None
 
 
-def promise(db: sqlite3.Connection, plan: Intent) -> int:
-    """Write the intent; its id."""
+def promise(db: sqlite3.Connection, plan: Intent, withdrawn: list[int]) -> int:
+    """Write the intent; its id. `withdrawn`: earlier ones that could not be forgotten at the time."""
+    for intent_id in withdrawn:
+        forget(db, intent_id)
     return int(db.execute("INSERT INTO intents (plan) VALUES (?)", (intent.encode(plan),)).lastrowid or 0)
+
+
+def promise_again(db: sqlite3.Connection, intent_id: int, plan: Intent) -> None:
+    """The intent with a copy under another name."""
+    db.execute("UPDATE intents SET plan = ? WHERE id = ?", (intent.encode(plan), intent_id))
 
 
 def forget(db: sqlite3.Connection, intent_id: int) -> None:
@@ -30,9 +37,16 @@ def forget(db: sqlite3.Connection, intent_id: int) -> None:
     db.execute("DELETE FROM intents WHERE id = ?", (intent_id,))
 
 
-def pending(db: sqlite3.Connection) -> list[tuple[int, Intent]]:
-    """Intents that a crash left behind."""
-    return [(row[0], intent.decode(row[1])) for row in db.execute("SELECT id, plan FROM intents ORDER BY id")]
+def pending(db: sqlite3.Connection) -> list[tuple[int, Intent | None]]:
+    """Intents that a crash left behind; None: unreadable, and never acknowledged to anybody."""
+    return [(row[0], _decoded(row[1])) for row in db.execute("SELECT id, plan FROM intents ORDER BY id")]
+
+
+def _decoded(plan: bytes) -> Intent | None:
+    try:
+        return intent.decode(plan)
+    except msgspec.MsgspecError:
+        return None
 
 
 def settle(
@@ -64,6 +78,8 @@ def settle_copy(
     for skip in staged.skips:
         row = ("skipped", skip.hook, staged.mailbox, "on_receive", staged.folder, copy.stem, path, message)
         _insert_job(db, row, intent.encode({}), "", at, skip.reason)
+    if staged.folder == "sent":
+        return []
     received = Received(
         at=at, mailbox=staged.mailbox, owner_uid=copy.owner_uid, id=copy.stem,
         from_=staged.summary.get("from", ""), subject=staged.summary.get("subject", ""),
@@ -86,21 +102,84 @@ def _log(db: sqlite3.Connection, event: Event) -> tuple[int, Event]:
     text = msgspec.json.encode(event).decode()
     row = (event.at, event.owner_uid, text)
     seq = int(db.execute("INSERT INTO events (at, owner_uid, event) VALUES (?, ?, ?)", row).lastrowid or 0)
-    if seq % 1000 == 0:
-        db.execute("DELETE FROM events WHERE seq <= ?", (seq - limits.EVENTS_KEPT,))
     return seq, event
 
 
 log_event = _log
 
 
-def is_repeat(db: sqlite3.Connection, key: bytes, mailbox: str, now: float) -> bool:
-    """Whether this copy repeats one that its peer may believe undelivered (R5). Consumes the row."""
-    where = "key = ? AND mailbox = ? AND at > ?"
-    return db.execute(f"DELETE FROM repeats WHERE {where}", (key, mailbox, now - limits.REPEAT_S)).rowcount > 0
+def repeats(db: sqlite3.Connection, now: float) -> list[tuple[bytes, str, float]]:
+    """What peers may believe undelivered (R5)."""
+    query = "SELECT key, mailbox, at FROM repeats WHERE at > ? ORDER BY at DESC LIMIT ?"
+    return [(row[0], row[1], row[2]) for row in db.execute(query, (now - limits.REPEAT_S, limits.REPEATS_KEPT))]
 
 
-def note_unseen(db: sqlite3.Connection, key: bytes, mailboxes: tuple[str, ...], now: float) -> None:
+def forget_repeats(db: sqlite3.Connection, rows: tuple[tuple[bytes, str, float], ...]) -> None:
+    """A duplicate was acknowledged: the next one is a message of its own."""
+    db.executemany("DELETE FROM repeats WHERE key = ? AND mailbox = ?", [row[:2] for row in rows])
+
+
+def note_unseen(db: sqlite3.Connection, rows: tuple[tuple[bytes, str, float], ...]) -> None:
     """The peer may not have seen our 250 for these copies."""
+    db.executemany("INSERT OR REPLACE INTO repeats VALUES (?, ?, ?)", rows)
+
+
+def prune(db: sqlite3.Connection, now: float) -> None:
+    """Forget what is old: repeats, events, finished runs. Budgets count runs within their window, so those stay."""
     db.execute("DELETE FROM repeats WHERE at <= ?", (now - limits.REPEAT_S,))
-    db.executemany("INSERT OR REPLACE INTO repeats VALUES (?, ?, ?)", [(key, mailbox, now) for mailbox in mailboxes])
+    db.execute("DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?", (limits.EVENTS_KEPT,))
+    finished = "state IN ('done', 'interrupted', 'skipped')"
+    newest = f"SELECT id FROM jobs WHERE {finished} ORDER BY id DESC LIMIT 1 OFFSET ?"
+    db.execute(
+        f"DELETE FROM jobs WHERE {finished} AND created <= ? AND id <= ({newest})",
+        (now - limits.HOOK_BUDGET_WINDOW_S, limits.RUNS_KEPT),
+    )
+    db.execute(f"DELETE FROM jobs WHERE {finished} AND id <= ({newest})", (limits.RUNS_MAX,))
+
+
+# Spool rows
+
+
+class SpoolRow(msgspec.Struct, frozen=True):
+    """One copy that waits. `staged` is None when the row cannot be read."""
+
+    id: int
+    mailbox: str
+    entry: str
+    reason: str
+    since: float
+    staged: Staged | None
+
+
+def waiting(db: sqlite3.Connection, mailbox: str, after: int) -> SpoolRow | None:
+    """The next copy that waits for a mailbox, oldest first."""
+    query = "SELECT id, mailbox, entry, reason, since, copy FROM spool WHERE mailbox = ? AND id > ? ORDER BY id LIMIT 1"
+    row = db.execute(query, (mailbox, after)).fetchone()
+    if row is None:
+        return None
+    try:
+        staged = intent.decode_staged(row[5])
+    except msgspec.MsgspecError:
+        staged = None
+    return SpoolRow(row[0], row[1], row[2], row[3], row[4], staged)
+
+
+def mailboxes_waiting(db: sqlite3.Connection) -> list[str]:
+    """Mailboxes with copies in the spool."""
+    return [row[0] for row in db.execute("SELECT mailbox FROM spool GROUP BY mailbox ORDER BY min(id)")]
+
+
+def spool_entries(db: sqlite3.Connection) -> set[str]:
+    """Names below spool/ that a row knows."""
+    return {row[0] for row in db.execute("SELECT entry FROM spool")}
+
+
+def spool_changed(db: sqlite3.Connection, row: int, staged: Staged, reason: str) -> None:
+    """A waiting copy under another name, or with another reason."""
+    query = "UPDATE spool SET entry = ?, copy = ?, reason = ? WHERE id = ?"
+    db.execute(query, (staged.entry, intent.encode(staged), reason, row))
+
+
+def spool_left(db: sqlite3.Connection, row: int) -> None:
+    """A copy no longer waits."""
+    db.execute("DELETE FROM spool WHERE id = ?", (row,))

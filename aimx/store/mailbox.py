@@ -1,20 +1,25 @@
-"""Mailbox directories: together with commit.py the only code that opens a path below inbox/ and sent/ (S2).
+"""Mailbox directories: with publish.py the only code that opens a path below inbox/ and sent/ (S2).
 
 The owner of such a directory is an adversary. Everything goes through descriptors that do not follow links.
 """
 
+import contextlib
 import errno
 import os
+import shlex
 import stat
+import threading
+from pathlib import PurePath
 
-from aimx.effects import files
-from aimx.effects.accounts import Account, Accounts
+from aimx.effects import files, linux
+from aimx.effects.accounts import Accounts, Identity
 from aimx.model.delivery import Folder
+from aimx.store import layout
 
 # What an owner can do to a directory of his own; anything else is our failure (R3).
 OWNER_MADE = frozenset(
     {errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ELOOP, errno.ENOTDIR, errno.EEXIST, errno.EXDEV, errno.EISDIR,
-     errno.ENOTEMPTY, errno.EMLINK, errno.ENAMETOOLONG}
+     errno.ENOTEMPTY, errno.EMLINK, errno.ENAMETOOLONG, errno.EBUSY}
 )  # fmt: skip
 
 
@@ -29,71 +34,80 @@ class Unreadable(Exception):
 class Folders:
     """Descriptors of `inbox/` and `sent/`, which are ours, and the checks on what lies in them."""
 
-    def __init__(self, data_dir: int, accounts: Accounts) -> None:
-        self._roots: dict[Folder, int] = {
-            "inbox": files.ensure_directory("inbox", 0o755, data_dir),
-            "sent": files.ensure_directory("sent", 0o755, data_dir),
-        }
+    def __init__(self, data_dir: PurePath, inbox: int, sent: int, accounts: Accounts) -> None:
+        self._path = data_dir
+        self._roots: dict[Folder, int] = {"inbox": inbox, "sent": sent}
+        self._devices: dict[Folder, int] = {"inbox": os.fstat(inbox).st_dev, "sent": os.fstat(sent).st_dev}
+        self._making = threading.Lock()
         self.accounts = accounts
 
-    def close(self) -> None:
-        """Close the descriptors."""
-        for fd in self._roots.values():
-            os.close(fd)
-
-    def open_for_writing(self, folder: Folder, mailbox: str, owner: str) -> int:
-        """A descriptor of the mailbox directory, which belongs to its configured owner; made when missing.
+    def open_for_writing(self, folder: Folder, mailbox: str, owner: str) -> tuple[int, Identity]:
+        """A descriptor of the mailbox directory and the configured owner to whom it belongs; made when missing.
 
         Raises: Unwritable for everything an owner can cause; OSError for our own failures.
         """
-        account = self.accounts.find(owner)
+        if not layout.is_component(mailbox):
+            raise Unwritable(f"mailbox name {mailbox!r} is not a file name")
+        account = self.accounts.identity(owner)
         if account is None:
             raise Unwritable(f"owner-not-found: {owner}")
         try:
             fd = self._open_or_make(folder, mailbox, account)
         except OSError as error:
             if error.errno in OWNER_MADE:
-                raise Unwritable(f"{folder}/{mailbox}: {error.strerror}") from error
+                raise Unwritable(f"{folder}/{mailbox}: {os.strerror(error.errno)}") from error
             raise
         try:
             self._check(fd, folder, mailbox, account)
         except BaseException:
             os.close(fd)
             raise
-        return fd
+        return fd, account
 
-    def _open_or_make(self, folder: Folder, mailbox: str, account: Account) -> int:
+    def prepare(self, folder: Folder, mailbox: str, owner: str) -> str:
+        """Make a mailbox directory that is missing. Returns: why it cannot take mail, or nothing."""
+        try:
+            os.close(self.open_for_writing(folder, mailbox, owner)[0])
+        except Unwritable as reason:
+            return str(reason)
+        except OSError as error:
+            return f"{folder}/{mailbox}: {error.strerror}"
+        return ""
+
+    def _open_or_make(self, folder: Folder, mailbox: str, account: Identity) -> int:
         root = self._roots[folder]
         try:
-            return files.open_directory(mailbox, root)
+            return linux.open_beneath(root, mailbox, files.DIRECTORY)
         except FileNotFoundError:
-            os.mkdir(mailbox, 0o700, dir_fd=root)
-        fd = files.open_directory(mailbox, root)
-        if self.accounts.as_root:
-            os.fchown(fd, account.uid, account.gid)
-        os.fsync(root)
-        return fd
+            with self._making, contextlib.suppress(FileExistsError):
+                files.make_directory(mailbox, 0o700, root, account if self.accounts.as_root else None)
+        return linux.open_beneath(root, mailbox, files.DIRECTORY)
 
-    def _check(self, fd: int, folder: Folder, mailbox: str, account: Account) -> None:
+    def _check(self, fd: int, folder: Folder, mailbox: str, account: Identity) -> None:
         status = os.fstat(fd)
         if status.st_uid != account.uid:
-            raise Unwritable(f"{folder}/{mailbox} belongs to uid {status.st_uid}, not to {account.name}")
-        if status.st_dev != os.fstat(self._roots[folder]).st_dev:
+            path = shlex.quote(str(self._path / folder / mailbox))
+            who = shlex.quote(account.name)
+            raise Unwritable(
+                f"{folder}/{mailbox} belongs to uid {status.st_uid}, not to {account.name};"
+                f" run: chown --no-dereference {who}: {path}"
+            )
+        if status.st_dev != self._devices[folder]:
             raise Unwritable(f"{folder}/{mailbox} is on another file system")
         if stat.S_IMODE(status.st_mode) != 0o700:
-            os.fchmod(fd, 0o700)
+            os.fchmod(fd, 0o700)  # guide: the daemon enforces the mode on every write
 
     def open_message(self, folder: Folder, mailbox: str, owner: str, name: str) -> int:
         """A descriptor of a message file, flat or inside its bundle; regular, one link, root's or the owner's.
 
         Raises: Unreadable.
         """
-        account = self.accounts.find(owner)
-        if account is None or "/" in name or name in ("", ".", ".."):
+        account = self.accounts.identity(owner)
+        if account is None or not layout.is_component(name) or not layout.is_component(mailbox):
             raise Unreadable(name)
         opened: list[int] = []
         try:
-            opened.append(files.open_directory(mailbox, self._roots[folder]))
+            opened.append(linux.open_beneath(self._roots[folder], mailbox, files.DIRECTORY))
             self._check(opened[0], folder, mailbox, account)
             return self._open_file(opened, name, account)
         except (OSError, Unwritable) as error:
@@ -102,12 +116,12 @@ class Folders:
             for fd in opened:
                 os.close(fd)
 
-    def _open_file(self, opened: list[int], name: str, account: Account) -> int:
+    def _open_file(self, opened: list[int], name: str, account: Identity) -> int:
         try:
-            fd = os.open(f"{name}.md", files.READ, dir_fd=opened[0])
+            fd = linux.open_beneath(opened[0], f"{name}.md", files.READ)
         except FileNotFoundError:
-            opened.append(files.open_directory(name, opened[0]))
-            fd = os.open(f"{name}.md", files.READ, dir_fd=opened[1])
+            opened.append(linux.open_beneath(opened[0], name, files.DIRECTORY))
+            fd = linux.open_beneath(opened[1], f"{name}.md", files.READ)
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid not in (0, account.uid):
             os.close(fd)

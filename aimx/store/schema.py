@@ -3,6 +3,10 @@
 Losing it loses promises in flight, never stored mail: mail is files.
 """
 
+LOSS = (
+    "Losing it loses no mail: it forgets hook runs that were still to start, the history of runs and events, hook"
+    " budgets, and which repeated deliveries are known; mail that waits in the spool is found again."
+)
 VERSION = 1
 
 SCHEMA = """

@@ -39,22 +39,47 @@ class State:
     """
 
     def __init__(self, path: str) -> None:
+        self._path = path
         try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            os.chmod(path, 0o600)  # -wal and -shm take the mode of the database
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.executescript(schema.SCHEMA)
-            with self.transaction():
-                self._connection.execute(
-                    "INSERT OR IGNORE INTO meta VALUES ('version', ?), ('epoch', ?)",
-                    (str(schema.VERSION), os.urandom(8).hex()),
-                )
-            os.chmod(path, 0o600)
-        except sqlite3.Error as error:
-            raise StorageFailed("state.db cannot be opened", detail=f"{path}: {error}") from error
+            self._open()
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise StorageFailed(self._unusable(str(error)), detail=f"{path}: {error}") from error
         self._guard = threading.Lock()
         self._waiting: deque[_Unit] = deque()
+        self._posted: deque[_Unit] = deque()
         self._busy = False
+
+    def _open(self) -> None:
+        connection = self._connection
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA journal_size_limit={limits.STATE_WAL_OCTETS}")
+        problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise sqlite3.DatabaseError(problem)
+        connection.executescript(schema.SCHEMA)
+        with self.transaction():
+            connection.execute(
+                "INSERT OR IGNORE INTO meta VALUES ('version', ?), ('epoch', ?)",
+                (str(schema.VERSION), os.urandom(8).hex()),
+            )
+        (version,) = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
+        if version != str(schema.VERSION):
+            connection.close()
+            raise StorageFailed(
+                f"{self._path} has schema version {version}, this aimx knows version {schema.VERSION}:"
+                " run the aimx that wrote it, or move it away as if it were damaged (see the log)",
+                detail=self._unusable("unknown version"),
+            )
+
+    def _unusable(self, why: str) -> str:
+        return (
+            f"{self._path} cannot be used ({why}). {schema.LOSS} If it is damaged, move it away and start again:"
+            f" mv {self._path} {self._path}.damaged; rm -f {self._path}-wal {self._path}-shm"
+        )
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run one unit of work inside the next transaction and wait until it is durable.
@@ -72,6 +97,11 @@ class State:
         if unit.problem is not None:
             raise unit.problem
         return unit.value  # type: ignore[return-value]
+
+    def post(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Leave one unit of work to the next transaction, whoever makes it, without waiting."""
+        with self._guard:
+            self._posted.append(_Unit(work))
 
     def close(self) -> None:
         """Finish what is queued and close."""
@@ -94,6 +124,7 @@ class State:
         """Carry out what waits, ours first; then wake everybody it was for, and the next leader."""
         with self._guard:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), limits.STATE_BATCH_UNITS))]
+            batch += [self._posted.popleft() for _ in range(min(len(self._posted), limits.STATE_BATCH_UNITS))]
         try:
             self._commit(batch)
         finally:

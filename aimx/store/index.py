@@ -1,0 +1,183 @@
+"""index.db: what lists, counts and threads show, so that they cost a page and not a mailbox.
+
+Disposable and never authoritative: losing it costs a rebuild. Written in batches by a thread of its own, after the
+reply; a failure here is logged once and never reaches a delivery. Nothing is decided from it.
+"""
+
+import contextlib
+import os
+import queue
+import sqlite3
+import threading
+import time
+
+import msgspec
+
+from aimx import limits, log
+from aimx.store.ledger import Settled
+
+VERSION = 1
+
+# flags: 1 trusted, 2 automated, 4 unread. dev … mtime_ns: the message file as it was written (see intent.Mark).
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages (
+  mailbox TEXT NOT NULL, folder TEXT NOT NULL, stem TEXT NOT NULL, received_at REAL NOT NULL, bundle INTEGER NOT NULL,
+  attachments INTEGER NOT NULL, unread INTEGER NOT NULL, from_ TEXT, to_ TEXT, subject TEXT, message_id TEXT,
+  in_reply_to TEXT, references_ TEXT, thread_id TEXT, trusted TEXT, dkim TEXT, spf TEXT, dmarc TEXT, automated TEXT,
+  dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+  PRIMARY KEY (mailbox, folder, stem)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS messages_by_time ON messages (mailbox, folder, received_at, stem);
+CREATE INDEX IF NOT EXISTS messages_by_id ON messages (message_id);
+CREATE INDEX IF NOT EXISTS messages_unread ON messages (mailbox, folder) WHERE unread;
+"""
+
+SUMMARY = ("from", "to", "subject", "message_id", "in_reply_to", "references", "thread_id", "trusted", "dkim", "spf",
+           "dmarc", "automated")  # fmt: skip
+_COLUMNS = (
+    "mailbox, folder, stem, received_at, bundle, attachments, unread, from_, to_, subject, message_id, in_reply_to,"
+    " references_, thread_id, trusted, dkim, spf, dmarc, automated, dev, ino, size, mtime_ns"
+)
+_INSERT = f"INSERT OR REPLACE INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * (_COLUMNS.count(',') + 1))})"
+_Values = tuple[object, ...]
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """One indexed message."""
+
+    mailbox: str
+    folder: str
+    stem: str
+    received_at: float
+    bundle: bool
+    attachments: int
+    unread: bool
+    from_: str
+    to: str
+    subject: str
+    message_id: str
+    in_reply_to: str
+    references: str
+    thread_id: str
+    trusted: str
+    dkim: str
+    spf: str
+    dmarc: str
+    automated: str
+    dev: int
+    ino: int
+    size: int
+    mtime_ns: int
+
+
+class Index:
+    """index.db and its writer. `add` may be called from any thread and never waits."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._queue: queue.SimpleQueue[_Values | threading.Event | None] = queue.SimpleQueue()
+        self._connection = _open(path)
+        self._healthy = True
+        self._thread = threading.Thread(target=self._write, name="index", daemon=True)
+        self._thread.start()
+
+    def add(self, settled: list[Settled], received_at: float) -> None:
+        """Rows for copies that are on disk now."""
+        if self._connection is None or self._queue.qsize() > limits.INDEX_QUEUE_ROWS:
+            return
+        for copy in settled:
+            if copy.spooled is None:
+                self._queue.put(_values(copy, received_at))
+
+    def page(
+        self, mailbox: str, limit: int, before: tuple[float, str] | None = None, folder: str = "inbox"
+    ) -> list[Row]:
+        """The newest messages older than `before` (a row's received_at and stem), after waiting for queued rows."""
+        self.flush()
+        if self._connection is None:
+            return []
+        at, stem = before or (float("inf"), "")
+        query = (
+            f"SELECT {_COLUMNS} FROM messages WHERE mailbox = ? AND folder = ? AND (received_at, stem) < (?, ?)"
+            " ORDER BY received_at DESC, stem DESC LIMIT ?"
+        )
+        with contextlib.closing(_connect(self._path)) as reader:
+            return [_row(row) for row in reader.execute(query, (mailbox, folder, at, stem, limit))]
+
+    def flush(self) -> None:
+        """Wait until everything added so far is written."""
+        done = threading.Event()
+        self._queue.put(done)
+        done.wait(limits.COMMIT_S)
+
+    def close(self) -> None:
+        """Write what is queued and close."""
+        self._queue.put(None)
+        self._thread.join()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _write(self) -> None:
+        closing = False
+        while not closing:
+            batch = [self._queue.get()]
+            if not isinstance(batch[0], threading.Event) and batch[0] is not None:
+                time.sleep(limits.INDEX_BATCH_S)  # company makes a row fifteen times cheaper
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < limits.INDEX_BATCH_ROWS:
+                    batch.append(self._queue.get_nowait())
+            closing = None in batch
+            self._insert([item for item in batch if isinstance(item, tuple)])
+            for item in batch:
+                if isinstance(item, threading.Event):
+                    item.set()
+
+    def _insert(self, rows: list[_Values]) -> None:
+        if not rows or self._connection is None:
+            return
+        try:
+            with self._connection:
+                self._connection.executemany(_INSERT, rows)
+            self._healthy = True
+        except sqlite3.Error as error:
+            if self._healthy:
+                log.warning("index-not-written", why=str(error), note="mail is unaffected")
+            self._healthy = False
+
+
+def _values(copy: Settled, received_at: float) -> _Values:
+    staged = copy.staged
+    told = staged.summary.get
+    attachments = len(staged.sizes) - 1
+    return (
+        staged.mailbox, staged.folder, copy.stem, received_at, staged.bundle, attachments, staged.folder == "inbox",
+        *[told(key, "") for key in SUMMARY], *msgspec.structs.astuple(staged.mark),
+    )  # fmt: skip
+
+
+def _row(row: _Values) -> Row:
+    return msgspec.convert(row, Row, strict=False)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(path, check_same_thread=False)
+
+
+def _open(path: str) -> sqlite3.Connection | None:
+    """The database, made anew when it is damaged or of another version; None when even that fails."""
+    for _ in range(2):
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            connection = _connect(path)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version not in (0, VERSION):
+                raise sqlite3.DatabaseError(f"version {version}")
+            connection.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION};")
+            return connection
+        except (sqlite3.Error, OSError) as error:
+            log.warning("index-renewed", path=path, why=str(error), note="it is rebuilt from the mail itself")
+            for suffix in ("", "-wal", "-shm"):
+                with contextlib.suppress(OSError):
+                    os.unlink(path + suffix)
+    return None
