@@ -31,8 +31,10 @@ READ_OCTETS = 64 * KIB  # one socket read
 
 # Examination (R6, threats.md rows 12-18)
 EXAMINE_S = 20.0  # one computation of a worker; then it is killed and replaced
-EXAMINE_TOTAL_S = 60.0  # a message's whole analysis, DNS included
+EXAMINE_DNS_S = 60.0  # all DNS rounds of a message; what is still unanswered is then a temporary error
+EXAMINE_WAIT_S = 240.0  # for a free worker; RFC 5321 section 4.5.3.2.6 lets a client wait 600 s for our reply
 EXAMINE_ATTEMPTS = 2  # one retry, then stored unexamined
+EXAMINE_VICTIMS = 8  # losses by the fault of another message's computation, not counted as attempts
 NESTING = 100  # multipart depth; deeper parts are kept as one attachment
 PARTS = 1000  # further parts are kept as one attachment
 HEADER_FIELDS = 10_000  # per part; the rest is ignored
@@ -44,6 +46,11 @@ ADDRESSES = 1000  # addresses read from one field
 FILE_NAME_OCTETS = 200  # reference section 3.5
 SLUG_CHARACTERS = 20  # guide
 WORKER_MEMORY_OCTETS = 2048 * MIB  # RLIMIT_AS of a worker
+WORKER_FILES = 64  # RLIMIT_NOFILE: its channel, one message, what Python needs
+RESOLVER_FILES = 512  # RLIMIT_NOFILE: one socket per outstanding question
+HELPER_READY_S = 30.0  # from the fork to the verified report; seconds only on a machine that swaps
+SPAWNER_READY_S = 60.0  # from exec to ready, all imports included
+SPAWNER_STARTS = 5  # failed starts in a row before the daemon ends
 FRAME_OCTETS = 96 * MIB  # one frame between processes
 
 # Authentication (A1-A3)
@@ -107,6 +114,9 @@ STATE_BATCH_UNITS = 256  # units of work that share one durable transaction
 HOOK_TIMEOUT_DEFAULT_S = 60
 HOOK_TIMEOUT_MAX_S = 600
 HOOK_KILL_AFTER_S = 5.0
+HOOK_REAP_S = 5.0  # after KILL; what is stuck in the kernel does not hold its slot for ever
+HOOK_LINGER_S = 1.0  # for output that a process which left the group still holds open
+HOOK_ROWS = 64  # runnable jobs looked at together, whatever the backlog
 HOOK_OUTPUT_OCTETS = 64 * KIB  # each of stdout and stderr
 HOOK_POOL = 16
 HOOK_ENV_VALUE_OCTETS = 8 * KIB  # threats.md row 23

@@ -1,20 +1,24 @@
 """Keep helper processes alive: start, verify what they say of their privileges, replace when they end."""
 
+import signal
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import trio
 
-from aimx import log
-from aimx.effects.api import SpawnProblem
+from aimx import limits, log
 from aimx.effects.channel import Channel, ChannelClosed
 from aimx.effects.process import Child, SpawnerClient
-from aimx.model.job import Ready
+from aimx.model.job import Broken, Ready
 
-_READY_S = 30.0
 _BACKOFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
+_first = msgspec.msgpack.Decoder(Ready | Broken).decode
+
+CHECKS = frozenset(
+    {"uid", "gid", "groups", "capabilities", "bounding_set", "no_new_privs", "not_dumpable", "no_network", "limits"}
+)
 
 
 class Helper:
@@ -29,46 +33,60 @@ class Unverified(Exception):
     """A helper could not prove that it holds nothing."""
 
 
-async def start(spawner: SpawnerClient, role: Literal["worker", "resolver"]) -> Helper:
-    """Start one helper and check its first frame. Raises: SpawnProblem, ChannelClosed, TooSlowError, Unverified."""
+class Kind(msgspec.Struct, frozen=True):
+    """What to start. `options` travel to the spawner."""
+
+    role: Literal["worker", "resolver"]
+    options: dict[str, Any] = {}
+
+
+async def start(spawner: SpawnerClient, kind: Kind) -> Helper:
+    """Start one helper and check its first frame. Raises: ChannelClosed, TooSlowError, Unverified, DecodeError."""
     ours, theirs = socket.socketpair()
-    try:
-        child = await spawner.spawn(role, (theirs.fileno(),))
-    except BaseException:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
     channel = Channel(ours)
     try:
-        with trio.fail_after(_READY_S):
-            ready = msgspec.msgpack.decode(await channel.receive(), type=Ready)
-        failed = sorted(name for name, passed in ready.checks.items() if not passed)
-        if failed:
-            raise Unverified(f"{role} failed {','.join(failed)}")
+        try:
+            child = await spawner.spawn(kind.role, (theirs.fileno(),), options=kind.options)
+        finally:
+            theirs.close()
+        with trio.move_on_after(limits.HELPER_READY_S):
+            ready = verified(kind.role, _first(await channel.receive()))
+            log.info("helper-ready", role=kind.role, pid=ready.pid, uid=ready.uid, checks=",".join(sorted(CHECKS)))
+            return Helper(child, channel)
+        if not child.pid:
+            spawner.replace()  # not even a fork in all that time
+        raise trio.TooSlowError
     except BaseException:
         channel.close()
         raise
-    log.info("helper-ready", role=role, pid=ready.pid, uid=ready.uid, checks=",".join(sorted(ready.checks)))
-    return Helper(child, channel)
 
 
-async def keep(
-    spawner: SpawnerClient, role: Literal["worker", "resolver"], serve: Callable[[Helper], Awaitable[None]]
-) -> None:
+def verified(role: str, first: Ready | Broken) -> Ready:
+    """The first frame of a helper that may be given work. Raises: Unverified."""
+    if isinstance(first, Broken):
+        raise Unverified(f"{role}: {first.why}")
+    failed = sorted(name for name in CHECKS if not first.checks.get(name))
+    if failed:
+        raise Unverified(f"{role} failed {','.join(failed)}")
+    return first
+
+
+async def keep(spawner: SpawnerClient, kind: Kind, serve: Callable[[Helper], Awaitable[None]]) -> None:
     """Start, hand to `serve` until it returns, start again; slower when starts keep failing."""
     failures = 0
     while True:
         await trio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
         try:
-            helper = await start(spawner, role)
-        except (SpawnProblem, ChannelClosed, trio.TooSlowError, Unverified) as error:
+            helper = await start(spawner, kind)
+        except (ChannelClosed, trio.TooSlowError, Unverified, msgspec.DecodeError) as error:
             failures += 1
-            log.error("helper-failed", role=role, why=f"{type(error).__name__}: {error}")
+            log.error("helper-failed", role=kind.role, why=f"{type(error).__name__}: {error}")
             continue
         failures = 0
         try:
             await serve(helper)
         finally:
             helper.channel.close()
-        log.warning("helper-ended", role=role, pid=helper.child.pid)
+            with trio.CancelScope(shield=True):
+                await helper.child.signal(signal.SIGKILL)
+        log.warning("helper-ended", role=kind.role, pid=helper.child.pid)

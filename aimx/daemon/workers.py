@@ -1,13 +1,14 @@
-"""The pool of workers: one computation at a time each, every computation under a deadline, dead ones replaced."""
+"""The pool of workers: one computation at a time each, every computation under a deadline, dead ones replaced.
 
-import signal
+What a worker answers is hostile: it is decoded, checked and never acted upon.
+"""
 
 import msgspec
 import trio
 
-from aimx import limits
+from aimx import limits, log
 from aimx.daemon import helpers
-from aimx.daemon.helpers import Helper
+from aimx.daemon.helpers import Helper, Kind
 from aimx.effects.api import WorkerLost
 from aimx.effects.channel import ChannelClosed
 from aimx.effects.payload import Payload
@@ -25,28 +26,35 @@ _examined = msgspec.msgpack.Decoder(Examined).decode
 class Slot:
     """One worker process. `load` counts the messages that are placed on it."""
 
-    def __init__(self, helper: Helper) -> None:
+    def __init__(self, helper: Helper, compute_s: float) -> None:
         self.helper = helper
         self.load = 0
         self.lost = trio.Event()
+        self._compute_s = compute_s
         self._turn = trio.Lock()
+        self._forgotten: list[int] = []
 
     async def compute(self, job: Job, fd: int | None) -> Done | NeedDns:
         """One computation. Raises: WorkerLost."""
         async with self._turn:
             if self.lost.is_set():
-                raise WorkerLost("worker ended")
+                raise WorkerLost("worker ended", victim=True)
             try:
-                with trio.fail_after(limits.EXAMINE_S):
+                with trio.fail_after(self._compute_s):
                     return await self._exchange(job, fd)
-            except (ChannelClosed, trio.TooSlowError) as error:
-                self.lost.set()
-                raise WorkerLost(str(error) or "deadline") from error
+            except (ChannelClosed, trio.TooSlowError, msgspec.DecodeError) as error:
+                why = str(error) or "deadline"
+                self.give_up(why)
+                raise WorkerLost(why) from error
 
     async def _exchange(self, job: Job, fd: int | None) -> Done | NeedDns:
         channel = self.helper.channel
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + limits.EXAMINE_S):
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + self._compute_s) as whole:
+            while self._forgotten:
+                await channel.send(_encode(Job(self._forgotten.pop(), "drop")))
             await channel.send(_encode(job), () if fd is None else (fd,))
+        if whole.cancelled_caught:
+            raise ChannelClosed("the worker does not listen")
         while True:
             answer = _decode(await channel.receive())
             if isinstance(answer, Broken) and answer.id == job.id:
@@ -55,23 +63,31 @@ class Slot:
                 return answer
             # Anything else answers a job whose flow was cancelled.
 
-    async def tell(self, job: Job) -> None:
-        """Send a job that has no answer."""
-        async with self._turn:
-            if not self.lost.is_set():
-                try:
-                    with trio.move_on_after(limits.EXAMINE_S):
-                        await self.helper.channel.send(_encode(job))
-                except ChannelClosed:
-                    self.lost.set()
+    def forget(self, job_id: int) -> None:
+        """Have the worker drop a job's state before its next computation; nobody waits for that."""
+        self._forgotten.append(job_id)
+
+    def give_up(self, why: str) -> None:
+        """Have this worker killed and replaced."""
+        if not self.lost.is_set():
+            log.warning("worker-lost", pid=self.helper.child.pid, why=why)
+            self.lost.set()
 
 
 class WorkerPool:
-    """Places messages on workers."""
+    """Places messages on workers. `compute_s`: deadline of one computation."""
 
-    def __init__(self, spawner: SpawnerClient, size: int) -> None:
+    def __init__(
+        self,
+        spawner: SpawnerClient,
+        size: int,
+        compute_s: float = limits.EXAMINE_S,
+        memory_octets: int = limits.WORKER_MEMORY_OCTETS,
+    ) -> None:
         self._spawner = spawner
         self._size = size
+        self._compute_s = compute_s
+        self._kind = Kind("worker", {"memory_octets": memory_octets})
         self._slots: list[Slot] = []
         self._changed = trio.Condition()
         self._next_id = 0
@@ -80,12 +96,12 @@ class WorkerPool:
         """Keep all workers alive; started when the first one is ready."""
         async with trio.open_nursery() as nursery:
             for _ in range(self._size):
-                nursery.start_soon(helpers.keep, self._spawner, "worker", self._serve)
+                nursery.start_soon(helpers.keep, self._spawner, self._kind, self._serve)
             await self.any_slot()
             task_status.started()
 
     async def _serve(self, helper: Helper) -> None:
-        slot = Slot(helper)
+        slot = Slot(helper, self._compute_s)
         self._slots.append(slot)
         async with self._changed:
             self._changed.notify_all()
@@ -97,25 +113,22 @@ class WorkerPool:
         finally:
             slot.lost.set()
             self._slots.remove(slot)
-            with trio.CancelScope(shield=True):
-                await self._kill(helper)
 
     async def _watch_exit(self, helper: Helper, slot: Slot) -> None:
-        await helper.child.wait()
-        slot.lost.set()
+        ended = await helper.child.wait()
+        slot.give_up(f"ended with {ended.code}, signal {ended.signal}")
 
-    async def _kill(self, helper: Helper) -> None:
-        try:
-            await helper.child.signal(signal.SIGKILL)
-        except ChannelClosed:
-            return
+    @property
+    def ready(self) -> tuple[int, ...]:
+        """Process ids of the workers that take work now."""
+        return tuple(slot.helper.child.pid for slot in self._slots if not slot.lost.is_set())
 
     async def any_slot(self) -> Slot:
-        """The least busy worker, waiting until there is one."""
+        """The least busy living worker, waiting until there is one."""
         async with self._changed:
-            while not self._slots:
+            while not self.ready:
                 await self._changed.wait()
-        return min(self._slots, key=lambda slot: slot.load)
+        return min((slot for slot in self._slots if not slot.lost.is_set()), key=lambda slot: slot.load)
 
     def session(self) -> "WorkerSession":
         """A place for one message."""
@@ -146,17 +159,34 @@ class WorkerSession:
     def _result(self, answer: Done | NeedDns) -> Examined | NeedDns:
         if isinstance(answer, NeedDns):
             return answer
-        self._release()
-        return _examined(answer.value)
+        try:
+            return believable(_examined(answer.value))
+        except (msgspec.DecodeError, ValueError) as error:
+            assert self._slot is not None
+            self._slot.give_up(str(error))
+            raise WorkerLost(str(error)) from error
+        finally:
+            self._release()
 
     def _release(self) -> None:
         if self._slot is not None:
             self._slot.load -= 1
             self._slot = None
 
-    async def drop(self) -> None:
+    def drop(self) -> None:
         """Forget the job."""
-        slot = self._slot
+        if self._slot is not None:
+            self._slot.forget(self._id)
         self._release()
-        if slot is not None:
-            await slot.tell(Job(self._id, "drop"))
+
+
+def believable(message: Examined) -> Examined:
+    """The message when its attachment names are names; the front writes them as root. Raises: ValueError."""
+    names = [attachment.filename for attachment in message.attachments]
+    for name in names:
+        octets = name.encode("utf-8", "surrogatepass")
+        if name in ("", ".", "..") or "/" in name or "\0" in name or len(octets) > 255:
+            raise ValueError("a worker named an attachment outside its bundle")
+    if len(set(names)) != len(names):
+        raise ValueError("a worker named two attachments alike")
+    return message

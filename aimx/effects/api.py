@@ -11,21 +11,19 @@ from aimx.model.delivery import CommitPlan, Outcome
 from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
 from aimx.model.event import Event
-from aimx.model.job import Exited, JobSpec, NeedDns
+from aimx.model.job import Exited, JobSpec, NeedDns, SpawnFailed
 from aimx.model.message import Examined
 
 
 class WorkerLost(Exception):
-    """The worker died, hung past its deadline, or said Broken; the computation may be tried on another."""
+    """The worker died, hung past its deadline, or said Broken; the computation may be tried on another.
 
+    `victim`: it was lost while it computed somebody else's message.
+    """
 
-class SpawnProblem(Exception):
-    """A program could not be started: the failing step and errno."""
-
-    def __init__(self, step: str, errno: int) -> None:
-        super().__init__(step, errno)
-        self.step = step
-        self.errno = errno
+    def __init__(self, why: str, victim: bool = False) -> None:
+        super().__init__(why)
+        self.victim = victim
 
 
 class Session(Protocol):
@@ -37,7 +35,7 @@ class Session(Protocol):
     async def resume(self, answers: tuple[Answer, ...]) -> Examined | NeedDns:
         """A further round. Raises: WorkerLost."""
 
-    async def drop(self) -> None:
+    def drop(self) -> None:
         """Forget the job when the flow gives up on it."""
 
 
@@ -69,9 +67,9 @@ class Store(Protocol):
 
 
 class Process(Protocol):
-    """A running hook."""
+    """A hook that was asked for. `problem`, once it has ended: it never ran its program, and why."""
 
-    pid: int
+    problem: SpawnFailed | None
 
     async def wait(self) -> Exited:
         """Its end."""
@@ -84,7 +82,7 @@ class Spawner(Protocol):
     """The process that forks."""
 
     async def run_as(self, spec: JobSpec, fds: tuple[int, int, int]) -> Process:
-        """Start a program as its owner. Raises: SpawnProblem."""
+        """Start a program as its owner. Safe to cancel: either nothing was started or the process is returned."""
 
 
 class Effects(msgspec.Struct, frozen=True):

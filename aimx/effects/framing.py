@@ -4,6 +4,7 @@ Blocking half, for workers and the spawner. The front's half is effects.channel.
 """
 
 import array
+import errno
 import os
 import socket
 import struct
@@ -51,7 +52,7 @@ class Pipe:
             self.sock.sendall(memoryview(octets)[sent:])
 
     def receive(self) -> bytes | None:
-        """The next frame's payload; None at end of input."""
+        """The next frame's payload; None at end of input. Raises: OSError; the pipe is then of no more use."""
         header = self._exactly(HEADER.size)
         if header is None:
             return None
@@ -65,8 +66,11 @@ class Pipe:
         view = memoryview(pieces)
         got = 0
         while got < count:
-            size, ancillary, _, _ = self.sock.recvmsg_into([view[got:]], _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
+            size, ancillary, flags, _ = self.sock.recvmsg_into([view[got:]], _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
             self.fds.extend(fds_of(ancillary))
+            if flags & socket.MSG_CTRUNC:
+                # Every later frame would be served with the descriptors of another one.
+                raise OSError(errno.EMFILE, "descriptors were lost")
             if size == 0:
                 return None
             got += size

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import signal
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -13,6 +14,7 @@ RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
 PR_SET_PDEATHSIG = 1
+PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
@@ -59,9 +61,19 @@ def unshare(flags: int) -> None:
     _check(_libc.unshare(flags), "unshare")
 
 
-def prctl(option: int, argument: int) -> None:
-    """prctl(2) with one argument."""
-    _check(_libc.prctl(option, argument, 0, 0, 0), "prctl")
+def prctl(option: int, argument: int = 0) -> int:
+    """prctl(2) with one argument; its result."""
+    return _check(_libc.prctl(option, argument, 0, 0, 0), "prctl")
+
+
+def die_with(parent: int) -> None:
+    """Be killed when `parent`, which forked this process, ends. Forgotten by a later change of identity.
+
+    Raises: ProcessLookupError when it has ended already.
+    """
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise ProcessLookupError("the parent has ended")
 
 
 def drop_bounding_set() -> None:
@@ -69,6 +81,13 @@ def drop_bounding_set() -> None:
     last = int(_read("/proc/sys/kernel/cap_last_cap"))
     for capability in range(last + 1):
         prctl(PR_CAPBSET_DROP, capability)
+
+
+def drop_capabilities() -> None:
+    """Give up every capability of this process, inheritable ones too (which a change of uid leaves alone)."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
+    nothing = (ctypes.c_uint32 * 6)()
+    _check(_libc.capset(header, nothing), "capset")
 
 
 def _read(path: str) -> str:

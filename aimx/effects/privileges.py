@@ -12,9 +12,11 @@ from aimx import limits
 from aimx.effects import linux
 from aimx.model.job import JobSpec
 
+_CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapAmb")
+
 
 def become(uid: int, gid: int, groups: tuple[int, ...]) -> None:
-    """Take an identity for good: groups, gid, uid, then prove that no id of the old one is left.
+    """Take an identity for good: groups, gid, uid, then prove that nothing of the old one is left.
 
     Raises: OSError or PermissionError; the process must then end.
     """
@@ -27,20 +29,36 @@ def become(uid: int, gid: int, groups: tuple[int, ...]) -> None:
         or set(os.getgroups()) - {gid} != set(groups) - {gid}
     ):
         raise PermissionError("identity did not change")
+    if uid != 0:
+        linux.drop_capabilities()
+        status = linux.own_status()
+        if any(int(status[name], 16) for name in _CAPABILITIES):
+            raise PermissionError("capabilities are left")
 
 
-def become_hook_owner(spec: JobSpec) -> None:
-    """The checklist of a hook's child between fork and exec, except descriptors: session, signals, identity, cwd.
+def become_hook_owner(spec: JobSpec, parent: int) -> None:
+    """What a hook's child does between fork and exec, except descriptors and directory.
 
-    Raises: OSError naming the step in `strerror`.
+    Session, signals, mask, limits, identity; then it is bound to the life of `parent`.
+
+    Raises: OSError.
     """
     os.setsid()
     reset_signals()
     os.umask(0o022)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _leave_oom_protection()
     if spec.change_identity:
         become(spec.uid, spec.gid, spec.groups)
-    os.chdir(spec.cwd)
+    linux.die_with(parent)
+
+
+def _leave_oom_protection() -> None:
+    """A unit may shield the daemon from the OOM killer; a hook is not the daemon."""
+    with open("/proc/self/oom_score_adj", "r+") as file:
+        if int(file.read()) < 0:
+            file.seek(0)
+            file.write("0")
 
 
 def reset_signals() -> None:
@@ -49,6 +67,13 @@ def reset_signals() -> None:
     for number in signal.valid_signals():
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def ignore_endings() -> None:
+    """A terminal or an init system signals the whole group: the front decides when its helpers end."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
@@ -61,7 +86,7 @@ def isolate(uid: int, gid: int, network: bool, memory_octets: int) -> dict[str, 
         memory_octets: limit of the address space; 0 for none.
 
     Returns:
-        One entry per check, read back from the kernel. The front refuses work until the ones it needs are true.
+        One entry per check, read back from the kernel. The front refuses work until all are true.
     """
     root = os.geteuid() == 0
     before = os.readlink("/proc/self/ns/net")
@@ -70,30 +95,36 @@ def isolate(uid: int, gid: int, network: bool, memory_octets: int) -> dict[str, 
             linux.unshare(linux.CLONE_NEWNET)
         linux.drop_bounding_set()
         become(uid, gid, ())
+    linux.drop_capabilities()
     separate = os.readlink("/proc/self/ns/net") != before
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
-    _bound_resources(memory_octets, network)
+    wanted = _resources(memory_octets, network)
+    for kind, limit in wanted.items():
+        resource.setrlimit(kind, (limit, limit))
     status = linux.own_status()
     return {
         "uid": not root or (set(status["Uid"].split()) == {str(uid)} and uid != 0),
         "gid": not root or (set(status["Gid"].split()) == {str(gid)} and gid != 0),
         "groups": not root or status["Groups"] in ("", str(gid)),
-        "capabilities": all(int(status[name], 16) == 0 for name in ("CapEff", "CapPrm", "CapInh")),
+        "capabilities": all(int(status[name], 16) == 0 for name in _CAPABILITIES),
         "bounding_set": not root or int(status["CapBnd"], 16) == 0,
         "no_new_privs": status["NoNewPrivs"] == "1",
+        "not_dumpable": linux.prctl(linux.PR_GET_DUMPABLE) == 0,
         "no_network": network or not root or separate,
-        "limits": resource.getrlimit(resource.RLIMIT_CORE) == (0, 0),
+        "limits": all(resource.getrlimit(kind) == (limit, limit) for kind, limit in wanted.items()),
     }
 
 
-def _bound_resources(memory_octets: int, network: bool) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512) if network else (64, 64))
+def _resources(memory_octets: int, network: bool) -> dict[int, int]:
+    """Limits of a helper. A worker never starts a process or thread; neither role ever writes a file."""
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_NOFILE: limits.RESOLVER_FILES if network else limits.WORKER_FILES,
+    }
     if not network:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        wanted[resource.RLIMIT_NPROC] = 0
     if memory_octets:
-        resource.setrlimit(resource.RLIMIT_AS, (memory_octets, memory_octets))
-
-
-WORKER_MEMORY = limits.WORKER_MEMORY_OCTETS
+        wanted[resource.RLIMIT_AS] = memory_octets
+    return wanted

@@ -8,13 +8,20 @@ import trio
 
 from aimx import limits, log
 from aimx.effects.accounts import Account
-from aimx.effects.api import Effects, Process, SpawnProblem
+from aimx.effects.api import Effects, Process
 from aimx.model.config import Hook
-from aimx.model.job import JobSpec
+from aimx.model.job import Exited, JobSpec
+from aimx.policy import firing
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_LOST = Exited(0, -1, 0)
 
 
 class Task(msgspec.Struct, frozen=True):
-    """One runnable job with what the daemon holds for it. `env` are the values that come from the mail."""
+    """One runnable job with what the daemon holds for it. `env` are the values that come from the mail.
+
+    `token` is the secret by which processes of this run are recognised (U5).
+    """
 
     run: int
     hook: Hook
@@ -25,10 +32,14 @@ class Task(msgspec.Struct, frozen=True):
     env: dict[str, str]
     account: Account
     change_identity: bool
+    token: str
 
 
 class Run(msgspec.Struct, frozen=True):
-    """How a hook ended. `exit_code` is -1 when it could not start or a signal ended it."""
+    """How a hook ended. `exit_code` is -1 when it could not start or a signal ended it.
+
+    `reason`: `spawn-failed`, `message-gone`, `interrupted`; None when the program ran to an end of its own or its limit.
+    """
 
     exit_code: int
     timed_out: bool
@@ -38,66 +49,76 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def specification(task: Task) -> JobSpec:
-    """The closed environment and identity of one run (U4)."""
+    """The closed environment and identity of one run (U4). Nothing of the daemon's own environment is in it."""
     account = task.account
-    env = {
+    ours = {
         "HOME": account.home,
         "USER": account.name,
         "LOGNAME": account.name,
         "SHELL": account.shell or "/bin/sh",
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        **task.env,
+        "PATH": PATH,
         "AIMX_HOOK_NAME": task.hook.name,
         "AIMX_EVENT": task.hook.event,
         "AIMX_MAILBOX": task.mailbox,
         "AIMX_FILEPATH": task.path,
         "AIMX_ID": task.email_id,
+        "AIMX_JOB": task.token,
     }
+    env = firing.environment(task.env, ours)
     return JobSpec(task.hook.cmd, env, account.uid, account.gid, account.groups, task.cwd, task.change_identity)
 
 
 async def fire(fx: Effects, task: Task, stdin: int) -> Run:
     """Run one hook. Returns its outcome; a failing hook is a value.
 
-    Cancellation: the hook gets TERM, then KILL.
+    Cancellation: the hook gets TERM, then KILL, and has ended when this returns.
     """
     started = trio.current_time()
     out_r, out_w = os.pipe2(os.O_CLOEXEC)
     err_r, err_w = os.pipe2(os.O_CLOEXEC)
     tail = Tail(limits.HOOK_OUTPUT_OCTETS)
-    try:
+    async with trio.lowlevel.FdStream(out_r) as stdout, trio.lowlevel.FdStream(err_r) as stderr:
         try:
             process = await fx.spawner.run_as(specification(task), (stdin, out_w, err_w))
         finally:
             os.close(out_w)
             os.close(err_w)
-    except SpawnProblem as problem:
-        os.close(out_r)
-        os.close(err_r)
-        why = f"spawn-failed: {problem.step}: {os.strerror(problem.errno)}"
-        return Run(-1, False, _ms(started), why, "spawn-failed")
-    code, timed_out = await _supervise(process, task.hook.timeout_secs, (out_r, err_r), tail)
-    return Run(code, timed_out, _ms(started), tail.text())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_drain, stdout, Tail(limits.HOOK_OUTPUT_OCTETS))
+            nursery.start_soon(_drain, stderr, tail)
+            ended, timed_out = await _supervise(process, task.hook.timeout_secs)
+            # The group is gone; whatever still holds the pipes left it on purpose and is not waited for.
+            nursery.cancel_scope.deadline = trio.current_time() + limits.HOOK_LINGER_S
+    duration_ms = round((trio.current_time() - started) * 1000)
+    if process.problem is not None:
+        why = f"spawn-failed: {process.problem.step}: {os.strerror(process.problem.errno)}"
+        return Run(-1, timed_out, duration_ms, why, "spawn-failed")
+    reason = "interrupted" if ended.code == -1 and ended.signal == 0 else None
+    return Run(ended.code, timed_out, duration_ms, tail.text(), reason)
 
 
-async def _supervise(process: Process, timeout_s: float, outputs: tuple[int, int], tail: "Tail") -> tuple[int, bool]:
-    timed_out = False
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_drain, outputs[0], Tail(limits.HOOK_OUTPUT_OCTETS))
-        nursery.start_soon(_drain, outputs[1], tail)
-        with trio.move_on_after(timeout_s) as scope:
-            ended = await process.wait()
-        if scope.cancelled_caught:
-            timed_out = True
-            await process.signal(signal.SIGTERM)
-            with trio.move_on_after(limits.HOOK_KILL_AFTER_S) as grace:
-                ended = await process.wait()
-            if grace.cancelled_caught:
-                await process.signal(signal.SIGKILL)
-                ended = await process.wait()
-        # The group is gone; whatever still holds the pipes left it on purpose and is not waited for.
-        nursery.cancel_scope.deadline = trio.current_time() + 1
-    return ended.code, timed_out
+async def _supervise(process: Process, timeout_s: float) -> tuple[Exited, bool]:
+    """Wait for the end, or bring it about at the limit."""
+    try:
+        with trio.move_on_after(timeout_s):
+            return await process.wait(), False
+    except trio.Cancelled:
+        await _stop(process)
+        raise
+    return await _stop(process), True
+
+
+async def _stop(process: Process) -> Exited:
+    """TERM, then KILL; what does not even end then is given up."""
+    with trio.CancelScope(shield=True):
+        for number, patience_s in (
+            (signal.SIGTERM, limits.HOOK_KILL_AFTER_S),
+            (signal.SIGKILL, limits.HOOK_REAP_S),
+        ):
+            await process.signal(number)
+            with trio.move_on_after(patience_s):
+                return await process.wait()
+    return _LOST
 
 
 class Tail:
@@ -118,25 +139,35 @@ class Tail:
         return self._octets.decode("utf-8", "replace").strip()[-limits.HOOK_STDERR_TAIL_CHARACTERS :]
 
 
-async def _drain(fd: int, tail: Tail) -> None:
-    stream = trio.lowlevel.FdStream(fd)
-    async with stream:
-        async for octets in stream:
-            tail.add(octets)
-
-
-def _ms(started: float) -> int:
-    return round((trio.current_time() - started) * 1000)
+async def _drain(stream: trio.lowlevel.FdStream, tail: Tail) -> None:
+    """Read for as long as anybody writes, so that a hook is never blocked by its own output."""
+    async for octets in stream:
+        tail.add(octets)
 
 
 def log_line(task: Task, run: Run, sandbox: str) -> None:
-    """The guide's one structured line per fire."""
-    text = (
-        f"hook_name={task.hook.name} event={task.hook.event} mailbox={task.mailbox} owner={task.account.name}"
-        f" sandbox={sandbox} email_id={log.value(task.email_id)} exit_code={run.exit_code}"
-        f" duration_ms={run.duration_ms} timed_out={log.value(run.timed_out)} stderr_tail={quoted(run.stderr_tail)}"
-    )
-    log.emit(f"level={'info' if run.exit_code == 0 else 'warn'} {text}")
+    """The guide's one structured line per fire; failures at warn."""
+    fields: dict[str, object] = {
+        "hook_name": task.hook.name,
+        "event": task.hook.event,
+        "mailbox": task.mailbox,
+        "owner": task.account.name,
+        "sandbox": sandbox,
+        "email_id": task.email_id,
+        "exit_code": run.exit_code,
+        "duration_ms": run.duration_ms,
+        "timed_out": run.timed_out,
+    }
+    text = " ".join(f"{key}={log.value(field)}" for key, field in fields.items())
+    level = "info" if run.exit_code == 0 and not run.timed_out and run.reason is None else "warn"
+    reason = f" reason={log.value(run.reason)}" if run.reason else ""
+    log.emit(f"level={level} {text} stderr_tail={quoted(run.stderr_tail)}{reason}")
+
+
+def log_skip(hook: str, event: str, mailbox: str, email_id: str, reason: str) -> None:
+    """One line per hook that did not run; only what an operator has to repair is a warning."""
+    say = log.warning if reason in firing.FAULTS else log.info
+    say("hook-skipped", hook_name=hook, trigger=event, mailbox=mailbox, email_id=email_id, reason=reason)
 
 
 def quoted(text: str) -> str:

@@ -87,7 +87,10 @@ class JobSpec(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Spawn(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Start a process. role `worker`/`resolver`: one descriptor, its channel. role `hook`: three descriptors."""
+    """Start a process. role `worker`/`resolver`: one descriptor, its channel. role `hook`: three descriptors.
+
+    `options` of a worker: `memory_octets`, the limit of its address space.
+    """
 
     id: int
     role: Literal["worker", "resolver", "hook"]
@@ -118,7 +121,10 @@ class SpawnFailed(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Exited(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The process ended. `code` is the exit status; -1 when a signal ended it, which `signal` then names."""
+    """The process ended. `code` is the exit status; -1 when a signal ended it, which `signal` then names.
+
+    -1 without a signal: nobody saw its end, because the spawner was lost.
+    """
 
     id: int
     code: int

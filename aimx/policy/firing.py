@@ -7,6 +7,8 @@ from aimx.model.config import Hook, Mailbox
 from aimx.model.delivery import Skip
 from aimx.model.message import Headers
 
+FAULTS = ("owner-not-found", "owner-is-root")  # reasons for a skip that somebody has to repair
+
 
 class Firing(NamedTuple):
     """The hooks to run, in config order, and those that will not, with their reasons."""
@@ -45,7 +47,33 @@ def mail_environment(headers: Headers) -> dict[str, str]:
     return {key: bounded(text) for key, text in values.items()}
 
 
+def environment(mail: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
+    """All variables of one run: those of the mail can replace none of ours; every value and their sum are bounded."""
+    values = {key: bounded(text) for key, text in {**mail, **ours}.items()}
+    excess = sum(_size(key, text) for key, text in values.items()) - limits.HOOK_ENV_OCTETS
+    for key in sorted(mail.keys() - ours.keys(), key=lambda name: -len(values[name])):
+        if excess <= 0:
+            break
+        octets = values[key].encode()
+        values[key] = octets[: max(0, len(octets) - excess)].decode("utf-8", "ignore")
+        excess -= len(octets) - len(values[key].encode())
+    return values
+
+
+def _size(key: str, text: str) -> int:
+    return len(key.encode()) + len(text.encode()) + 2  # `=` and NUL
+
+
 def bounded(text: str) -> str:
     """A value without NUL and line breaks, cut on a character boundary."""
     octets = text.replace("\0", "").replace("\n", " ").replace("\r", " ").encode("utf-8", "replace")
     return octets[: limits.HOOK_ENV_VALUE_OCTETS].decode("utf-8", "ignore")
+
+
+def owner_problem(owner: str, uid: int | None) -> str | None:
+    """Why no hook of a mailbox may run as this account; `uid` None: it does not resolve (U6)."""
+    if uid is None:
+        return "owner-not-found"
+    if uid == 0 and owner != "root":
+        return "owner-is-root"
+    return None

@@ -5,6 +5,7 @@ descriptors pass through it on their way into a child. When the front goes away 
 """
 
 import errno
+import gc
 import os
 import selectors
 import signal
@@ -32,29 +33,41 @@ class Spawner:
         self._selector = selectors.DefaultSelector()
         self._ids: dict[int, int] = {}  # pid → id
         self._pids: dict[int, int] = {}  # id → pid
+        self._reports: dict[int, int] = {}  # id → pipe of a hook that has not reached exec
+        self._pid = os.getpid()
         self._decode = msgspec.msgpack.Decoder(ToSpawner).decode
         self._encode = msgspec.msgpack.Encoder().encode
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
-        """Serve until the front closes the control socket."""
+        """Serve until the front closes the control socket, however it ends; then nothing that was started stays."""
         signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # the front decides when we end
+        privileges.ignore_endings()
         self._selector.register(self._pipe.sock, selectors.EVENT_READ, self._request)
         self._selector.register(self._wake_r, selectors.EVENT_READ, self._reap)
-        self._pipe.send(self._encode(Ready(os.getpid(), os.geteuid(), {})))
+        try:
+            self._serve()
+        except OSError as error:
+            if error.errno not in (errno.ECONNRESET, errno.EPIPE):  # the front died in the middle of something
+                raise
+        finally:
+            for pid in self._ids:
+                self._kill_group(pid, signal.SIGKILL)
+
+    def _serve(self) -> None:
+        self._send(Ready(os.getpid(), os.geteuid(), {}))
         while True:
             for key, _ in self._selector.select():
                 if key.data() is False:
                     return
 
+    def _send(self, report: Ready | Started | SpawnFailed | Exited) -> None:
+        self._pipe.send(self._encode(report))
+
     def _request(self) -> bool:
         payload = self._pipe.receive()
         if payload is None:
-            for pid in self._ids:
-                self._kill_group(pid, signal.SIGKILL)
             return False
         request = self._decode(payload)
         if isinstance(request, Signal):
@@ -68,14 +81,16 @@ class Spawner:
         return True
 
     def _take_fds(self, count: int) -> list[int]:
-        fds, self._pipe.fds[:count] = self._pipe.fds[:count], []
+        fds, self._pipe.fds[:] = self._pipe.fds[:], []
+        if len(fds) != count:
+            raise ValueError(f"{len(fds)} descriptors instead of {count}")
         return fds
 
     def _fork(self, request: Spawn) -> int | None:
         try:
             pid = os.fork()
         except OSError as error:
-            self._pipe.send(self._encode(SpawnFailed(request.id, "fork", error.errno or 0)))
+            self._send(SpawnFailed(request.id, "fork", error.errno or 0))
             return None
         if pid:
             self._ids[pid] = request.id
@@ -86,11 +101,10 @@ class Spawner:
         (fd,) = self._take_fds(1)
         pid = self._fork(request)
         if pid == 0:
-            os.setsid()
-            children.run_helper(_ROLES[request.role], request, fd, self._identity)
+            children.run_helper(_ROLES[request.role], request, fd, self._identity, self._pid)
         os.close(fd)
         if pid:
-            self._pipe.send(self._encode(Started(request.id, pid)))
+            self._send(Started(request.id, pid))
 
     def _spawn_hook(self, request: Spawn) -> None:
         fds = self._take_fds(3)
@@ -98,34 +112,40 @@ class Spawner:
         report_r, report_w = os.pipe2(os.O_CLOEXEC)
         pid = self._fork(request)
         if pid == 0:
-            children.run_hook(request.spec, (fds[0], fds[1], fds[2]), report_w)
+            children.run_hook(request.spec, (fds[0], fds[1], fds[2]), report_w, self._pid)
         for fd in (*fds, report_w):
             os.close(fd)
         if not pid:
             os.close(report_r)
             return
         # Not read here: entering a directory or loading a program on the owner's file system may hang.
-        self._selector.register(report_r, selectors.EVENT_READ, lambda: self._report(report_r, request.id, pid))
+        self._reports[request.id] = report_r
+        self._selector.register(report_r, selectors.EVENT_READ, lambda: self._report(request.id))
 
-    def _report(self, fd: int, request_id: int, pid: int) -> bool:
+    def _report(self, request_id: int) -> bool:
+        """How the start of a hook went. Told before its end, whichever of the two is seen first."""
+        fd = self._reports.pop(request_id, None)
+        if fd is None:
+            return True
         text = os.read(fd, 64).decode("ascii", "replace")
         self._selector.unregister(fd)
         os.close(fd)
         if text:
             step, _, number = text.partition(" ")
-            self._pipe.send(self._encode(SpawnFailed(request_id, step, int(number or 0))))
+            self._send(SpawnFailed(request_id, step, int(number or 0)))
         else:
-            self._pipe.send(self._encode(Started(request_id, pid)))
+            self._send(Started(request_id, self._pids[request_id]))
         return True
 
     def _kill_group(self, pid: int, number: int) -> None:
+        """Only for a child that has not been reaped: its id, and that of its group, cannot be anybody else's."""
         try:
             os.killpg(pid, number)
         except ProcessLookupError:
             # Between fork and setsid the child has no group of its own yet.
             os.kill(pid, number)
         except PermissionError:
-            return
+            return  # a hook that became somebody else by a setuid program, below a daemon that is not root
 
     def _reap(self) -> bool:
         try:
@@ -139,21 +159,14 @@ class Spawner:
         return True
 
     def _end(self, pid: int) -> None:
-        self._kill_rest(pid)
+        self._report(self._ids[pid])
+        self._kill_group(pid, signal.SIGKILL)  # what a hook left behind ends with it, as in a systemd unit
         _, status = os.waitpid(pid, 0)
         request_id = self._ids.pop(pid)
         del self._pids[request_id]
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
-        self._pipe.send(self._encode(Exited(request_id, code, number)))
-
-    def _kill_rest(self, pid: int) -> None:
-        """What a hook left behind ends with it, as in a systemd unit."""
-        try:
-            os.killpg(pid, signal.SIGKILL)
-        except OSError as error:
-            if error.errno not in (errno.ESRCH, errno.EPERM):
-                raise
+        self._send(Exited(request_id, code, number))
 
 
 def _options(words: list[str]) -> dict[str, int]:
@@ -170,7 +183,10 @@ def main() -> None:
     options = _options(sys.argv[2:])
     worker.preload()
     resolver.preload()
-    if "run_as" in options:
+    if "run_as" in options and os.geteuid() == 0:
         privileges.become(options["run_as"], options["run_as"], ())
+    # Children share these pages as long as nobody's collector writes to them.
+    gc.collect()
+    gc.freeze()
     identity = (options.get("uid", os.geteuid()), options.get("gid", os.getegid()))
     Spawner(control, identity).run()
