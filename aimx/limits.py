@@ -116,6 +116,7 @@ HOOK_TIMEOUT_MAX_S = 600
 HOOK_KILL_AFTER_S = 5.0
 HOOK_REAP_S = 5.0  # after KILL; what is stuck in the kernel does not hold its slot for ever
 HOOK_LINGER_S = 1.0  # for output that a process which left the group still holds open
+HOOK_RECORD_RETRY_S = 5.0  # when state.db cannot be written
 HOOK_ROWS = 64  # runnable jobs looked at together, whatever the backlog
 HOOK_OUTPUT_OCTETS = 64 * KIB  # each of stdout and stderr
 HOOK_POOL = 16

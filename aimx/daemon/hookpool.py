@@ -1,20 +1,32 @@
-"""The bounded pool of hooks: one mail's hooks in config order, different mails in parallel."""
+"""The bounded pool of hooks: one mail's hooks in config order, different mails in parallel.
+
+The rows of state.db are the queue: whatever the backlog, only a screenful of it is ever in memory.
+"""
 
 import os
+import secrets
+from collections import Counter
 from collections.abc import Callable
+from typing import TypeVar
 
 import trio
 
 from aimx import limits, log
+from aimx.effects.accounts import Account
 from aimx.effects.api import Effects
+from aimx.errors import StorageFailed
 from aimx.flows import fire
 from aimx.flows.fire import Run, Task
-from aimx.model.config import Config
-from aimx.model.event import HookFinished, HookSkipped, HookStarted
+from aimx.model.config import Config, Hook, Mailbox
+from aimx.model.event import Event, HookFinished, HookSkipped, HookStarted
+from aimx.policy import firing
 from aimx.store import jobs, ledger
 from aimx.store.jobs import JobRow
 from aimx.store.mailbox import Folders, Unreadable
 from aimx.store.state import State
+
+T = TypeVar("T")
+_Logged = tuple[int, Event]
 
 
 class HookPool:
@@ -26,73 +38,147 @@ class HookPool:
         self._folders = folders
         self._config = config
         self._wake = trio.Event()
-        self._slots = trio.CapacityLimiter(limits.HOOK_POOL)
-        self._threads = trio.CapacityLimiter(2)
+        self._threads = trio.CapacityLimiter(4)
+        self._mails: set[tuple[str, str, str, str]] = set()  # whose job is running; never two of one mail
+        self._hooks: Counter[str] = Counter()  # running, by name
+        self._tokens: dict[str, int] = {}  # AIMX_JOB → run
+        self._scope = trio.CancelScope()
+        self._idle = trio.Event()
 
     def wake(self) -> None:
         """There may be runnable jobs."""
         self._wake.set()
 
-    async def run(self) -> None:
-        """Run jobs until cancelled."""
-        seen = 0
-        async with trio.open_nursery() as nursery:
-            while True:
-                rows = await self._db(lambda db, after=seen: jobs.pending(db, after, 256))
-                for message in dict.fromkeys(row.message for row in rows):
-                    nursery.start_soon(self._message, [row for row in rows if row.message == message])
-                if rows:
-                    seen = rows[-1].id
-                    continue
-                await self._wake.wait()
-                self._wake = trio.Event()
+    def run_of(self, token: str) -> int | None:
+        """The running hook whose processes know this token (U5); None for any other string."""
+        return self._tokens.get(token)
 
-    async def run_pending(self) -> None:
-        """Run what is runnable now and return when it has ended."""
-        rows = await self._db(lambda db: jobs.pending(db, 0, 256))
-        async with trio.open_nursery() as nursery:
-            for message in dict.fromkeys(row.message for row in rows):
-                nursery.start_soon(self._message, [row for row in rows if row.message == message])
+    async def run(self) -> None:
+        """Run jobs until cancelled or drained."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    while True:
+                        self._wake = trio.Event()
+                        await self._start_some(nursery)
+                        await self._wake.wait()
+        finally:
+            self._idle.set()
+
+    async def drain(self) -> None:
+        """Start nothing more; running hooks get TERM, then KILL, and are recorded as interrupted (U7)."""
+        self._scope.cancel()
+        await self._idle.wait()
+
+    async def run_mail(self, mailbox: str, email_id: str) -> None:
+        """Run the jobs of one received mail now and return when they have ended."""
+        for row in await self._db(lambda db: jobs.of_mail(db, mailbox, email_id)):
+            await self._job(row)
+
+    # Choosing
+
+    async def _start_some(self, nursery: trio.Nursery) -> None:
+        """Fill the free slots with the oldest jobs that may run now."""
+        after = 0
+        while len(self._mails) < limits.HOOK_POOL:
+            without = self._saturated()
+            rows = await self._db(lambda db, a=after, w=without: jobs.pending(db, a, limits.HOOK_ROWS, w))
+            for row in rows:
+                if len(self._mails) < limits.HOOK_POOL and await self._may_run(row):
+                    self._mails.add(row.mail)
+                    self._hooks[row.hook] += 1
+                    nursery.start_soon(self._slot, row)
+            if len(rows) < limits.HOOK_ROWS:
+                return
+            after = rows[-1].id
+
+    def _saturated(self) -> tuple[str, ...]:
+        limit = self._config().hook_concurrency
+        return tuple(sorted(name for name, count in self._hooks.items() if limit and count >= limit))
+
+    async def _may_run(self, row: JobRow) -> bool:
+        if row.mail in self._mails or row.hook in self._saturated():
+            return False
+        return not await self._db(lambda db: jobs.earlier(db, row))
+
+    async def _slot(self, row: JobRow) -> None:
+        try:
+            await self._job(row)
+        except StorageFailed as error:
+            log.error("hook-not-recorded", hook_name=row.hook, email_id=row.email_id, why=error.detail or error.reason)
+            await trio.sleep(limits.HOOK_RECORD_RETRY_S)  # a full disk: the job is tried again, not in a tight loop
+        except Exception as error:  # noqa: BLE001  one hook never takes the daemon down
+            log.error("hook-failed", hook_name=row.hook, email_id=row.email_id, why=f"{type(error).__name__}: {error}")
+        finally:
+            self._mails.discard(row.mail)
+            self._hooks[row.hook] -= 1
+            if not self._hooks[row.hook]:
+                del self._hooks[row.hook]
+            self._wake.set()
 
     async def _db(self, work):  # type: ignore[no-untyped-def]
-        return await trio.to_thread.run_sync(self._state.run, work, limiter=self._threads)
+        return await self._thread(lambda: self._state.run(work))
 
-    async def _message(self, rows: list[JobRow]) -> None:
-        for row in rows:
-            async with self._slots:
-                await self._job(row)
+    async def _thread(self, work: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(work, limiter=self._threads)
+
+    # Running
 
     async def _job(self, row: JobRow) -> None:
-        mailbox = self._config().mailboxes.get(row.mailbox)
+        config = self._config()
+        mailbox = config.mailboxes.get(row.mailbox)
         hook = next((hook for hook in mailbox.hooks if hook.name == row.hook), None) if mailbox else None
-        if mailbox is None or hook is None:
-            await self._skip(row, "hook-removed")
+        if mailbox is None or hook is None or hook.event != row.event:
+            await self._skip(row, "hook-removed", None)
             return
-        account = self._fx.accounts.find(mailbox.owner)
-        if account is None:
-            await self._skip(row, "owner-not-found")
+        owner = mailbox.owner
+        account = await self._thread(lambda: self._fx.accounts.find(owner))  # may ask a directory service
+        uid = account.uid if account is not None else None
+        problem = firing.owner_problem(owner, uid)
+        if account is None or problem is not None:
+            await self._skip(row, problem or "owner-not-found", uid)
             return
-        if not await self._db(lambda db: jobs.start(db, row.id, self._fx.now())):
+        started = await self._db(lambda db: self._claim(db, row, config.hook_thread_budget, account.uid))
+        if started is None:
+            await self._skip(row, "thread-budget", account.uid)
             return
-        directory = str(self._config().data_dir / row.folder / row.mailbox)
-        task = Task(
-            row.id, hook, row.mailbox, row.email_id, row.path, directory, row.env, account,
-            change_identity=self._fx.accounts.as_root,
-        )  # fmt: skip
-        await self._run(row, task, mailbox.owner)
+        self._fx.publish(*started)
+        await self._run(row, self._task(row, hook, account), mailbox)
 
-    async def _run(self, row: JobRow, task: Task, owner: str) -> None:
-        uid = task.account.uid
+    def _claim(self, db, row: JobRow, budget: int, uid: int) -> _Logged | None:  # type: ignore[no-untyped-def]
+        """Count and start in one transaction; None when the conversation has used up its budget (U5)."""
         now = self._fx.now()
-        self._fx.publish(None, HookStarted(
-            at=now, mailbox=row.mailbox, owner_uid=uid, hook=row.hook, id=row.email_id, run=row.id
-        ))  # fmt: skip
-        run = await self._with_stdin(row, task, owner)
+        if budget and row.conversation:
+            since = now - limits.HOOK_BUDGET_WINDOW_S
+            if jobs.fires(db, row.hook, row.conversation, since) >= budget:
+                return None
+        jobs.start(db, row.id, now)
+        event = HookStarted(at=now, mailbox=row.mailbox, owner_uid=uid, hook=row.hook, id=row.email_id, run=row.id)
+        return ledger.log_event(db, event)
+
+    def _task(self, row: JobRow, hook: Hook, account: Account) -> Task:
+        directory = str(self._config().data_dir / "inbox" / row.mailbox)
+        return Task(
+            row.id, hook, row.mailbox, row.email_id, row.path, directory, row.env, account,
+            change_identity=self._fx.accounts.as_root, token=secrets.token_hex(16),
+        )  # fmt: skip
+
+    async def _run(self, row: JobRow, task: Task, mailbox: Mailbox) -> None:
+        self._tokens[task.token] = row.id
+        run = Run(-1, False, 0, "", "interrupted")
+        try:
+            run = await self._with_stdin(row, task, mailbox.owner)
+        finally:
+            del self._tokens[task.token]
+            with trio.CancelScope(shield=True):
+                await self._record(row, task, run)
+
+    async def _record(self, row: JobRow, task: Task, run: Run) -> None:
         fire.log_line(task, run, "fallback")
         result = (run.exit_code, run.timed_out, run.duration_ms, run.stderr_tail, run.reason)
         finished = HookFinished(
-            at=self._fx.now(), mailbox=row.mailbox, owner_uid=uid, hook=row.hook, id=row.email_id, run=row.id,
-            exit_code=run.exit_code, duration_ms=run.duration_ms, timed_out=run.timed_out,
+            at=self._fx.now(), mailbox=row.mailbox, owner_uid=task.account.uid, hook=row.hook, id=row.email_id,
+            run=row.id, exit_code=run.exit_code, duration_ms=run.duration_ms, timed_out=run.timed_out,
         )  # fmt: skip
 
         def work(db):  # type: ignore[no-untyped-def]
@@ -103,18 +189,25 @@ class HookPool:
 
     async def _with_stdin(self, row: JobRow, task: Task, owner: str) -> Run:
         try:
-            fd = self._folders.open_message(row.folder, row.mailbox, owner, row.email_id)  # type: ignore[arg-type]
+            fd = await self._thread(lambda: self._open(row, owner))
         except Unreadable:
-            return Run(-1, False, 0, "the message is no longer there", "message-gone")
+            return Run(-1, False, 0, "the message is no longer there, or no longer a plain file", "message-gone")
         try:
             return await fire.fire(self._fx, task, fd)
+        except OSError as error:
+            return Run(-1, False, 0, f"spawn-failed: {error.strerror}", "spawn-failed")  # no descriptors left
         finally:
             os.close(fd)
 
-    async def _skip(self, row: JobRow, reason: str) -> None:
-        log.warning("hook-skipped", hook_name=row.hook, mailbox=row.mailbox, email_id=row.email_id, reason=reason)
+    def _open(self, row: JobRow, owner: str) -> int:
+        if not row.path:
+            return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)  # nothing was persisted (a deferred send)
+        return self._folders.open_message(row.folder, row.mailbox, owner, row.email_id)  # type: ignore[arg-type]
+
+    async def _skip(self, row: JobRow, reason: str, uid: int | None) -> None:
+        fire.log_skip(row.hook, row.event, row.mailbox, row.email_id, reason)
         event = HookSkipped(
-            at=self._fx.now(), mailbox=row.mailbox, owner_uid=None, hook=row.hook, id=row.email_id, reason=reason
+            at=self._fx.now(), mailbox=row.mailbox, owner_uid=uid, hook=row.hook, id=row.email_id, reason=reason
         )
 
         def work(db):  # type: ignore[no-untyped-def]

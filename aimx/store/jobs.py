@@ -5,9 +5,11 @@ from typing import Any
 
 import msgspec
 
+from aimx import limits
+
 
 class JobRow(msgspec.Struct, frozen=True, array_like=True):
-    """One runnable job. `message` groups the jobs of one mail, which run in order."""
+    """One runnable job."""
 
     id: int
     hook: str
@@ -20,19 +22,51 @@ class JobRow(msgspec.Struct, frozen=True, array_like=True):
     env: dict[str, str]
     conversation: str
 
+    @property
+    def mail(self) -> tuple[str, str, str, str]:
+        """What the jobs of one mail in one mailbox share; they run in order, one after another."""
+        return (self.event, self.folder, self.mailbox, self.email_id)
+
 
 _COLUMNS = "id, hook, mailbox, event, folder, email_id, path, message, env, conversation"
 _env = msgspec.msgpack.Decoder(dict[str, str]).decode
 
 
-def pending(db: sqlite3.Connection, after: int, count: int) -> list[JobRow]:
-    """Pending jobs with an id above `after`, oldest first."""
-    query = f"SELECT {_COLUMNS} FROM jobs WHERE state = 'pending' AND id > ? ORDER BY id LIMIT ?"
-    return [_row(row) for row in db.execute(query, (after, count))]
+def pending(db: sqlite3.Connection, after: int, count: int, without: tuple[str, ...] = ()) -> list[JobRow]:
+    """Pending jobs with an id above `after`, oldest first, none of the hooks named in `without`."""
+    marks = ", ".join("?" * len(without))
+    query = (
+        f"SELECT {_COLUMNS} FROM jobs WHERE state = 'pending' AND id > ? AND hook NOT IN ({marks}) ORDER BY id LIMIT ?"
+    )
+    return [_row(row) for row in db.execute(query, (after, *without, count))]
+
+
+def of_mail(db: sqlite3.Connection, mailbox: str, email_id: str) -> list[JobRow]:
+    """The pending jobs of one received mail, in order."""
+    query = (
+        f"SELECT {_COLUMNS} FROM jobs WHERE state = 'pending' AND folder = 'inbox' AND mailbox = ? AND email_id = ?"
+        " ORDER BY id"
+    )
+    return [_row(row) for row in db.execute(query, (mailbox, email_id))]
+
+
+def earlier(db: sqlite3.Connection, job: JobRow) -> bool:
+    """Whether a job of the same mail has to run first."""
+    query = (
+        "SELECT 1 FROM jobs WHERE state = 'pending' AND id < ? AND event = ? AND folder = ?"
+        " AND mailbox = ? AND email_id = ? LIMIT 1"
+    )
+    return db.execute(query, (job.id, *job.mail)).fetchone() is not None
 
 
 def _row(row: Any) -> JobRow:
     return msgspec.convert([*row[:8], _env(row[8]), row[9]], JobRow)
+
+
+def fires(db: sqlite3.Connection, hook: str, conversation: str, since: float) -> int:
+    """How often a hook was started for a conversation (U5)."""
+    query = "SELECT count(*) FROM jobs WHERE hook = ? AND conversation = ? AND started > ?"
+    return int(db.execute(query, (hook, conversation, since)).fetchone()[0])
 
 
 def start(db: sqlite3.Connection, job_id: int, now: float) -> bool:
@@ -42,11 +76,23 @@ def start(db: sqlite3.Connection, job_id: int, now: float) -> bool:
 
 
 def finish(db: sqlite3.Connection, job_id: int, now: float, result: tuple[int, bool, int, str, str | None]) -> None:
-    """Record how a run ended: exit_code, timed_out, duration_ms, stderr_tail, reason."""
+    """Record how a run ended: exit_code, timed_out, duration_ms, stderr_tail, reason (`interrupted` is a state)."""
+    state = "interrupted" if result[4] == "interrupted" else "done"
     db.execute(
-        "UPDATE jobs SET state = 'done', ended = ?, exit_code = ?, timed_out = ?, duration_ms = ?, stderr_tail = ?,"
+        "UPDATE jobs SET state = ?, ended = ?, exit_code = ?, timed_out = ?, duration_ms = ?, stderr_tail = ?,"
         " reason = ? WHERE id = ?",
-        (now, *result, job_id),
+        (state, now, *result, job_id),
+    )
+    if job_id % 100 == 0:
+        _forget_old(db, now)
+
+
+def _forget_old(db: sqlite3.Connection, now: float) -> None:
+    """Ended jobs beyond the last RUNS_KEPT and the window of the budget."""
+    db.execute(
+        "DELETE FROM jobs WHERE state IN ('done', 'skipped', 'interrupted') AND coalesce(ended, created) < ?"
+        " AND id < (SELECT max(id) FROM jobs) - ?",
+        (now - limits.HOOK_BUDGET_WINDOW_S, limits.RUNS_KEPT),
     )
 
 
@@ -55,7 +101,13 @@ def skip(db: sqlite3.Connection, job_id: int, now: float, reason: str) -> None:
     db.execute("UPDATE jobs SET state = 'skipped', ended = ?, reason = ? WHERE id = ?", (now, reason, job_id))
 
 
-def interrupt_started(db: sqlite3.Connection, now: float) -> int:
-    """After a crash: what had started did not end under our eyes, and is never started again."""
+def interrupt_started(db: sqlite3.Connection, now: float) -> list[tuple[str, str, str]]:
+    """After a crash: what had started did not end under our eyes, and is never started again.
+
+    Returns:
+        hook, mailbox and id of the mail of each.
+    """
+    rows = db.execute("SELECT hook, mailbox, email_id FROM jobs WHERE state = 'started' ORDER BY id").fetchall()
     query = "UPDATE jobs SET state = 'interrupted', ended = ?, reason = 'daemon-restart' WHERE state = 'started'"
-    return db.execute(query, (now,)).rowcount
+    db.execute(query, (now,))
+    return rows
