@@ -145,3 +145,10 @@ def told(error: BaseException) -> str:
     if row.text:
         return row.text
     return error.reason if isinstance(error, AimxError) and error.reason else "internal error"
+
+
+def sole(group: BaseException) -> BaseException:
+    """The one exception inside nested groups, as a nursery wraps it; the group itself when there are several."""
+    while isinstance(group, BaseExceptionGroup) and len(group.exceptions) == 1:
+        group = group.exceptions[0]
+    return group

@@ -15,6 +15,7 @@ from aimx.daemon.storage import Storage, open_storage
 from aimx.daemon.workers import WorkerPool
 from aimx.effects.api import Effects
 from aimx.effects.process import SpawnerClient
+from aimx.errors import sole
 from aimx.flows.ingest import ingest as ingest_flow
 from aimx.model.config import Config
 
@@ -24,7 +25,10 @@ def ingest(config_file: Path, data_dir: Path | None, rcpt: str, octets: bytes) -
 
     Raises: DaemonRunning when a daemon holds the writer lock; AimxError.
     """
-    return trio.run(_ingest, load.load(config_file, data_dir), rcpt, octets)
+    try:
+        return trio.run(_ingest, load.load(config_file, data_dir), rcpt, octets)
+    except BaseExceptionGroup as group:
+        raise sole(group) from None
 
 
 async def _ingest(config: Config, rcpt: str, octets: bytes) -> str:
@@ -35,13 +39,12 @@ async def _ingest(config: Config, rcpt: str, octets: bytes) -> str:
     workers, resolver = WorkerPool(spawner, 1), ResolverClient(spawner)
     fx = Effects(time.time, workers, resolver, storage, spawner, parts.accounts, bus.publish)
     hooks = HookPool(fx, parts.state, parts.committer.folders, lambda: config)
-    storage.on_runnable(hooks.wake)
     async with trio.open_nursery() as nursery:
         await nursery.start(spawner.run)
         await nursery.start(workers.run)
         await nursery.start(resolver.run)
         stored = await ingest_flow(fx, config, rcpt, octets)
-        await hooks.run_pending()
+        await hooks.run_mail(stored.mailbox, stored.id)
         nursery.cancel_scope.cancel()
     parts.close()
     return msgspec.json.encode(stored).decode()

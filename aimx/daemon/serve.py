@@ -25,7 +25,7 @@ from aimx.effects.accounts import Accounts
 from aimx.effects.api import Effects
 from aimx.effects.payload import Payload
 from aimx.effects.process import SpawnerClient, cpu_count
-from aimx.errors import AimxError, ConfigInvalid, Failed, disposition
+from aimx.errors import AimxError, ConfigInvalid, Failed, disposition, sole
 from aimx.flows import dispatch, receive
 from aimx.model.caller import Caller
 from aimx.model.config import Config
@@ -115,6 +115,7 @@ class Daemon:
                 nursery.start_soon(self._serve_socket)
                 nursery.start_soon(self.listener.serve)
                 log.info("listening", smtp=self.listener.address, socket=str(self.options.socket_file))
+            await self.hooks.drain()
             helpers.cancel_scope.cancel()
         self.options.socket_file.unlink(missing_ok=True)
         self.storage_parts.close()
@@ -183,4 +184,7 @@ def serve(options: Options) -> None:
     """Run the daemon until it is told to stop. Raises: AimxError before it serves."""
     os.umask(0o022)
     daemon = Daemon(options)
-    trio.run(daemon.run)
+    try:
+        trio.run(daemon.run)
+    except BaseExceptionGroup as group:
+        raise sole(group) from None

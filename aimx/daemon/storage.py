@@ -54,7 +54,8 @@ def open_storage(config: Config) -> StorageParts:
     committer = Committer(tree, state, index, Repeats())
     recovery.recover(committer)
     committer.load_repeats(now)
-    state.run(lambda db: jobs.interrupt_started(db, now))
+    for hook, mailbox, email_id in state.run(lambda db: jobs.interrupt_started(db, now)):
+        log.warning("hook-interrupted", hook_name=hook, mailbox=mailbox, email_id=email_id, reason="daemon-restart")
     committer.maintain(now)
     Spool(committer).adopt()
     prepare_mailboxes(committer, config)

@@ -38,7 +38,7 @@ class Task(msgspec.Struct, frozen=True):
 class Run(msgspec.Struct, frozen=True):
     """How a hook ended. `exit_code` is -1 when it could not start or a signal ended it.
 
-    `reason`: `spawn-failed`, `message-gone`, `interrupted`; None when the program ran to an end of its own or its limit.
+    `reason`: `spawn-failed`, `message-gone`, `interrupted`; None when the program ran to its own end or its limit.
     """
 
     exit_code: int

@@ -47,7 +47,7 @@ def _copy(message: Examined, envelope: Envelope, rcpt: str, mailbox: Mailbox) ->
     verdict = trust.evaluate(mailbox, message.headers, message.auth)
     firings = firing.on_receive(mailbox, verdict.trusted, message.headers.automated)
     env = firing.mail_environment(message.headers)
-    conversation = message.headers.thread_id
+    conversation = firing.conversation(message.headers)
     return Copy(
         mailbox=mailbox.name,
         folder="inbox",

@@ -47,6 +47,12 @@ def mail_environment(headers: Headers) -> dict[str, str]:
     return {key: bounded(text) for key, text in values.items()}
 
 
+def conversation(headers: Headers) -> str:
+    """What the budget counts over; empty for mail that names no message, not even itself: it has none in common."""
+    named = headers.message_id or headers.in_reply_to or headers.references
+    return headers.thread_id if named else ""
+
+
 def environment(mail: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
     """All variables of one run: those of the mail can replace none of ours; every value and their sum are bounded."""
     values = {key: bounded(text) for key, text in {**mail, **ours}.items()}

@@ -5,8 +5,6 @@ from typing import Any
 
 import msgspec
 
-from aimx import limits
-
 
 class JobRow(msgspec.Struct, frozen=True, array_like=True):
     """One runnable job."""
@@ -82,17 +80,6 @@ def finish(db: sqlite3.Connection, job_id: int, now: float, result: tuple[int, b
         "UPDATE jobs SET state = ?, ended = ?, exit_code = ?, timed_out = ?, duration_ms = ?, stderr_tail = ?,"
         " reason = ? WHERE id = ?",
         (state, now, *result, job_id),
-    )
-    if job_id % 100 == 0:
-        _forget_old(db, now)
-
-
-def _forget_old(db: sqlite3.Connection, now: float) -> None:
-    """Ended jobs beyond the last RUNS_KEPT and the window of the budget."""
-    db.execute(
-        "DELETE FROM jobs WHERE state IN ('done', 'skipped', 'interrupted') AND coalesce(ended, created) < ?"
-        " AND id < (SELECT max(id) FROM jobs) - ?",
-        (now - limits.HOOK_BUDGET_WINDOW_S, limits.RUNS_KEPT),
     )
 
 
