@@ -73,7 +73,6 @@ DOMAIN_LABEL_OCTETS = 63  # RFC 1035 section 2.3.4
 DOMAIN_NAME_OCTETS = 253  # RFC 1035 section 2.3.4, as text without the final dot
 DNS_TRY_S = 3.0  # one server, one packet
 DNS_QUERY_S = 5.0  # one question with its retries
-DNS_MESSAGE_S = 20.0  # all questions of one message, RFC 7208 section 4.6.4; then temperror
 DNS_ROUNDS = 24  # question rounds of one message; SPF alone may need 21 (10 mx terms, two rounds each, and the record)
 DNS_WORKER_TTL_S = 30  # a worker repeats an answer no longer than this; the resolver's cache is the authority
 DNS_WORKER_ENTRIES = 5_000  # then it forgets all; a few MB of each worker

@@ -35,6 +35,7 @@ from aimx.replies import SmtpReply
 from aimx.wire.frames import Request, Response
 
 WORKER_USER = "aimx-worker"
+TEST_DNS = "AIMX_TEST_DNS"
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -56,6 +57,8 @@ class Daemon:
         """Open configuration, data directory, database and sockets. Raises: AimxError."""
         self.options = options
         self.live = LiveConfig(options.config_file, options.data_dir)
+        if TEST_DNS in os.environ:
+            log.warning("test-dns", server=os.environ[TEST_DNS], note="every DNS answer comes from there")
         self.spawner = SpawnerClient(spawner_options(options.run_as))
         self.listener = SmtpListener(bind_smtp(options.bind), self._session_config, self._deliver, self._tls())
         if options.run_as is not None:

@@ -74,10 +74,10 @@ class ZoneServer:
         self.queries += 1
         query = dns.message.from_wire(octets)
         reply = answer(self.zone, query)
-        if udp and len(reply.to_wire()) > 1232:
+        if udp and len(reply.to_wire(max_size=65_535)) > 1232:
             reply = dns.message.make_response(query)
             reply.flags |= dns.flags.TC
-        return reply.to_wire()
+        return reply.to_wire(max_size=65_535)
 
     def close(self) -> None:
         """Stop answering."""

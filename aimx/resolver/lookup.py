@@ -1,72 +1,118 @@
-"""Look questions up with dnspython: absolute names, bounded time, concurrent, cached by TTL."""
+"""Look questions up with dnspython: absolute names, bounded time, concurrent, each question in flight once."""
 
 import os
 from typing import Any
 
 import dns.asyncresolver
 import dns.exception
+import dns.message
 import dns.name
+import dns.rdata
 import dns.rdatatype
 import dns.resolver
 import trio
 
 from aimx import limits
-from aimx.model.dns import Answer, Question, Status
+from aimx.model.dns import Answer, Question
+from aimx.resolver.cache import AnswerCache
+from aimx.resolver.servers import TEST_VARIABLE, Servers
+
+
+class _Flight:
+    """One question on its way, and everybody who waits for it."""
+
+    def __init__(self, question: Question) -> None:
+        self.landed = trio.Event()
+        self.answer = Answer(question, "temperror")
 
 
 class Lookup:
     """The one cache and the one resolver. Every failure is an Answer with status `temperror`."""
 
-    def __init__(self) -> None:
-        self._resolver = _resolver()
-        self._cache: dict[Question, tuple[float, Answer]] = {}
+    def __init__(self, servers: Servers | None = None, cache: AnswerCache | None = None) -> None:
+        self._servers = servers or Servers(test_server=os.environ.get(TEST_VARIABLE))
+        self._cache = cache or AnswerCache()
+        self._flights: dict[Question, _Flight] = {}
+        self._slots = trio.CapacityLimiter(limits.DNS_CONCURRENCY)
 
     @staticmethod
     def preload() -> None:
         """Import the backend and record types that dnspython loads at first use."""
         import dns._trio_backend
-        import dns.rdtypes.ANY.MX
-        import dns.rdtypes.ANY.TXT
-        import dns.rdtypes.IN.A
-        import dns.rdtypes.IN.AAAA  # noqa: F401
+
+        dns.rdata.load_all_types()
 
     async def all(self, questions: tuple[Question, ...]) -> tuple[Answer, ...]:
         """One answer per question, in order."""
         found: dict[Question, Answer] = {}
 
         async def one(question: Question) -> None:
-            found[question] = await self._cached(question)
+            found[question] = await self._fetch(question)
 
         async with trio.open_nursery() as nursery:
             for question in dict.fromkeys(questions):
-                nursery.start_soon(one, question)
+                known = self._cache.get(question, trio.current_time())
+                if known is not None:
+                    found[question] = known
+                else:
+                    nursery.start_soon(one, question)
         return tuple(found[question] for question in questions)
 
-    async def _cached(self, question: Question) -> Answer:
-        now = trio.current_time()
-        expires, answer = self._cache.get(question, (0.0, None))
-        if answer is not None and expires > now:
-            return answer
-        answer = await self._look_up(question)
-        if answer.status != "temperror" and answer.ttl_s > 0:
-            if len(self._cache) >= limits.DNS_CACHE_ENTRIES:
-                self._cache.clear()
-            self._cache[question] = (now + min(answer.ttl_s, limits.DNS_TTL_MAX_S), answer)
-        return answer
+    async def _fetch(self, question: Question) -> Answer:
+        flight = self._flights.get(question)
+        if flight is None:
+            flight = self._flights[question] = _Flight(question)
+            try:
+                flight.answer = await self._look_up(question)
+                self._cache.put(flight.answer, trio.current_time())
+            finally:
+                del self._flights[question]
+                flight.landed.set()
+        await flight.landed.wait()
+        return flight.answer
 
     async def _look_up(self, question: Question) -> Answer:
+        failed = Answer(question, "temperror", ttl_s=limits.DNS_TTL_FAILURE_S)
+        resolver, changed = self._servers.current(trio.current_time())
+        if changed:
+            self._cache.clear()
         try:
             name = dns.name.from_text(question.name, dns.name.root)
-            reply = await self._resolver.resolve(name, question.rtype, search=False, lifetime=limits.DNS_QUERY_S)
-        except dns.resolver.NXDOMAIN:
-            return Answer(question, "nxdomain", ttl_s=limits.DNS_TTL_NEGATIVE_S)
-        except dns.resolver.NoAnswer:
-            return Answer(question, "nodata", ttl_s=limits.DNS_TTL_NEGATIVE_S)
-        except (dns.exception.DNSException, OSError, ValueError, UnicodeError):
-            return Answer(question, "temperror")
-        records = tuple(_text(record) for record in reply)
-        status: Status = "ok" if records else "nodata"
-        return Answer(question, status, records, int(reply.rrset.ttl) if reply.rrset else 0)
+            with trio.fail_after(limits.DNS_QUERY_S):
+                async with self._slots:
+                    return await self._follow(resolver, question, name)
+        except (dns.exception.DNSException, OSError, EOFError, ValueError, UnicodeError, trio.TooSlowError):
+            return failed
+
+    async def _follow(self, resolver: dns.asyncresolver.Resolver, question: Question, name: dns.name.Name) -> Answer:
+        """Ask until the chain of aliases ends: some servers leave its end to us."""
+        ttl_s = limits.DNS_TTL_MAX_S
+        seen: set[dns.name.Name] = set()
+        while name not in seen and len(seen) < limits.DNS_ALIASES:
+            seen.add(name)
+            try:
+                reply = await resolver.resolve(name, question.rtype, search=False, raise_on_no_answer=False)
+            except dns.resolver.NXDOMAIN as error:
+                return Answer(question, "nxdomain", ttl_s=min(ttl_s, _negative_ttl(error.response(name))))
+            self._servers.prefer(reply.nameserver)
+            chain = reply.chaining_result
+            if reply.rrset is not None:
+                records = tuple(_text(record) for record in reply.rrset)
+                return Answer(question, "ok", records, min(ttl_s, chain.minimum_ttl))
+            if not chain.cnames:
+                return Answer(question, "nodata", ttl_s=min(ttl_s, _negative_ttl(reply.response)))
+            ttl_s = min(ttl_s, *(rrset.ttl for rrset in chain.cnames))
+            name = chain.canonical_name
+        return Answer(question, "temperror", ttl_s=limits.DNS_TTL_FAILURE_S)
+
+
+def _negative_ttl(response: dns.message.QueryMessage) -> int:
+    """RFC 2308 section 5: the SOA's TTL or minimum, whichever is less; ours without one."""
+    soas = [rrset for rrset in response.authority if rrset.rdtype == dns.rdatatype.SOA]
+    if not soas:
+        return limits.DNS_TTL_NEGATIVE_S
+    soa = soas[0]
+    return min(int(soa.ttl), int(soa[0].minimum), limits.DNS_TTL_NEGATIVE_MAX_S)
 
 
 def _text(record: Any) -> str:
@@ -77,15 +123,3 @@ def _text(record: Any) -> str:
     if record.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
         return str(record.address)
     return str(record.target.to_text(omit_final_dot=True))
-
-
-def _resolver() -> dns.asyncresolver.Resolver:
-    """The system's servers, or the one that AIMX_TEST_DNS names as `address:port` (demo and tests)."""
-    override = os.environ.get("AIMX_TEST_DNS")
-    if not override:
-        return dns.asyncresolver.Resolver()
-    resolver = dns.asyncresolver.Resolver(configure=False)
-    host, _, port = override.rpartition(":")
-    resolver.nameservers = [host]
-    resolver.port = int(port)
-    return resolver
