@@ -1,10 +1,11 @@
 """The blocking client of the CLI: one frame out, one frame in. Imports nothing heavy."""
 
+import contextlib
 import socket
 from pathlib import Path
 
 from aimx import limits
-from aimx.errors import DaemonUnavailable
+from aimx.errors import DaemonRefused, DaemonUnavailable
 from aimx.wire import codec
 from aimx.wire.frames import Request, Response
 
@@ -20,13 +21,40 @@ def call(path: Path, request: Request, timeout_s: float = limits.CLIENT_REPLY_S)
         sock.settimeout(limits.CLIENT_CONNECT_S)
         sock.connect(str(path))
         sock.settimeout(timeout_s)
-        sock.sendall(octets)
-        sock.shutdown(socket.SHUT_WR)
-        pieces = []
-        while piece := sock.recv(limits.READ_OCTETS):
-            pieces.append(piece)
+        _send(sock, octets)
+        answer = _read(sock)
     except OSError as error:
-        raise DaemonUnavailable(f"no aimx daemon answers on {path}: start `aimx serve`", detail=str(error)) from error
+        raise DaemonUnavailable(_why(path, error), detail=str(error)) from error
     finally:
         sock.close()
-    return codec.decode_response(b"".join(pieces))
+    return codec.decode_response(answer)
+
+
+def body_of(response: Response) -> bytes:
+    """The body of a success. Raises: DaemonRefused."""
+    if response.kind == "error":
+        raise DaemonRefused(f"[{response.code}] {response.reason}")
+    return response.body
+
+
+def _send(sock: socket.socket, octets: bytes) -> None:
+    """A daemon that refuses a frame early stops reading: what it said is still to be read."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        sock.sendall(octets)
+        sock.shutdown(socket.SHUT_WR)
+
+
+def _read(sock: socket.socket) -> bytes:
+    pieces = []
+    with contextlib.suppress(ConnectionResetError):
+        while piece := sock.recv(limits.READ_OCTETS):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _why(path: Path, error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return f"the aimx daemon on {path} did not answer in time"
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+        return f"no aimx daemon answers on {path}: start `aimx serve`"
+    return f"the aimx daemon on {path} cannot be reached: {error.strerror}"

@@ -17,7 +17,8 @@ class Exit(IntEnum):
     FAILED = 1
     USAGE = 2  # also: the daemon must be running (guide)
     REFUSED = 3
-    INTERRUPTED = 130
+    INTERRUPTED = 130  # 128 + SIGINT
+    BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 class WireCode(StrEnum):
@@ -84,6 +85,10 @@ class WireError(Refused):
 
 class UnknownVerb(WireError):
     """A well-formed frame with a verb nobody knows."""
+
+
+class DaemonRefused(Refused):
+    """The daemon answered with an error frame; the reason is `[CODE] reason`."""
 
 
 class Failed(AimxError):

@@ -1,27 +1,73 @@
-"""The one owner of stderr and of exit codes: every error becomes one plain line."""
+"""The one owner of stderr and of exit codes: every error becomes one plain line, never a traceback."""
 
+import os
 import sys
 
 from aimx.errors import AimxError, Exit, disposition, told
 
+_RED_BOLD, _RESET = "\x1b[31;1m", "\x1b[0m"
+
 
 def say(text: str) -> None:
-    """A line for the person."""
-    sys.stdout.flush()
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """Lines for the person. Control characters of strangers are shown, not sent to the terminal."""
+    if sys.stderr is None:  # started with a closed descriptor
+        return
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        sys.stderr.write(_visible(text) + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return
 
 
-def failed(error: BaseException) -> Exit:
-    """Print an error and return its exit code. No traceback ever reaches a user."""
-    if isinstance(error, KeyboardInterrupt):
+def error(text: str) -> None:
+    """One line that begins with `Error:`."""
+    if sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ:
+        sys.stderr.write(f"{_RED_BOLD}Error:{_RESET} ")
+        say(text)
+    else:
+        say(f"Error: {text}")
+
+
+def wrong_usage(what: str, usage: str, tip: str | None = None) -> SystemExit:
+    """Say what does not fit on the command line; raise the result."""
+    say(f"error: {what}")
+    if tip:
+        say(f"\n  tip: {tip}")
+    say(f"\nUsage: {usage}\n\nFor more information, try '--help'.")
+    return SystemExit(int(Exit.USAGE))
+
+
+def failed(error_: BaseException) -> Exit:
+    """Print an error and return its exit code."""
+    leaf = _leaf(error_)
+    if isinstance(leaf, KeyboardInterrupt):
         say("interrupted")
         return Exit.INTERRUPTED
-    if isinstance(error, AimxError):
-        say(f"Error: {told(error)}")
-        return disposition(error).exit
-    if isinstance(error, OSError) and error.strerror:
-        say(f"Error: {error.filename or 'system'}: {error.strerror}")
+    if isinstance(leaf, AimxError):
+        error(told(leaf))
+        return disposition(leaf).exit
+    if isinstance(leaf, OSError) and leaf.strerror:
+        error(f"{leaf.filename or 'system'}: {leaf.strerror}")
         return Exit.FAILED
-    say(f"Error: {type(error).__name__}: {error}")
+    error(f"internal error, please report it: {type(leaf).__name__}: {' '.join(str(leaf).split())}")
     return Exit.FAILED
+
+
+def _leaf(error_: BaseException) -> BaseException:
+    """The error inside groups that tells most: an interruption, then one of ours, then the first."""
+    if not isinstance(error_, BaseExceptionGroup):
+        return error_
+    leaves = [_leaf(inner) for inner in error_.exceptions]
+    for kind in (KeyboardInterrupt, AimxError):
+        for leaf in leaves:
+            if isinstance(leaf, kind):
+                return leaf
+    return leaves[0]
+
+
+def _visible(text: str) -> str:
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)

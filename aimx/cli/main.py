@@ -1,11 +1,14 @@
-"""`aimx`: one parser, one table of commands. Each command's module is imported when it runs."""
+"""`aimx`: one table of commands, the options that stand before them, and one parser per command.
 
-import argparse
+Each command's module is imported when it runs; `--version` and `--help` import nothing but this package.
+"""
+
 import importlib
 import sys
 from typing import NamedTuple
 
 from aimx.cli import diagnostics, output
+from aimx.errors import Exit
 
 
 class Command(NamedTuple):
@@ -24,52 +27,99 @@ COMMANDS = (
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
     Command("ingest", "aimx.cli.ingest", "", SERVER),
 )
+USAGE = "aimx [OPTIONS] <COMMAND>"
+OPTIONS = (
+    ("    --data-dir <DIR>", "Directory of the mailboxes [env: AIMX_DATA_DIR]"),
+    ("-V, --version", "Print version"),
+    ("-h, --help", "Print help"),
+)
 
 
-def _parser(wanted: str | None) -> argparse.ArgumentParser:
-    """The parser; only the wanted command's module is loaded."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--data-dir", metavar="DIR", default=argparse.SUPPRESS, help="mailbox data directory [env: AIMX_DATA_DIR]"
-    )
-    parser = argparse.ArgumentParser(prog="aimx", parents=[common], add_help=False, usage="aimx [OPTIONS] <COMMAND>")
-    parser.add_argument("-V", "--version", action="store_true", help="print version")
-    parser.add_argument("-h", "--help", action="store_true", help="print help")
-    commands = parser.add_subparsers(dest="command", metavar="<COMMAND>")
-    for command in COMMANDS:
-        sub = commands.add_parser(command.name, parents=[common], description=command.help)
-        if command.name == wanted:
-            importlib.import_module(command.module).arguments(sub)
-    return parser
+class Before(NamedTuple):
+    """What stands before the command: `ask` is the question that needs no command (version, help)."""
 
-
-def _help() -> str:
-    from aimx.effects.build import banner
-
-    lines = [banner(), "", "Usage: aimx [OPTIONS] <COMMAND>"]
-    for group in (USER, SERVER):
-        lines += ["", group]
-        lines += [f"  {c.name:<12} {c.help}" for c in COMMANDS if c.group == group and c.help]
-    lines += ["", "Options:"]
-    lines += ["      --data-dir <DIR>  mailbox data directory [env: AIMX_DATA_DIR]"]
-    lines += ["  -V, --version         print version", "  -h, --help            print help"]
-    return "\n".join(lines)
+    data_dir: str | None
+    ask: str | None
+    rest: list[str]
 
 
 def run(argv: list[str]) -> int:
     """Parse and run one command; the exit code."""
-    names = {command.name: command for command in COMMANDS}
-    wanted = next((word for word in argv if word in names), None)
-    options = _parser(wanted).parse_args(argv)
-    if options.version:
+    before = _before(argv)
+    if before.ask == "version":
         from aimx.effects.build import banner
 
         output.write(banner())
-        return 0
-    if options.help or options.command is None:
-        output.write(_help())
-        return 0 if options.help else 2
-    return int(importlib.import_module(names[options.command].module).run(options))
+        return Exit.OK
+    if before.ask == "help" or before.rest[:1] == ["help"]:
+        return _help(before.rest[1:])
+    if not before.rest:
+        diagnostics.say(help_text())
+        return Exit.USAGE
+    name, *rest = before.rest
+    return _command(name, rest, before.data_dir)
+
+
+def _before(argv: list[str]) -> Before:
+    words = list(argv)
+    data_dir = None
+    while words and words[0].startswith("-"):
+        word = words.pop(0)
+        option, equals, value = word.partition("=")
+        if option == "--data-dir":
+            if not equals and not words:
+                raise diagnostics.wrong_usage("a value is required for '--data-dir <DIR>'", USAGE)
+            data_dir = value if equals else words.pop(0)
+        elif word in ("-V", "--version"):
+            return Before(data_dir, "version", words)
+        elif word in ("-h", "--help"):
+            return Before(data_dir, "help", [])
+        else:
+            raise diagnostics.wrong_usage(f"unexpected argument '{word}' found", USAGE)
+    return Before(data_dir, None, words)
+
+
+def _command(name: str, rest: list[str], data_dir: str | None) -> int:
+    command = next((command for command in COMMANDS if command.name == name), None)
+    if command is None:
+        raise diagnostics.wrong_usage(f"unrecognized subcommand '{name}'", USAGE, _near(name))
+    from aimx.cli import parsing
+
+    module = importlib.import_module(command.module)
+    options = parsing.parser(command.name, command.help, module.arguments).parse_args(rest)
+    options.data_dir = parsing.data_dir(options.data_dir, data_dir)
+    return int(module.run(options))
+
+
+def _near(name: str) -> str | None:
+    from aimx.config import suggest
+
+    found = suggest.nearest(name, [command.name for command in COMMANDS if command.help])
+    return f"a similar subcommand exists: '{found}'" if found else None
+
+
+def _help(rest: list[str]) -> int:
+    """`--help`, `help` and `help <command>`."""
+    if rest:
+        return _command(rest[0], ["--help"], None)
+    output.write(help_text())
+    return Exit.OK
+
+
+def help_text() -> str:
+    """All commands by group, then the options of every command."""
+    from aimx.effects.build import about
+
+    lines = [about(), "", f"Usage: {USAGE}"]
+    for group in (USER, SERVER):
+        lines += ["", group]
+        lines += [
+            f"  {command.name:<12} {command.help}" for command in COMMANDS if command.group == group and command.help
+        ]
+    lines += ["", f"  {'help':<12} Print this message or the help of a command"]
+    lines += ["", "Options:"]
+    lines += [f"  {option:<22} {what}" for option, what in OPTIONS]
+    return "\n".join(lines)
 
 
 def main() -> None:

@@ -3,13 +3,35 @@
 import os
 import sys
 
+from aimx.errors import Exit, Failed
+
 
 def write(text: str = "") -> None:
-    """Print one piece of data."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    """Print one piece of data. A reader that has gone away ends the program quietly.
+
+    Raises: Failed when stdout cannot take it (a full disk).
+    """
+    if sys.stdout is None:  # started with a closed descriptor
+        return
+    try:
+        sys.stdout.write(text.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding))
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard()
+        raise SystemExit(int(Exit.BROKEN_PIPE)) from None
+    except OSError as error:
+        _discard()
+        raise Failed(f"cannot write to standard output: {error.strerror}") from error
 
 
 def colour() -> bool:
     """Whether stdout shows colours: a terminal, and NO_COLOR unset."""
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _discard() -> None:
+    """What is still buffered goes nowhere, so that the interpreter's last flush says nothing."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -3,13 +3,15 @@
 import argparse
 from pathlib import Path
 
+from aimx.cli import diagnostics
 from aimx.config import paths
-from aimx.errors import Refused
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the guide."""
-    parser.add_argument("--bind", metavar="ADDR", default="0.0.0.0:25", help="SMTP listener (default 0.0.0.0:25)")
+    parser.add_argument(
+        "--bind", metavar="ADDR", type=address, default="0.0.0.0:25", help="SMTP listener (default 0.0.0.0:25)"
+    )
     parser.add_argument("--tls-cert", metavar="PATH", help="PEM certificate for STARTTLS")
     parser.add_argument("--tls-key", metavar="PATH", help="PEM private key for STARTTLS")
     parser.add_argument("--run-as", type=int, metavar="UID", help=argparse.SUPPRESS)
@@ -23,9 +25,9 @@ def run(options: argparse.Namespace) -> int:
     serve(
         Options(
             config_file=paths.config_file(),
-            data_dir=paths.data_dir_override(getattr(options, "data_dir", None)),
+            data_dir=paths.data_dir_override(options.data_dir),
             socket_file=paths.socket_file(),
-            bind=address(options.bind),
+            bind=options.bind,
             tls_cert=cert,
             tls_key=key,
             run_as=options.run_as,
@@ -35,17 +37,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def address(text: str) -> tuple[str, int]:
-    """`host:port`. Raises: Refused."""
+    """`host:port`. Raises: ArgumentTypeError."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:
-        raise Refused(f"--bind {text}: expected ADDRESS:PORT, e.g. 0.0.0.0:25")
+        raise argparse.ArgumentTypeError(f"'{text}' is no ADDRESS:PORT; write e.g. 0.0.0.0:25 or [::]:25")
     return host.strip("[]"), int(port)
 
 
 def _tls(cert: str | None, key: str | None) -> tuple[Path | None, Path | None]:
     """Flags, else the files of setup when they are there."""
     if bool(cert) != bool(key):
-        raise Refused("--tls-cert and --tls-key go together")
+        raise diagnostics.wrong_usage("--tls-cert and --tls-key go together", "aimx serve [OPTIONS]")
     if cert and key:
         return Path(cert), Path(key)
     default_cert, default_key = paths.tls_files()

@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 
-import msgspec
 import trio
 
 from aimx.config import load
@@ -16,12 +15,13 @@ from aimx.daemon.workers import WorkerPool
 from aimx.effects.api import Effects
 from aimx.effects.process import SpawnerClient
 from aimx.errors import sole
+from aimx.flows.ingest import Ingested
 from aimx.flows.ingest import ingest as ingest_flow
 from aimx.model.config import Config
 
 
-def ingest(config_file: Path, data_dir: Path | None, rcpt: str, octets: bytes) -> str:
-    """Ingest one message and await its hooks; JSON of what was stored.
+def ingest(config_file: Path, data_dir: Path | None, rcpt: str, octets: bytes) -> Ingested:
+    """Ingest one message and await its hooks.
 
     Raises: DaemonRunning when a daemon holds the writer lock; AimxError.
     """
@@ -31,7 +31,7 @@ def ingest(config_file: Path, data_dir: Path | None, rcpt: str, octets: bytes) -
         raise sole(group) from None
 
 
-async def _ingest(config: Config, rcpt: str, octets: bytes) -> str:
+async def _ingest(config: Config, rcpt: str, octets: bytes) -> Ingested:
     parts = open_storage(config)
     bus = Bus()
     spawner = SpawnerClient(spawner_options(None))
@@ -47,4 +47,4 @@ async def _ingest(config: Config, rcpt: str, octets: bytes) -> str:
         await hooks.run_mail(stored.mailbox, stored.id)
         nursery.cancel_scope.cancel()
     parts.close()
-    return msgspec.json.encode(stored).decode()
+    return stored

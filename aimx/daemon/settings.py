@@ -11,6 +11,8 @@ from aimx.config.live import LiveConfig
 from aimx.effects.accounts import Accounts
 from aimx.model.config import Config
 
+_THREAD = trio.CapacityLimiter(1)
+
 
 def announce(config: Config, accounts: Accounts) -> None:
     """One line per warning of a configuration that has just come into force."""
@@ -27,6 +29,3 @@ async def watch(live: LiveConfig) -> None:
         if differs and not differed:
             log.warning("config-differs", path=str(live.path), note="not in force; reload to adopt it")
         differed = differs
-
-
-_THREAD = trio.CapacityLimiter(1)

@@ -1,13 +1,12 @@
 """Build metadata: what `aimx --version` prints and VERSION answers."""
 
-import platform
-
-import msgspec
+import os
+from typing import NamedTuple
 
 from aimx import __version__
 
 
-class Build(msgspec.Struct, frozen=True):
+class Build(NamedTuple):
     """Field order is the wire's (reference section 1.3)."""
 
     tag: str
@@ -18,11 +17,23 @@ class Build(msgspec.Struct, frozen=True):
 
 def build() -> Build:
     """The metadata of this build; a source tree has no hash and no date."""
-    libc = "gnu" if platform.libc_ver()[0] == "glibc" else "musl"
-    return Build(__version__, "unknown", f"{platform.machine()}-unknown-linux-{libc}", "unknown")
+    return Build(__version__, "unknown", f"{os.uname().machine}-unknown-linux-{_libc()}", "unknown")
+
+
+def about() -> str:
+    """Name and version."""
+    this = build()
+    return f"AIMX (AI Mail Exchange) version {this.tag} ({this.git_hash})"
 
 
 def banner() -> str:
     """The one line of `aimx --version`."""
     this = build()
-    return f"AIMX (AI Mail Exchange) version {this.tag} ({this.git_hash}) {this.target} built {this.build_date}"
+    return f"{about()} {this.target} built {this.build_date}"
+
+
+def _libc() -> str:
+    try:
+        return "gnu" if os.confstr("CS_GNU_LIBC_VERSION") else "musl"
+    except (ValueError, OSError):
+        return "musl"

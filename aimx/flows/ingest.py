@@ -1,6 +1,7 @@
 """Manual ingestion: the receive flow for a message that somebody hands us (`aimx ingest`, verb INGEST)."""
 
 import hashlib
+import re
 
 import msgspec
 
@@ -13,6 +14,8 @@ from aimx.model.envelope import Envelope, ForwardPath
 from aimx.policy import route
 from aimx.policy.authorize import Authorized
 from aimx.wire.frames import Ingest, Response
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 class Ingested(msgspec.Struct, frozen=True):
@@ -27,9 +30,12 @@ class Ingested(msgspec.Struct, frozen=True):
 async def ingest(fx: Effects, config: Config, rcpt: str, octets: bytes) -> Ingested:
     """Store one message for `rcpt`, never de-duplicated; its hooks are queued.
 
+    A file saved on this system has LF line ends: each becomes the CRLF that the message had on the wire.
+
     Raises: RelayDenied, UnknownRecipient, StorageFailed.
     """
-    mailbox = route.recipient(config, rcpt)
+    mailbox = route.by_hand(config, rcpt)
+    octets = _BARE_LF.sub(b"\r\n", octets)
     payload = Payload(octets, None, len(octets), hashlib.sha256(octets).digest())
     envelope = Envelope("", (ForwardPath(rcpt, mailbox.name),), None, "", fx.now())
     (outcome,) = await receive.accept(fx, config, envelope, payload, deduplicate=False)

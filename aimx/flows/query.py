@@ -11,4 +11,4 @@ from aimx.wire.frames import Response, Version
 
 async def version(_fx: Effects, _config: Config, _frame: Version, _authorized: Authorized) -> Response:
     """Build metadata of the running daemon."""
-    return Response("json", body=msgspec.json.encode(build()))
+    return Response("json", body=msgspec.json.encode(build()._asdict()))

@@ -38,6 +38,18 @@ def recipient(config: Config, rcpt: str) -> Mailbox:
     return found
 
 
+def by_hand(config: Config, rcpt: str) -> Mailbox:
+    """The mailbox for a message that the operator hands in: a foreign or missing domain counts as ours.
+
+    Raises: RelayDenied for malformed addresses; UnknownRecipient when nothing takes it.
+    """
+    local, at, _domain = rcpt.rpartition("@")
+    try:
+        return recipient(config, rcpt)
+    except RelayDenied:
+        return recipient(config, f"{local if at else rcpt}@{config.domain}")
+
+
 def _catchall(config: Config) -> Mailbox | None:
     return next((mailbox for mailbox in config.mailboxes.values() if mailbox.catchall), None)
 

@@ -1,0 +1,31 @@
+"""The parser of one command: argparse with this program's texts, and `--data-dir` after every command too."""
+
+import argparse
+from collections.abc import Callable
+from typing import NoReturn
+
+from aimx.cli import diagnostics
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors are one text on stderr and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Argparse found something that does not fit."""
+        raise diagnostics.wrong_usage(message, self.format_usage().removeprefix("usage: ").strip())
+
+
+def parser(name: str, about: str, arguments: Callable[[argparse.ArgumentParser], None]) -> Parser:
+    """The parser of `aimx <name>`."""
+    made = Parser(prog=f"aimx {name}", description=about or None, allow_abbrev=False)
+    made.add_argument("--data-dir", metavar="DIR", default=None, help="directory of the mailboxes [env: AIMX_DATA_DIR]")
+    arguments(made)
+    return made
+
+
+def data_dir(after: str | None, before: str | None) -> str | None:
+    """The flag where it was given, nearest to the command's end first."""
+    chosen = before if after is None else after
+    if chosen == "":
+        raise diagnostics.wrong_usage("'--data-dir <DIR>' needs a path", "aimx --data-dir <DIR> <COMMAND>")
+    return chosen

@@ -1,0 +1,199 @@
+"""The command line from outside: groups, global options everywhere, usage errors, quiet ends."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from aimx.cli.main import COMMANDS
+
+AIMX = [sys.executable, "-m", "aimx.cli.main"]
+VERSION = re.compile(
+    r"AIMX \(AI Mail Exchange\) version \S+ \((?:[0-9a-f]{8}|unknown)\) \S+-linux-\S+ built (\d{4}-\d\d-\d\d|unknown)\n"
+)
+
+
+def aimx(*words: str, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([*AIMX, *words], input=stdin, capture_output=True, env={**os.environ, **env}, timeout=60)
+    assert b"Traceback" not in done.stderr
+    return subprocess.CompletedProcess(words, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--version",), ("-V",), ("--data-dir", "/x", "--version"), ("--data-dir=/x", "-V"), ("-V", "serve")],
+    ids=" ".join,
+)
+def test_version_is_one_line(words):
+    done = aimx(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert VERSION.fullmatch(done.stdout)
+
+
+def test_help_shows_the_groups_and_hides_ingest():
+    text = aimx("--help").stdout
+    assert text.startswith("AIMX (AI Mail Exchange) version ")
+    assert text.index("Operations (as current user):") < text.index("  demo ")
+    assert text.index("  demo ") < text.index("Server administration:") < text.index("  serve ")
+    assert "ingest" not in text
+    for option in ("--data-dir", "AIMX_DATA_DIR", "-V, --version", "-h, --help"):
+        assert option in text
+    assert aimx("help").stdout == aimx("-h").stdout == text
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_command_has_help_with_the_global_option(command):
+    done = aimx(command.name, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--data-dir" in done.stdout
+    assert aimx("help", command.name).stdout == done.stdout
+
+
+def test_no_command_shows_the_help_and_fails():
+    done = aimx()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage: aimx" in done.stderr
+
+
+WRONG = {
+    "unknown": (("status",), "unrecognized subcommand 'status'"),
+    "near": (("sevre",), "a similar subcommand exists: 'serve'"),
+    "not-the-hidden-one": (("ingst",), "unrecognized subcommand 'ingst'\n\nUsage"),
+    "option-before": (("--colour", "serve"), "unexpected argument '--colour' found"),
+    "data-dir-without-value": (("--data-dir",), "a value is required for '--data-dir <DIR>'"),
+    "data-dir-empty": (("--data-dir", "", "serve"), "'--data-dir <DIR>' needs a path"),
+    "data-dir-empty-after": (("serve", "--data-dir="), "'--data-dir <DIR>' needs a path"),
+    "option-after": (("serve", "--colour"), "unrecognized arguments: --colour"),
+    "abbreviation": (("serve", "--data", "/x"), "unrecognized arguments: --data /x"),
+    "bind": (("serve", "--bind", "25"), "'25' is no ADDRESS:PORT"),
+    "bind-port": (("serve", "--bind", "::1:99999"), "'::1:99999' is no ADDRESS:PORT"),
+    "half-a-certificate": (("serve", "--tls-cert", "/x"), "--tls-cert and --tls-key go together"),
+    "ingest-nothing": (("ingest",), "the following arguments are required: rcpt"),
+    "control": (("a\x1b[2Jb",), r"unrecognized subcommand 'a\x1b[2Jb'"),
+}
+
+
+@pytest.mark.parametrize(("words", "text"), WRONG.values(), ids=WRONG)
+def test_wrong_usage_is_told_and_exits_2(words, text):
+    done = aimx(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert text in done.stderr
+    assert "Usage: aimx" in done.stderr
+
+
+TREE = 'domain = "agent.test"\n[mailboxes.ops]\naddress = "ops@agent.test"\nowner = "root"\n'
+ARGUMENTS = {
+    "serve": ("--bind", "127.0.0.1:1x"),  # ends in a usage error after both options were taken
+    "ingest": ("ops@agent.test",),
+    "demo": ("--nonsense",),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+@pytest.mark.parametrize("where", ["before", "after", "equals"])
+def test_data_dir_is_accepted_around_every_command(command, where):
+    before, after = {"before": (["--data-dir", "/x"], []), "after": ([], ["--data-dir", "/x"])}.get(
+        where, (["--data-dir=/x"], ["--data-dir=/y"])
+    )
+    done = aimx(*before, command.name, *after, "--help")
+    assert done.returncode == 0, done.stderr
+    assert command.name in ARGUMENTS, "a new command joins the walk"
+
+
+@pytest.mark.parametrize("where", ["before", "after", "environment", "flag-over-environment", "after-over-before"])
+def test_the_data_dir_that_was_named_is_used(tmp_path, where):
+    (tmp_path / "config.toml").write_text(TREE)
+    chosen, other = str(tmp_path / "chosen"), str(tmp_path / "other")
+    words, env = {
+        "before": (["--data-dir", chosen, "ingest", "ops"], {}),
+        "after": (["ingest", "ops", "--data-dir", chosen], {}),
+        "environment": (["ingest", "ops"], {"AIMX_DATA_DIR": chosen}),
+        "flag-over-environment": (["ingest", f"--data-dir={chosen}", "ops"], {"AIMX_DATA_DIR": other}),
+        "after-over-before": (["--data-dir", other, "ingest", "ops", "--data-dir", chosen], {}),
+    }[where]
+    # an occupied name shows which directory was opened without running the whole flow
+    (tmp_path / "chosen").write_text("")
+    done = aimx(
+        *words, stdin=b"Subject: x\n\nx\n", AIMX_CONFIG_DIR=str(tmp_path), AIMX_RUNTIME_DIR=str(tmp_path), **env
+    )
+    assert f"data directory {chosen} cannot be used" in done.stderr
+
+
+def test_a_reader_that_leaves_is_no_error():
+    child = subprocess.Popen([*AIMX, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout and child.stderr
+    child.stdout.close()
+    assert child.stderr.read() == b""
+    child.stderr.close()
+    assert child.wait(60) == 141
+
+
+def test_a_full_disk_below_stdout_is_one_line():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*AIMX, "--version"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.stderr == b"Error: cannot write to standard output: No space left on device\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_descriptors_are_survived(closed):
+    line = f"{sys.executable} -m aimx.cli.main nonsense {closed}"
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, timeout=60)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
+def test_an_interrupt_is_130_without_a_traceback():
+    child = subprocess.Popen([*AIMX, "ingest", "ops"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdin and child.stderr
+    deadline = time.monotonic() + 30
+    while not _blocked_in_read(child.pid) and time.monotonic() < deadline:
+        os.sched_yield()
+    child.send_signal(signal.SIGINT)
+    assert child.wait(60) == 130
+    assert child.stderr.read() == b"interrupted\n"
+    child.stdin.close()
+    child.stderr.close()
+
+
+def _blocked_in_read(pid: int) -> bool:
+    """Whether a process waits in read(0, …)."""
+    with open(f"/proc/{pid}/syscall") as file:
+        words = file.read().split()
+    return words[:2] == ["0", "0x0"]
+
+
+ENDS = {
+    "no-config": ("", "Config file not found at {etc}/config.toml. Run 'sudo aimx setup' first"),
+    "bad-config": ("domain = 1", "{etc}/config.toml: domain: must be a string in quotes, not an integer"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), ENDS.values(), ids=ENDS)
+def test_serve_without_a_good_configuration_is_one_line(tmp_path, text, expected):
+    if text:
+        (tmp_path / "config.toml").write_text(text)
+    done = aimx("serve", "--bind", "127.0.0.1:0", AIMX_CONFIG_DIR=str(tmp_path), AIMX_RUNTIME_DIR=str(tmp_path))
+    assert done.stderr == "Error: " + expected.format(etc=tmp_path) + "\n"
+    assert done.returncode == 1
+
+
+def test_serve_on_a_taken_port_is_one_line(tmp_path, taken_port):
+    (tmp_path / "config.toml").write_text(TREE)
+    words = ("--data-dir", str(tmp_path / "data"), "serve", "--bind", f"127.0.0.1:{taken_port}")
+    done = aimx(*words, AIMX_CONFIG_DIR=str(tmp_path), AIMX_RUNTIME_DIR=str(tmp_path))
+    assert done.stderr.splitlines()[-1] == f"Error: cannot listen on 127.0.0.1:{taken_port}: Address already in use"
+    assert done.returncode == 1
+
+
+@pytest.fixture
+def taken_port():
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield sock.getsockname()[1]
