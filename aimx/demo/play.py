@@ -70,28 +70,40 @@ class StageProcess(AbstractContextManager["StageProcess"]):
         self.daemon_pid = 0
         argv = [*running().module_argv, "aimx.demo.stage"]
         self._process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-            cwd="/",
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0,
+            start_new_session=True, cwd="/",
         )  # fmt: skip
         self.pid = self._process.pid
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
-        self._input.write(msgspec.json.encode(order) + b"\n")
-        self._input.flush()
+        self._kept = False
+        self._tell(msgspec.json.encode(order))
+
+    def _tell(self, line: bytes) -> None:
+        try:
+            os.write(self._input.fileno(), line + b"\n")
+        except BrokenPipeError:
+            return  # it ended; its last words are read where something is expected of it
 
     def __exit__(self, *_: object) -> None:
-        """Let it clean up and wait until it has."""
+        """Let it clean up and wait until it has, unless it goes on."""
         self._input.close()
-        deadline = time.monotonic() + limits.DEMO_END_S
-        while self._read(deadline):
-            pass
-        self._process.wait(timeout=limits.DEMO_END_S)
+        with self._output:
+            if self._kept:
+                return
+            deadline = time.monotonic() + limits.DEMO_END_S
+            while self._read(deadline):
+                pass
+        try:
+            self._process.wait(timeout=limits.DEMO_END_S)
+        except subprocess.TimeoutExpired as error:
+            raise self.problem(f"the demo's own process (pid {self.pid}) does not end") from error
 
     def keep(self) -> None:
         """Let it go on after us."""
-        self._input.write(b"keep\n")
-        self._input.close()
+        self._tell(b"keep")
+        self._kept = True
 
     def listening(self) -> None:
         """Wait until the daemon listens. Raises: Failed."""
