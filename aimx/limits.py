@@ -21,6 +21,7 @@ SESSION_ERRORS = 20  # 5yz replies before the session ends (threats.md row 9)
 LOCAL_PART_OCTETS = 64  # RFC 5321 section 4.5.3.1.1
 DOMAIN_OCTETS = 255  # RFC 5321 section 4.5.3.1.2
 DRAIN_S = 30.0  # U7: graceful shutdown
+LINE_OCTETS = 998  # RFC 5322 section 2.1.1, without CRLF
 HEADER_OCTETS = 2 * MIB  # total header block; long References are legal, endless headers are not
 
 # Memory (R4)
@@ -42,6 +43,7 @@ HTML_OCTETS = 1 * MIB  # input of html2text; its cost is super-linear on hostile
 HTML_OUTPUT_FACTOR = 4  # output beyond this multiple of the input (and 64 KiB) is cut
 BODY_CHARACTERS = 26_214_400  # never more text than the largest message
 HEADER_VALUE_CHARACTERS = 1_048_576  # one frontmatter string
+FRONTMATTER_OCTETS = 8 * MIB  # read back: a few strings of HEADER_VALUE_CHARACTERS and 1000 attachment tables
 ADDRESSES = 1000  # addresses read from one field
 FILE_NAME_OCTETS = 200  # reference section 3.5
 SLUG_CHARACTERS = 20  # guide

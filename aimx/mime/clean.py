@@ -1,15 +1,40 @@
-"""Text hygiene (R7): what header values lose before anybody sees them."""
+"""Text hygiene (R7): what header values and file names lose before anybody sees them, what bodies keep.
+
+Must never let a control character, a line separator or a lone surrogate into a header value.
+"""
 
 import re
 
 # Cc except TAB (folded to a space first), bidi controls, Unicode tags, invisible format characters, surrogates.
-_UNWANTED = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+UNWANTED = (
+    "\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff"
 )
+_UNWANTED = re.compile(f"[{UNWANTED}]")
 _BLANKS = re.compile("[ \t\r\n]+")
+_BREAKS = re.compile("\r\n?|\f|\v")
+# A body is data and stays faithful (joiners and direction marks belong to many scripts); but a control character is
+# never text, and a terminal that shows the file must not obey it.
+_NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_ASCII_CONTROLS = bytes([*range(9), *range(11, 32), 127])
 
 
 def one_line(text: str) -> str:
     """A header value as one trimmed line without control, bidi, tag or invisible format characters."""
-    return _UNWANTED.sub("", _BLANKS.sub(" ", text)).strip()
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()
+    return _BLANKS.sub(" ", _UNWANTED.sub("", _BLANKS.sub(" ", text))).strip()
+
+
+def body(text: str) -> str:
+    """Body text with LF line ends and each control character but TAB and LF as U+FFFD."""
+    if "\r" in text or "\f" in text or "\v" in text:
+        text = text.replace("\r\n", "\n")
+        text = _BREAKS.sub("\n", text)
+    if text.isascii():
+        octets = text.encode()
+        if len(octets.translate(None, _ASCII_CONTROLS)) == len(octets):
+            return text
+    elif text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return _NOT_TEXT.sub("\ufffd", text)

@@ -1,12 +1,18 @@
-"""TOML frontmatter: written by hand for speed and pinned bytes, every value a single line (R7).
+"""TOML frontmatter: written by hand for speed and pinned bytes, every value a single line (R7); read back by tomllib.
 
-Never uses multi-line strings: a value can then never look like a delimiter line.
+Never writes multi-line strings: a value can then never look like a delimiter line.
 """
 
 import re
+import tomllib
 from datetime import datetime
+from typing import Any
+
+from aimx import limits
+from aimx.errors import Refused
 
 DELIMITER = "+++"
+_DELIMITER_LINE = re.compile(rb"^\+\+\+\r?(?:\n|\Z)", re.MULTILINE)
 Value = str | bool | int | datetime | tuple[str, ...]
 
 _ESCAPED = re.compile('["\\\\\x00-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff]')
@@ -52,11 +58,30 @@ def write(fields: list[tuple[str, Value]], tables: list[list[tuple[str, Value]]]
     text = "\n".join(lines)
     if not text.endswith("\n"):
         text += "\n"
-    return text.encode("utf-8", "replace") if text.isprintable() else _encode(text)
-
-
-def _encode(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def read(octets: bytes) -> tuple[dict[str, Any], bytes]:
+    """The fields and the body octets of a document; any legal TOML is accepted.
+
+    The first line is `+++`; the next line that is exactly that ends the block; one empty line after it is skipped.
+
+    Raises:
+        Refused: there is no such block within limits.FRONTMATTER_OCTETS, or it is not TOML.
+    """
+    first = _DELIMITER_LINE.match(octets)
+    closing = _DELIMITER_LINE.search(octets, first.end(), limits.FRONTMATTER_OCTETS) if first else None
+    if first is None or closing is None:
+        raise Refused("no frontmatter: the first line must be +++ and a later one must end it")
+    try:
+        fields = tomllib.loads(octets[first.end() : closing.start()].decode())
+    except (ValueError, RecursionError) as error:
+        raise Refused("the frontmatter is not TOML", str(error)) from error
+    start = closing.end()
+    for blank in (b"\n", b"\r\n"):
+        if octets.startswith(blank, start):
+            return fields, octets[start + len(blank) :]
+    return fields, octets[start:]

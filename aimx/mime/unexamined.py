@@ -1,8 +1,8 @@
 """What is stored when the analysis of a message was lost: the raw text, nothing believed."""
 
 import hashlib
-from datetime import UTC, datetime
 
+from aimx.mime import clean, dates
 from aimx.model.authres import NOTHING_VERIFIED
 from aimx.model.message import Examined, Headers
 
@@ -15,7 +15,7 @@ def unexamined(octets: bytes, received_at: float) -> Examined:
         cc="",
         reply_to="",
         subject="(no subject)",
-        date=datetime.fromtimestamp(received_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        date=dates.utc(received_at),
         message_id="",
         in_reply_to="",
         references="",
@@ -26,4 +26,6 @@ def unexamined(octets: bytes, received_at: float) -> Examined:
         from_problem="unexamined",
         automated=False,
     )
-    return Examined(headers, octets.decode("utf-8", "replace"), (), NOTHING_VERIFIED, len(octets), examined=False)
+    return Examined(
+        headers, clean.body(octets.decode("utf-8", "replace")), (), NOTHING_VERIFIED, len(octets), examined=False
+    )

@@ -18,7 +18,8 @@ class Headers(msgspec.Struct, frozen=True, array_like=True):
 
     Message-IDs are without brackets. `from_`, `to`, `cc`, `reply_to` are display text. `date` is RFC 3339.
     `author` is the addr-spec of the one From address; None when there is not exactly one From field with one address.
-    `from_problem` then says why (`no-from`, `multiple-from`, `unreadable-from`); empty otherwise.
+    `from_problem` then says why (`no-from`, `multiple-from`, `unreadable-from`, `malformed-header`); empty otherwise.
+    `repeated` names the fields that may occur once and occur more often (lower case, space separated).
     """
 
     from_: str
@@ -36,6 +37,7 @@ class Headers(msgspec.Struct, frozen=True, array_like=True):
     author: str | None
     from_problem: str
     automated: bool
+    repeated: str = ""
 
 
 class Examined(msgspec.Struct, frozen=True, array_like=True):

@@ -24,6 +24,8 @@ def evaluate(mailbox: Mailbox, headers: Headers, auth: AuthResults) -> Verdict:
         return Verdict("none", "policy-none")
     if headers.author is None:
         return Verdict("false", headers.from_problem or "no-from")
+    if headers.repeated:  # a second Subject or Content-Type may be the part that nobody signed
+        return Verdict("false", "duplicate-headers")
     if auth.author_domain is None:
         return Verdict("false", "unreadable-from")
     local_part = headers.author.rpartition("@")[0]
