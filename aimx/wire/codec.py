@@ -6,8 +6,6 @@ Never reads a socket; never interprets a frame.
 import re
 from typing import Any
 
-import msgspec
-
 from aimx import limits
 from aimx.errors import UnknownVerb, WireError
 from aimx.wire import frames
@@ -15,11 +13,22 @@ from aimx.wire.buffer import Buffer
 from aimx.wire.frames import Header, Request, Response, Shape
 
 PREFIX = "AIMX/1 "
-_NUMBER = re.compile(r"\+?[0-9]{1,18}\Z")
+_NUMBER = re.compile(r"\+?0*([0-9]{1,20})\Z")
+_NUMBER_MAX = 2**64 - 1  # usize of the reference
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 
 
 def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()
+    """As the reference prints a string for debugging: quotes and backslashes escaped, nothing unprintable."""
+    return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\u{{{ord(c):x}}}") for c in text) + '"'
+
+
+def _number(text: str) -> int | None:
+    """The value of a length header; None: it is none."""
+    found = _NUMBER.match(text)
+    value = int(found[1]) if found else _NUMBER_MAX + 1
+    return value if value <= _NUMBER_MAX else None
 
 
 class RequestParser:
@@ -80,9 +89,9 @@ class RequestParser:
     def _content_length(self, value: str) -> None:
         if self._length is not None:
             raise WireError("duplicate Content-Length header")
-        if not _NUMBER.match(value):
+        self._length = _number(value)
+        if self._length is None:
             raise WireError(f"non-integer Content-Length: {_quoted(value)}")
-        self._length = int(value)
         if self._length > self._body_limit:
             raise WireError(f"Content-Length {self._length} exceeds cap {self._body_limit}")
 
@@ -138,7 +147,7 @@ def encode_request(request: Request) -> bytes:
         value = getattr(request, header.attribute)
         if value is None and not header.required:
             continue
-        if not value or _one_line(value) != value:
+        if not value or value != _one_line(value).strip():
             raise WireError(f"{header.name} cannot be framed: {_quoted(value)}")
         lines.append(f"{header.name}: {value}")
     body = getattr(request, shape.body) if shape.body else b""
@@ -184,10 +193,10 @@ def decode_response(octets: bytes) -> Response:
 def _decode_ok(note: str, buffer: Buffer) -> Response:
     if not len(buffer):
         return Response("ok", note=note)
-    length = _headers(buffer).get("content-length", "")
-    if not _NUMBER.match(length):
+    length = _number(_headers(buffer).get("content-length", ""))
+    if length is None:
         raise WireError("answer without Content-Length")
-    body = buffer.take(int(length))
+    body = buffer.take(length)
     if body is None or len(buffer):
         raise WireError("answer body does not match its Content-Length")
     return Response("json", note=note, body=body)
