@@ -120,7 +120,7 @@ class Daemon:
                 log.info("listening", smtp=self.listener.address, socket=str(self.options.socket_file))
             await self.hooks.drain()
             helpers.cancel_scope.cancel()
-        self.options.socket_file.unlink(missing_ok=True)
+        self.socket.close()
         self.storage_parts.close()
         log.info("stopped")
 

@@ -1,7 +1,11 @@
-"""The AIMX/1 socket: one request per connection, the caller's uid from the kernel, a deadline for the frame."""
+"""The AIMX/1 socket: one request per connection, the caller's uid from the kernel, a deadline for the frame.
+
+Every client gets an answer, whatever it sends; nobody can use it up for the others. Knows no verb.
+"""
 
 import os
 import socket
+import stat
 import struct
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -10,7 +14,7 @@ from pathlib import Path
 import trio
 
 from aimx import limits, log
-from aimx.errors import StorageFailed, WireCode, WireError
+from aimx.errors import Failed, ResourcesExhausted, StorageFailed, WireCode, WireError
 from aimx.flows.dispatch import refusal
 from aimx.model.caller import Caller
 from aimx.wire import codec
@@ -18,6 +22,7 @@ from aimx.wire.frames import Request, Response
 
 Handle = Callable[[Request, Caller], Awaitable[Response]]
 _UCRED = struct.Struct("3i")
+_MODE = 0o666  # guide: any local user may connect; authority is the peer's uid
 
 
 class SocketServer:
@@ -26,52 +31,75 @@ class SocketServer:
     def __init__(self, path: Path, handle: Handle) -> None:
         self._path = path
         self._handle = handle
-        self._per_uid: Counter[int] = Counter()
+        self._use = Use()
+        self._inode: tuple[int, int] | None = None
 
     def listen(self) -> list[trio.SocketListener]:
-        """Bind, replacing a socket that nobody answers on. Raises: StorageFailed."""
-        self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if _answers(self._path):
-            raise StorageFailed(f"another daemon answers on {self._path}")
-        self._path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        listener.bind(str(self._path))
-        os.chmod(self._path, 0o666)
-        listener.listen(limits.BACKLOG)
+        """Bind, replacing a socket that nobody answers on. Raises: Failed, StorageFailed."""
+        try:
+            _runtime_directory(self._path.parent)
+            _clear(self._path)
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            listener.bind(str(self._path))
+            os.chmod(self._path, _MODE)
+            listener.listen(limits.BACKLOG)
+            found = self._path.stat()
+        except OSError as error:
+            raise StorageFailed(f"socket {self._path} cannot be created: {error.strerror or error}") from error
+        self._inode = (found.st_dev, found.st_ino)
         return [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
+
+    def close(self) -> None:
+        """Remove the socket file, unless it is somebody else's by now."""
+        try:
+            found = self._path.lstat()
+            if (found.st_dev, found.st_ino) == self._inode:
+                self._path.unlink()
+        except OSError as error:
+            log.warning("socket-not-removed", path=str(self._path), why=error.strerror)
 
     async def serve(self, stream: trio.SocketStream) -> None:
         """One connection."""
         async with stream:
             try:
-                credentials = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-                _, uid, gid = _UCRED.unpack(credentials)
-                await self._bounded(stream, Caller(uid, gid))
+                await self._serve(stream)
             except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
-                return
+                return  # the client is gone; what it asked for is done
 
-    async def _bounded(self, stream: trio.SocketStream, caller: Caller) -> None:
-        if self._per_uid[caller.uid] >= limits.CLIENTS_PER_UID:
-            await _answer(stream, Response("error", code=WireCode.TEMP, reason="too many connections"))
-            return
-        self._per_uid[caller.uid] += 1
+    async def _serve(self, stream: trio.SocketStream) -> None:
         try:
-            await _answer(stream, await self._respond(stream, caller))
+            credentials = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        except OSError as error:
+            reason = f"peer cred unavailable: {error.strerror}"
+            await _send(stream, Response("error", code=WireCode.EACCES, reason=reason))
+            return
+        _, uid, gid = _UCRED.unpack(credentials)
+        caller = Caller(uid, gid, operator_uid=os.geteuid())
+        if not self._use.enter(caller):
+            await _send(stream, Response("error", code=WireCode.TEMP, reason="too many connections, try again later"))
+            await _drain(stream, limits.FRAME_REFUSED_DRAIN_S)
+            return
+        held = Held(self._use, caller)
+        try:
+            answer = await self._respond(stream, caller, held)
+            if answer is not None:
+                await _send(stream, answer)
+                await _drain(stream)
         finally:
-            self._per_uid[caller.uid] -= 1
-            if not self._per_uid[caller.uid]:
-                del self._per_uid[caller.uid]
+            held.release()
+            self._use.leave(caller)
 
-    async def _respond(self, stream: trio.SocketStream, caller: Caller) -> Response | None:
+    async def _respond(self, stream: trio.SocketStream, caller: Caller, held: "Held") -> Response | None:
         try:
             with trio.fail_after(limits.FRAME_S):
-                request = await _read_request(stream)
+                request = await _read_request(stream, held)
         except WireError as error:
             answer = refusal(error)
-            prefix = "malformed request: " if answer.code == WireCode.MALFORMED else ""
-            return Response("error", code=answer.code, reason=prefix + answer.reason)
+            return _malformed(answer.reason) if answer.code == WireCode.MALFORMED else answer
         except trio.TooSlowError:
-            return Response("error", code=WireCode.MALFORMED, reason="malformed request: request timed out")
+            return _malformed("request timed out")
+        except ResourcesExhausted as error:
+            return refusal(error)
         if request is None:
             return None
         try:
@@ -81,7 +109,63 @@ class SocketServer:
             return refusal(error)
 
 
-async def _read_request(stream: trio.SocketStream) -> Request | None:
+class Use:
+    """Who uses how much of the socket: connections and octets, in all and by uid. Root always gets in."""
+
+    def __init__(self) -> None:
+        self._connections: Counter[int] = Counter()
+        self._octets: Counter[int] = Counter()
+
+    def enter(self, caller: Caller) -> bool:
+        """Count a connection; False: it is one too many."""
+        full = self._connections.total() >= limits.CLIENTS and not caller.is_root
+        if full or self._connections[caller.uid] >= limits.CLIENTS_PER_UID:
+            return False
+        self._connections[caller.uid] += 1
+        return True
+
+    def leave(self, caller: Caller) -> None:
+        """The connection is over."""
+        self._connections[caller.uid] -= 1
+        self._connections += Counter()  # drops the zeros
+
+    def hold(self, caller: Caller, octets: int) -> None:
+        """Count octets that have arrived. Raises: ResourcesExhausted."""
+        full = self._octets.total() + octets > limits.FRAMES_OCTETS and not caller.is_root
+        if full or self._octets[caller.uid] + octets > limits.FRAMES_OCTETS_PER_UID:
+            raise ResourcesExhausted("too much data at once, try again later")
+        self._octets[caller.uid] += octets
+
+    def give(self, caller: Caller, octets: int) -> None:
+        """They are no longer held."""
+        self._octets[caller.uid] -= octets
+        self._octets += Counter()
+
+
+class Held:
+    """The octets of one frame, counted as they arrive."""
+
+    def __init__(self, use: Use, caller: Caller) -> None:
+        self._use = use
+        self._caller = caller
+        self._octets = 0
+
+    def add(self, octets: int) -> None:
+        """More has arrived. Raises: ResourcesExhausted."""
+        self._use.hold(self._caller, octets)
+        self._octets += octets
+
+    def release(self) -> None:
+        """The frame is answered."""
+        self._use.give(self._caller, self._octets)
+        self._octets = 0
+
+
+def _malformed(reason: str) -> Response:
+    return Response("error", code=WireCode.MALFORMED, reason=f"malformed request: {reason}")
+
+
+async def _read_request(stream: trio.SocketStream, held: Held) -> Request | None:
     parser = codec.RequestParser()
     first = True
     while True:
@@ -89,35 +173,55 @@ async def _read_request(stream: trio.SocketStream) -> Request | None:
         if first and not octets:
             return None
         first = False
+        held.add(len(octets))
         parser.feed(octets)
         request = parser.next_request()
         if request is not None:
             return request
 
 
-async def _answer(stream: trio.SocketStream, response: Response | None) -> None:
-    if response is None:
-        return
+async def _send(stream: trio.SocketStream, response: Response) -> None:
     with trio.move_on_after(limits.FRAME_S):
         await stream.send_all(codec.encode_response(response))
         await stream.send_eof()
-        await _drain(stream)
 
 
-async def _drain(stream: trio.SocketStream) -> None:
+async def _drain(stream: trio.SocketStream, seconds: float = limits.FRAME_DRAIN_S) -> None:
     """Read what the client still sends, bounded, so that it sees the answer and not a reset."""
-    with trio.move_on_after(1):
-        for _ in range(64):
-            if not await stream.receive_some(limits.READ_OCTETS):
+    left = limits.FRAME_DRAIN_OCTETS
+    with trio.move_on_after(seconds):
+        while left > 0:
+            octets = await stream.receive_some(limits.READ_OCTETS)
+            if not octets:
                 return
+            left -= len(octets)
+
+
+def _runtime_directory(path: Path) -> None:
+    if not path.exists():
+        path.mkdir(parents=True)
+        path.chmod(0o755)  # guide: every local user reaches the socket, whatever the umask
+
+
+def _clear(path: Path) -> None:
+    """Make room for our socket, taking nothing that is in use or no socket. Raises: Failed."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise Failed(f"{path} is no socket; remove it")
+    if _answers(path):
+        raise Failed(f"another daemon answers on {path}")
+    path.unlink()
 
 
 def _answers(path: Path) -> bool:
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    probe.settimeout(1)
+    probe.settimeout(limits.CLIENT_CONNECT_S)
     try:
         probe.connect(str(path))
-    except OSError:
+    except ConnectionRefusedError:
         return False
     finally:
         probe.close()

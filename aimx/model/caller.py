@@ -8,8 +8,9 @@ class Caller(msgspec.Struct, frozen=True):
 
     uid: int
     gid: int
+    operator_uid: int = 0  # whose daemon it is: root, or the developer who runs it unprivileged (S1)
 
     @property
     def is_root(self) -> bool:
-        """Root bypasses ownership and is logged."""
-        return self.uid == 0
+        """Root, and whoever runs the daemon, bypass ownership; it is logged."""
+        return self.uid in (0, self.operator_uid)
