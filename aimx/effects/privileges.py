@@ -55,9 +55,11 @@ def become_hook_owner(spec: JobSpec, parent: int) -> None:
 
 def _leave_oom_protection() -> None:
     """A unit may shield the daemon from the OOM killer; a hook is not the daemon."""
-    with open("/proc/self/oom_score_adj", "r+") as file:
-        if int(file.read()) < 0:
-            file.seek(0)
+    # Read first: after a change of identity the file is root's, and nearly always there is nothing to change.
+    with open("/proc/self/oom_score_adj") as file:
+        protected = int(file.read()) < 0
+    if protected:
+        with open("/proc/self/oom_score_adj", "w") as file:
             file.write("0")
 
 
