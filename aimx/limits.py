@@ -16,8 +16,15 @@ DATA_TOTAL_S = 1800.0  # 25 MiB at 16 KiB/s; a drip-fed DATA ends here
 SESSION_S = 4 * 3600.0  # a kept connection of a busy relay; nobody needs longer
 TLS_HANDSHAKE_S = 30.0  # threats.md row 3
 GREETING_S = 30.0  # a peer that does not read its greeting
+FAREWELL_S = 5.0  # for the last reply to leave; the connection is closed anyway
+LINGER_S = 1.0  # after a 421, so that the peer reads it before a reset can overtake it
+LINGER_OCTETS = 1 * MIB
+COMMAND_READ_OCTETS = 4 * KIB  # one socket read between commands
 COMMAND_LINE_OCTETS = 2048  # 512 of RFC 5321 plus extensions; threats.md row 4
 SESSION_ERRORS = 20  # 5yz replies before the session ends (threats.md row 9)
+RESERVED_DESCRIPTORS = 256  # RLIMIT_NOFILE: what is not for connections (store, hooks, helpers, socket clients)
+DESCRIPTORS_PER_CONNECTION = 2  # the socket and a staging file
+LOG_REPEAT_S = 60.0  # a condition that strangers can cause at will is logged once in this time
 LOCAL_PART_OCTETS = 64  # RFC 5321 section 4.5.3.1.1
 DOMAIN_OCTETS = 255  # RFC 5321 section 4.5.3.1.2
 DRAIN_S = 30.0  # U7: graceful shutdown
@@ -28,6 +35,7 @@ HEADER_OCTETS = 2 * MIB  # total header block; long References are legal, endles
 MEMORY_OCTETS = 256 * MIB  # over all sessions and frames
 MEMORY_WAIT_S = 30.0  # then 452 4.3.1
 SPILL_OCTETS = 256 * KIB  # a DATA above this travels as a descriptor
+STAGING_THREADS = 4  # writes of large DATA into unlinked files
 READ_OCTETS = 64 * KIB  # one socket read
 
 # Examination (R6, threats.md rows 12-18)

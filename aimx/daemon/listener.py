@@ -1,8 +1,9 @@
 """Accept SMTP connections: every session a task with its own scope, caps on how many, a graceful end."""
 
+import logging
+import select
 import socket
 import ssl
-import time
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -10,58 +11,67 @@ from ipaddress import ip_address
 import trio
 
 from aimx import limits, log, replies
-from aimx.daemon.smtpd import Deliver, SmtpSession
-from aimx.model.config import Config
+from aimx.daemon.smtpd import Services, SmtpSession
 from aimx.replies import SmtpReply
 
 
 class SmtpListener:
-    """The listening socket and its sessions."""
+    """The listening socket and its sessions. `ceiling` is what the descriptors of this process allow."""
 
-    def __init__(
-        self, sock: socket.socket, config: Callable[[], Config], deliver: Deliver, tls: ssl.SSLContext | None
-    ) -> None:
+    def __init__(self, sock: socket.socket, services: Services, tls: Callable[[], ssl.SSLContext | None]) -> None:
         self.address = "{}:{}".format(*sock.getsockname()[:2])
         sock.setblocking(False)
         self._socket = sock
-        self._config = config
-        self._deliver = deliver
+        self._services = services
         self._tls = tls
+        self.ceiling = limits.CONNECTIONS_MAX
         self._count = 0
         self._per_peer: Counter[str] = Counter()
+        self._sessions: set[SmtpSession] = set()
         self._stopping = trio.Event()
-        self._idle = trio.Event()
+        self._ended = trio.Event()
+        self._refused_at: dict[SmtpReply, float] = {}
 
     async def serve(self) -> None:
         """Accept until cancelled or drained."""
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(self._socket))
-        async with trio.open_nursery() as nursery, trio.open_nursery() as accepting:
-            accepting.start_soon(self._stop, accepting.cancel_scope)
-            await trio.serve_listeners(self._session, [listener], handler_nursery=nursery)
+        with _AcceptLog():
+            async with trio.open_nursery() as nursery, trio.open_nursery() as accepting:
+                accepting.start_soon(self._stop_accepting, accepting.cancel_scope)
+                await trio.serve_listeners(self._session, [listener], handler_nursery=nursery)
 
-    async def _stop(self, scope: trio.CancelScope) -> None:
+    async def _stop_accepting(self, scope: trio.CancelScope) -> None:
         await self._stopping.wait()
         scope.cancel()
 
     async def drain(self) -> None:
-        """Stop accepting and wait for the sessions to end."""
+        """Accept nothing more, end idle sessions now, and wait for messages on their way; after DRAIN_S cut them."""
         self._stopping.set()
+        for session in tuple(self._sessions):
+            session.stop()
+        with trio.move_on_after(limits.DRAIN_S):
+            await self._all_ended()
+        for session in tuple(self._sessions):
+            session.cut()
+        with trio.move_on_after(limits.FAREWELL_S):
+            await self._all_ended()
+
+    async def _all_ended(self) -> None:
         while self._count:
-            self._idle = trio.Event()
-            await self._idle.wait()
+            self._ended = trio.Event()
+            await self._ended.wait()
 
     async def _session(self, stream: trio.SocketStream) -> None:
         peer = _peer_ip(stream)
-        refusal = self._refusal(peer)
+        refusal = self._refusal(peer) or (replies.EARLY_TALKER if _talks_early(stream) else None)
+        if refusal is not None:
+            await self._refuse(stream, peer, refusal)
+            return
         self._count += 1
         self._per_peer[peer] += 1
         try:
             async with stream:
-                if refusal is not None:
-                    await _say(stream, refusal)
-                    return
-                with trio.move_on_after(limits.SESSION_S):
-                    await SmtpSession(stream, peer, self._config, self._deliver, self._tls, time.time).run()
+                await self._serve(stream, peer)
         except Exception as error:  # noqa: BLE001  one session never takes the listener down
             log.error("smtp-session", peer=peer, why=f"{type(error).__name__}: {error}")
         finally:
@@ -69,23 +79,61 @@ class SmtpListener:
             self._per_peer[peer] -= 1
             if not self._per_peer[peer]:
                 del self._per_peer[peer]
-            self._idle.set()
+            self._ended.set()
+
+    async def _serve(self, stream: trio.SocketStream, peer: str) -> None:
+        session = SmtpSession(stream, peer, self._services, self._tls())
+        self._sessions.add(session)
+        try:
+            await session.run()
+        finally:
+            self._sessions.discard(session)
 
     def _refusal(self, peer: str) -> SmtpReply | None:
-        config = self._config()
-        if self._count >= config.max_connections:
+        config = self._services.config()
+        if self._stopping.is_set():
+            return replies.SHUTTING_DOWN
+        if self._count >= min(config.max_connections, self.ceiling):
             return replies.TOO_MANY_CONNECTIONS
         if self._per_peer[peer] >= config.max_connections_per_peer and not ip_address(peer).is_loopback:
             return replies.TOO_MANY_FROM_PEER
         return None
 
+    async def _refuse(self, stream: trio.SocketStream, peer: str, reply: SmtpReply) -> None:
+        now = trio.current_time()
+        if now - self._refused_at.get(reply, -limits.LOG_REPEAT_S) >= limits.LOG_REPEAT_S:
+            self._refused_at[reply] = now
+            log.warning("connection-refused", peer=peer, reply=reply.line, connections=self._count)
+        async with stream:
+            with trio.move_on_after(limits.LINGER_S):
+                try:
+                    await stream.send_all(f"{reply.line}\r\n".encode())
+                except trio.BrokenResourceError:
+                    return
 
-async def _say(stream: trio.SocketStream, reply: SmtpReply) -> None:
-    with trio.move_on_after(limits.GREETING_S):
-        try:
-            await stream.send_all(f"{reply.line}\r\n".encode())
-        except trio.BrokenResourceError:
-            return
+
+class _AcceptLog(logging.Handler):
+    """trio's report that accept failed, ten tracebacks a second while it lasts, as one line a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logger = logging.getLogger("trio.serve_listeners")
+        self._said_at = -limits.LOG_REPEAT_S
+
+    def __enter__(self) -> None:
+        self._logger.addHandler(self)
+        self._logger.propagate = False
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.propagate = True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called by logging."""
+        now = trio.current_time()
+        if now - self._said_at >= limits.LOG_REPEAT_S:
+            self._said_at = now
+            log.error("accept-failed", why=record.getMessage())
 
 
 def _peer_ip(stream: trio.SocketStream) -> str:
@@ -96,3 +144,10 @@ def _peer_ip(stream: trio.SocketStream) -> str:
     address = ip_address(host.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)
     return str(mapped or address)
+
+
+def _talks_early(stream: trio.SocketStream) -> bool:
+    """Whether anything arrived before our greeting, which no mail server sends: a temporary refusal, and the end."""
+    poll = select.poll()
+    poll.register(stream.socket.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -3,35 +3,34 @@
 import os
 import signal
 import socket
-import ssl
 import time
 from pathlib import Path
 
 import msgspec
 import trio
 
-from aimx import limits, log, replies
+from aimx import limits, log
 from aimx.config.live import LiveConfig
 from aimx.daemon import settings
+from aimx.daemon.certificate import Certificate
 from aimx.daemon.events import Bus
 from aimx.daemon.hookpool import HookPool
+from aimx.daemon.inbound import Inbound
 from aimx.daemon.listener import SmtpListener
 from aimx.daemon.resolver import ResolverClient
 from aimx.daemon.storage import Storage, open_storage
 from aimx.daemon.verbd import SocketServer
 from aimx.daemon.workers import WorkerPool
-from aimx.effects import privileges
+from aimx.effects import descriptors, privileges
 from aimx.effects.accounts import Accounts
 from aimx.effects.api import Effects
-from aimx.effects.payload import Payload
+from aimx.effects.memory import MemoryBudget
 from aimx.effects.process import SpawnerClient, cpu_count
-from aimx.errors import AimxError, ConfigInvalid, Failed, disposition, sole
-from aimx.flows import dispatch, receive
+from aimx.errors import ConfigInvalid, Failed, sole
+from aimx.flows import dispatch
 from aimx.model.caller import Caller
 from aimx.model.config import Config
-from aimx.model.envelope import Envelope
 from aimx.model.event import ConfigReloaded
-from aimx.replies import SmtpReply
 from aimx.wire.frames import Request, Response
 
 WORKER_USER = "aimx-worker"
@@ -60,7 +59,8 @@ class Daemon:
         if TEST_DNS in os.environ:
             log.warning("test-dns", server=os.environ[TEST_DNS], note="every DNS answer comes from there")
         self.spawner = SpawnerClient(spawner_options(options.run_as))
-        self.listener = SmtpListener(bind_smtp(options.bind), self._session_config, self._deliver, self._tls())
+        self.certificate = Certificate(options.tls_cert, options.tls_key)
+        smtp_socket = bind_smtp(options.bind)
         if options.run_as is not None:
             privileges.become(options.run_as, options.run_as, ())
         self.storage_parts = open_storage(self.live.current)
@@ -73,6 +73,8 @@ class Daemon:
             time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
             self.bus.publish,
         )  # fmt: skip
+        inbound = Inbound(self.fx, MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S))
+        self.listener = SmtpListener(smtp_socket, inbound.services(self.live), lambda: self.certificate.context)
         parts = self.storage_parts
         self.hooks = HookPool(self.fx, parts.state, parts.committer.folders, self._session_config)
         self.storage.on_runnable(self.hooks.wake)
@@ -82,25 +84,6 @@ class Daemon:
     def _session_config(self) -> Config:
         return self.live.current
 
-    def _tls(self) -> ssl.SSLContext | None:
-        cert, key = self.options.tls_cert, self.options.tls_key
-        if cert is None or key is None:
-            return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            context.load_cert_chain(cert, key)
-        except (OSError, ssl.SSLError) as error:
-            raise Failed(f"TLS certificate {cert} or key {key} cannot be loaded: {error}") from error
-        return context
-
-    async def _deliver(self, config: Config, envelope: Envelope, payload: Payload) -> SmtpReply:
-        try:
-            await receive.accept(self.fx, config, envelope, payload)
-        except AimxError as error:
-            log.error("deliver-failed", peer=envelope.peer_ip, why=error.detail or error.reason)
-            return disposition(error).reply
-        return replies.ACCEPTED
-
     async def _handle(self, request: Request, caller: Caller) -> Response:
         return await dispatch.dispatch(self.fx, self.live.current, request, caller)
 
@@ -108,6 +91,7 @@ class Daemon:
         """Serve until SIGTERM or SIGINT, then drain."""
         async with trio.open_nursery() as helpers:
             await helpers.start(self.spawner.run)
+            self._fit_descriptors()
             await helpers.start(self.workers.run)
             await helpers.start(self.resolver.run)
             helpers.start_soon(self.hooks.run)
@@ -128,17 +112,37 @@ class Daemon:
         await trio.serve_listeners(self.socket.serve, self._sockets)
 
     async def _signals(self, nursery: trio.Nursery) -> None:
+        stopping = False
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async for number in signals:
                 if number == signal.SIGHUP:
                     self._reload()
                     continue
-                log.info("stopping", signal=signal.Signals(number).name)
-                with trio.move_on_after(limits.DRAIN_S):
-                    await self.listener.drain()
-                nursery.cancel_scope.cancel()
+                log.info("stopping", signal=signal.Signals(number).name, at_once=stopping or None)
+                if stopping:
+                    nursery.cancel_scope.cancel()
+                else:
+                    nursery.start_soon(self._drain, nursery)
+                stopping = True
+
+    async def _drain(self, nursery: trio.Nursery) -> None:
+        await self.listener.drain()
+        nursery.cancel_scope.cancel()
+
+    def _fit_descriptors(self) -> None:
+        """After the spawner has started, so that hooks keep the usual limit: select(2) of old programs needs it."""
+        allowed = descriptors.raise_limit()
+        reserved = min(limits.RESERVED_DESCRIPTORS, allowed // 2)
+        self.listener.ceiling = (allowed - reserved) // limits.DESCRIPTORS_PER_CONNECTION
+        wanted = self.live.current.max_connections
+        if wanted > self.listener.ceiling:
+            log.warning("descriptor-limit", nofile=allowed, max_connections=wanted, served=self.listener.ceiling)
 
     def _reload(self) -> None:
+        try:
+            self.certificate.load()
+        except Failed as error:
+            log.error("certificate-reload-failed", why=error.reason, kept="previous certificate")
         try:
             config = self.live.reload()
         except ConfigInvalid as error:

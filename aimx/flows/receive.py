@@ -32,7 +32,7 @@ async def accept(
         raise Failed("try again", detail=f"mailboxes removed meanwhile: {', '.join(sorted(removed))}")
     mailboxes = [config.mailboxes[name] for name in rcpts]
     copies = tuple(_copy(message, envelope, rcpts[mailbox.name], mailbox) for mailbox in mailboxes)
-    key = repeat_key(envelope, payload) if deduplicate else None
+    key = repeat_key(envelope, payload.digest) if deduplicate else None
     with trio.CancelScope(shield=True):
         outcomes = await fx.store.commit(CommitPlan(copies, envelope.received_at, key))
     for copy, outcome in zip(copies, outcomes, strict=True):
@@ -80,10 +80,17 @@ def _summary(message: Examined, trusted: str) -> dict[str, str]:
     }
 
 
-def repeat_key(envelope: Envelope, payload: Payload) -> bytes:
+def unseen(fx: Effects, envelope: Envelope, digest: bytes) -> None:
+    """The peer vanished after our 250 for these octets: its repeat will be a duplicate (R5)."""
+    mailboxes = tuple(dict.fromkeys(path.mailbox for path in envelope.forward_paths))
+    fx.store.note_unseen(repeat_key(envelope, digest), mailboxes)
+    log.info("unseen", peer=envelope.peer_ip, mailboxes=",".join(mailboxes))
+
+
+def repeat_key(envelope: Envelope, digest: bytes) -> bytes:
     """Same octets, same reverse-path, same peer (R5)."""
     identity = f"{envelope.peer_ip}\0{envelope.reverse_path}\0".encode("utf-8", "surrogateescape")
-    return hashlib.sha256(payload.digest + identity).digest()
+    return hashlib.sha256(digest + identity).digest()
 
 
 def _log(envelope: Envelope, payload: Payload, outcome: Outcome) -> None:
