@@ -99,8 +99,9 @@ DNS_CACHE_OCTETS = 32 * MIB  # names and records held, whatever their number
 DNS_CONFIG_CHECK_S = 2.0  # how often the time of resolv.conf is looked at
 
 # Storage
-COMMIT_THREADS = 16
-COMMIT_THREADS_PER_MAILBOX = 12  # one slow directory never takes the pool; enough to share its fsyncs
+COMMIT_GROUP = 64  # messages that share a transaction and the syncs before it
+COMMIT_STALL_S = 5.0  # a commit that nobody began with gets another thread: the one there is hangs
+COMMIT_THREADS = 16  # then no more
 READ_THREADS = 8
 COMMIT_S = 120.0
 NAME_ATTEMPTS = 1000  # -2 … -1000 within one second

@@ -1,9 +1,9 @@
-"""The store on trio: commits in threads, events and hooks told afterwards, the spool tried again."""
+"""The store on trio: commits in a thread, events and hooks told afterwards, the spool tried again."""
 
 import os
 import time
-from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import trio
@@ -16,7 +16,8 @@ from aimx.model.config import Config
 from aimx.model.delivery import CommitPlan, Outcome
 from aimx.model.event import Event
 from aimx.store import jobs, recovery
-from aimx.store.commit import Committer
+from aimx.store.commit import Committed, Committer
+from aimx.store.group import Group, Task
 from aimx.store.index import Index
 from aimx.store.repeats import Repeats
 from aimx.store.spool import Spool
@@ -78,10 +79,10 @@ class Storage:
         self.committer = committer
         self._spool = Spool(committer)
         self._publish = publish
-        self._commits = trio.CapacityLimiter(limits.COMMIT_THREADS)
+        self._group = Group(committer.state, self._told)
+        self._ended: dict[Task, trio.Event] = {}
+        self._token: trio.lowlevel.TrioToken | None = None
         self._care = trio.CapacityLimiter(1)
-        self._busy: Counter[str] = Counter()
-        self._room = trio.Condition()
         self._wake: Callable[[], None] = lambda: None
         self._retry = trio.Event()
 
@@ -90,33 +91,34 @@ class Storage:
         self._wake = wake
 
     async def commit(self, plan: CommitPlan) -> tuple[Outcome, ...]:
-        """Store every copy. Raises: StorageFailed."""
-        names = {copy.mailbox for copy in plan.copies}
-        if any(self._busy[name] >= limits.COMMIT_THREADS_PER_MAILBOX for name in names):
-            await self._wait_for(names)
-        self._busy.update(names)
-        try:
-            committed = await trio.to_thread.run_sync(self.committer.commit, plan, limiter=self._commits)
-        finally:
-            await self._leave(names)
+        """Store every copy, together with whatever else is being stored now. Raises: StorageFailed."""
+        task = Task(self.committer.steps(plan))
+        ended = self._ended[task] = trio.Event()
+        self._token = trio.lowlevel.current_trio_token()
+        if self._group.add(task):
+            trio.lowlevel.start_thread_soon(self._group.drive, _driven)
+        while not ended.is_set():
+            with trio.move_on_after(limits.COMMIT_STALL_S):
+                await ended.wait()
+            if not ended.is_set() and self._group.stalled(task):
+                log.warning("storage-slow", note="a commit hangs; others go on without it")
+                trio.lowlevel.start_thread_soon(self._group.drive, _driven)
+        committed: Committed = task.result()
         for seq, event in committed.events:
             self._publish(seq, event)
         return committed.outcomes
 
-    async def _wait_for(self, names: set[str]) -> None:
-        async with self._room:
-            while any(self._busy[name] >= limits.COMMIT_THREADS_PER_MAILBOX for name in names):
-                await self._room.wait()
+    def _told(self, tasks: list[Task]) -> None:
+        """Called in the thread that stores."""
+        assert self._token is not None
+        try:
+            self._token.run_sync_soon(self._wake_up, tasks)
+        except trio.RunFinishedError:
+            return  # nobody is left who could want to know
 
-    async def _leave(self, names: set[str]) -> None:
-        for name in names:
-            self._busy[name] -= 1
-            if not self._busy[name]:
-                del self._busy[name]
-        if self._room.statistics().tasks_waiting:
-            with trio.CancelScope(shield=True):
-                async with self._room:
-                    self._room.notify_all()
+    def _wake_up(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            self._ended.pop(task).set()
 
     def wake_hooks(self) -> None:
         """There may be runnable jobs."""
@@ -153,3 +155,8 @@ class Storage:
         if events:
             self._wake()
         await trio.to_thread.run_sync(self.committer.maintain, time.time(), limiter=self._care)
+
+
+def _driven(outcome: Any) -> None:
+    """The storing thread has nothing left to do; an error that ends it is a bug, told where it happened."""
+    outcome.unwrap()

@@ -1,7 +1,7 @@
 """Commit a message: stage and sync, promise, publish, sync directories, settle (R3).
 
-Runs in one thread per message. When it returns, every copy is on disk under its final name or in the spool, and
-synced; when it raises, nothing of the message is left anywhere.
+Runs as steps, so that messages in flight share syncs and transactions (store.group). When it ends, every copy is on
+disk under its final name or in the spool, and synced; when it raises, nothing of the message is left anywhere.
 """
 
 import threading
@@ -10,7 +10,8 @@ from aimx import limits, log
 from aimx.errors import AimxError, StorageFailed
 from aimx.model.delivery import CommitPlan, Copy, Duplicate, InSpool, Outcome, Placed
 from aimx.model.event import Event
-from aimx.store import ledger
+from aimx.store import group, ledger
+from aimx.store.group import Steps, Sync, Work
 from aimx.store.index import Index
 from aimx.store.intent import Intent, Staged
 from aimx.store.ledger import Settled
@@ -47,13 +48,18 @@ class Committer:
         return self.tree.folders
 
     def commit(self, plan: CommitPlan) -> Committed:
+        """Store every copy, alone in this thread. Raises: StorageFailed, with nothing left behind."""
+        return group.run(self.state, self.steps(plan))
+
+    def steps(self, plan: CommitPlan) -> Steps[Committed]:
         """Store every copy. Raises: StorageFailed, with nothing left behind."""
         repeats = self._repeats.take(plan.repeat_key, tuple(copy.mailbox for copy in plan.copies), plan.received_at)
         repeated = {mailbox for _, mailbox, _ in repeats}
         try:
-            settled, events = self._store([copy for copy in plan.copies if copy.mailbox not in repeated], plan)
+            copies = [copy for copy in plan.copies if copy.mailbox not in repeated]
+            settled, events = yield from self._store(copies, plan)
             if repeats:
-                self.state.run(lambda db: ledger.forget_repeats(db, repeats))
+                yield Work(lambda db: ledger.forget_repeats(db, repeats))
         except BaseException as error:
             self._repeats.put(repeats)
             if isinstance(error, OSError):
@@ -68,7 +74,7 @@ class Committer:
             return InSpool(copy.staged.mailbox, copy.spooled)
         return Placed(copy.staged.mailbox, copy.stem, path_of(self.tree, copy))
 
-    def _store(self, copies: list[Copy], plan: CommitPlan) -> tuple[list[Settled], list[tuple[int, Event]]]:
+    def _store(self, copies: list[Copy], plan: CommitPlan) -> Steps[tuple[list[Settled], list[tuple[int, Event]]]]:
         if not copies:
             return [], []
         intent_id: int | None = None
@@ -78,11 +84,13 @@ class Committer:
                 drafts.append(self.publisher.stage(copy))
                 if len(drafts) > limits.DIRECTORIES_HELD:
                     drafts[-1].close()
-            self.tree.sync.sync(self.tree.staging)
-            intent_id = promised = self._promise(_intent(drafts, plan))
-            settled = [self._publish(draft, drafts, promised, plan) for draft in drafts]
+            yield Sync(self.tree.staging)
+            intent_id = promised = yield from self._promise(_intent(drafts, plan))
+            settled = []
+            for draft in drafts:
+                settled.append((yield from self._publish(draft, drafts, promised, plan)))
             final, intent = tuple(settled), _intent(drafts, plan)
-            events = self.state.run(lambda db: ledger.settle(db, promised, intent, final, self.tree.path))
+            events = yield Work(lambda db: ledger.settle(db, promised, intent, final, self.tree.path))
         except BaseException:
             self._undo(drafts, intent_id)
             raise
@@ -92,23 +100,28 @@ class Committer:
         self.index.add(settled, plan.received_at)
         return settled, events
 
-    def _promise(self, intent: Intent) -> int:
+    def _promise(self, intent: Intent) -> Steps[int]:
         with self._lock:
             withdrawn, self._withdrawn = self._withdrawn, []
         try:
-            return self.state.run(lambda db: ledger.promise(db, intent, withdrawn))
+            intent_id: int = yield Work(lambda db: ledger.promise(db, intent, withdrawn))
         except BaseException:
             with self._lock:
                 self._withdrawn += withdrawn
             raise
+        return intent_id
 
-    def _publish(self, draft: Draft, drafts: list[Draft], intent_id: int, plan: CommitPlan) -> Settled:
+    def _publish(self, draft: Draft, drafts: list[Draft], intent_id: int, plan: CommitPlan) -> Steps[Settled]:
         def promise(_: Staged) -> None:
             intent = _intent(drafts, plan)
             self.state.run(lambda db: ledger.promise_again(db, intent_id, intent))
 
-        done = self.publisher.publish(draft, promise)
-        return self.publisher.to_spool(draft, done) if isinstance(done, str) else done
+        done = self.publisher.move(draft, promise)
+        if isinstance(done, str):
+            return self.publisher.to_spool(draft, done)
+        assert draft.directory is not None
+        yield Sync(draft.directory)
+        return done
 
     def _undo(self, drafts: list[Draft], intent_id: int | None) -> None:
         """Best effort after a failure of ours: no copy visible, no intent, nothing staged."""

@@ -86,6 +86,13 @@ class Publisher:
 
         `promise` makes a changed name durable before it is used. Raises: OSError for our own failures.
         """
+        done = self.move(draft, promise)
+        if isinstance(done, Settled) and draft.directory is not None:
+            self._tree.sync.sync(draft.directory)
+        return done
+
+    def move(self, draft: Draft, promise: Callable[[Staged], None]) -> Settled | str:
+        """`publish` without its sync: the caller syncs `draft.directory` before it relies on the result."""
         if draft.problem:
             return draft.problem
         try:
@@ -117,7 +124,6 @@ class Publisher:
                 if gone or error.errno in OWNER_MADE:
                     return f"{draft.staged.folder}/{draft.staged.mailbox}: {os.strerror(error.errno or 0)}"
                 raise
-            self._tree.sync.sync(directory)
             return Settled(draft.staged, draft.staged.stem, owner_uid=os.fstat(directory).st_uid)
         return SQUATTED
 

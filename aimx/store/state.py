@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from aimx import limits
@@ -16,6 +16,7 @@ from aimx.errors import StorageFailed
 from aimx.store import schema
 
 T = TypeVar("T")
+Problem = BaseException | None
 
 
 class _Unit:
@@ -27,7 +28,7 @@ class _Unit:
         self.work = work
         self.done = False
         self.value: object = None
-        self.problem: BaseException | None = None
+        self.problem: Problem = None
         self.turn = threading.Lock()
         self.turn.acquire()
 
@@ -86,17 +87,26 @@ class State:
 
         Raises: what the work raises (its changes are then undone), or StorageFailed.
         """
-        unit = _Unit(work)
+        ((value, problem),) = self.run_all([work])
+        if problem is not None:
+            raise problem
+        return value  # type: ignore[return-value]
+
+    def run_all(self, works: Sequence[Callable[[sqlite3.Connection], object]]) -> list[tuple[object, Problem]]:
+        """Several units of work at once; the value or the problem of each. Never raises one of the problems."""
+        units = [_Unit(work) for work in works]
         with self._guard:
-            self._waiting.append(unit)
+            self._waiting.extend(units)
             leads, self._busy = not self._busy, True
-        if not leads:
-            unit.turn.acquire()
-        if not unit.done:
-            self._lead()
-        if unit.problem is not None:
-            raise unit.problem
-        return unit.value  # type: ignore[return-value]
+        for unit in units:
+            if unit.done:
+                continue
+            if not leads:
+                unit.turn.acquire()
+            leads = False
+            if not unit.done:
+                self._lead()
+        return [(unit.value, unit.problem) for unit in units]
 
     def post(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """Leave one unit of work to the next transaction, whoever makes it, without waiting."""
