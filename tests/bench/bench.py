@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -70,8 +71,8 @@ class Bench:
         cert, key = certificate(tree)
         self.daemon.arguments = ["--tls-cert", cert, "--tls-key", key]
         self.daemon.start()
-        if not any("role=resolver" in line for line in self.daemon.log):
-            self.daemon.wait_log("role=resolver")
+        while len(gauge.helpers(self.daemon.log)) <= (os.cpu_count() or 1):  # a worker per core and the resolver
+            self.daemon.wait_log("event=helper-ready")
         self.roles = gauge.roles(self.daemon.pid, self.daemon.log)
         self.stored = 0
 

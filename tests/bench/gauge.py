@@ -18,12 +18,15 @@ class Memory(NamedTuple):
     pss: int
 
 
+def helpers(log: list[str]) -> dict[int, str]:
+    """Process id and role of the helpers, by the lines that the daemon has logged."""
+    matches = (re.search(r"event=helper-ready role=(\w+) pid=(\d+)", line) for line in log)
+    return {int(match[2]): match[1] for match in matches if match}
+
+
 def roles(pid: int, log: list[str]) -> dict[int, str]:
-    """Role of every process of the daemon, by the helpers' own log lines."""
-    found = {}
-    for line in log:
-        if match := re.search(r"event=helper-ready role=(\w+) pid=(\d+)", line):
-            found[int(match[2])] = match[1]
+    """Role of every process of the daemon."""
+    found = helpers(log)
     front = psutil.Process(pid)
     children = {child.pid: "spawner" for child in front.children()}
     others = {child.pid: "hook" for child in front.children(recursive=True)}
