@@ -132,8 +132,8 @@ class Committer:
             return
         try:
             self.state.run(lambda db: ledger.forget(db, intent_id))
-        except AimxError as error:
-            log.error("undo-failed", why=error.detail)
+        except (AimxError, OSError) as error:
+            log.error("undo-failed", why=getattr(error, "detail", "") or str(error))
             with self._lock:
                 self._withdrawn.append(intent_id)
 

@@ -33,7 +33,7 @@ class Draft:
         self.home = home
         self.directory = directory
         self.problem = problem
-        self.claimed = {staged.stem}
+        self.claimed: set[str] = set()
 
     def close(self) -> None:
         """Let go of the mailbox directory."""
@@ -71,6 +71,8 @@ class Publisher:
                 os.close(directory)
             raise
         draft = Draft(staged, self._tree.staging, copy.stem, directory, problem)
+        if problem != SQUATTED:
+            draft.claimed.add(stem)
         if owner is not None and self._tree.accounts.as_root:
             try:
                 staging.give(draft.home, staged, owner)
@@ -114,6 +116,7 @@ class Publisher:
         assert directory is not None
         for _ in range(limits.SQUAT_ATTEMPTS):
             try:
+                self._still_free(draft, directory)
                 files.rename_noreplace(draft.home, draft.staged.entry, directory, draft.staged.name)
             except FileExistsError:
                 if not self._renumber(draft, promise):
@@ -126,6 +129,17 @@ class Publisher:
                 raise
             return Settled(draft.staged, draft.staged.stem, owner_uid=os.fstat(directory).st_uid)
         return SQUATTED
+
+    def _still_free(self, draft: Draft, directory: int) -> None:
+        """A file and a bundle never share a stem: one of them could not be reached by it. Raises: FileExistsError."""
+        staged = draft.staged
+        if staged.stem not in draft.claimed:  # after a crash or from the spool
+            if not self._stems.hold((staged.folder, staged.mailbox), staged.stem):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), staged.stem)
+            draft.claimed.add(staged.stem)
+        other = f"{staged.stem}.md" if staged.bundle else staged.stem
+        if files.exists(directory, other):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), other)
 
     def _renumber(self, draft: Draft, promise: Callable[[Staged], None]) -> bool:
         """Another stem for a copy whose own was taken between look and rename."""
@@ -195,8 +209,8 @@ class Publisher:
 
     def release(self, draft: Draft) -> None:
         """The draft has arrived: its names and its descriptor are free."""
-        for stem in draft.claimed:
-            self._stems.release((draft.staged.folder, draft.staged.mailbox), stem)
+        while draft.claimed:
+            self._stems.release((draft.staged.folder, draft.staged.mailbox), draft.claimed.pop())
         draft.close()
 
 

@@ -50,7 +50,7 @@ class State:
             raise StorageFailed(self._unusable(str(error)), detail=f"{path}: {error}") from error
         self._guard = threading.Lock()
         self._waiting: deque[_Unit] = deque()
-        self._posted: deque[_Unit] = deque()
+        self._posted: list[_Unit] = []
         self._busy = False
 
     def _open(self) -> None:
@@ -133,8 +133,9 @@ class State:
     def _lead(self) -> None:
         """Carry out what waits, ours first; then wake everybody it was for, and the next leader."""
         with self._guard:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), limits.STATE_BATCH_UNITS))]
-            batch += [self._posted.popleft() for _ in range(min(len(self._posted), limits.STATE_BATCH_UNITS))]
+            batch = [*self._posted]
+            batch += [self._waiting.popleft() for _ in range(min(len(self._waiting), limits.STATE_BATCH_UNITS))]
+            self._posted.clear()
         try:
             self._commit(batch)
         finally:

@@ -32,7 +32,9 @@ class Stems:
             stem = layout.numbered(base, attempt)
             if f"{stem}.md" in taken or not self._take((*place, stem)):
                 continue
-            if directory is None or not (files.exists(directory, f"{stem}.md") or files.exists(directory, stem)):
+            if directory is None:
+                return stem
+            if not (files.exists(directory, f"{stem}.md") or files.exists(directory, stem)):
                 self._remember((*place, base), attempt)
                 return stem
             self.release(place, stem)
@@ -42,6 +44,10 @@ class Stems:
         """The name is in use on disk now, or not needed."""
         with self._lock:
             self._claimed.discard((*place, stem))
+
+    def hold(self, place: tuple[Folder, str], stem: str) -> bool:
+        """Claim this very stem until `release`; False while another commit has it."""
+        return self._take((*place, stem))
 
     def _take(self, key: Key) -> bool:
         with self._lock:
