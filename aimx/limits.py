@@ -40,7 +40,7 @@ READ_OCTETS = 64 * KIB  # one socket read
 
 # Examination (R6, threats.md rows 12-18)
 EXAMINE_S = 20.0  # one computation of a worker; then it is killed and replaced
-EXAMINE_DNS_S = 60.0  # all DNS rounds of a message; what is still unanswered is then a temporary error
+EXAMINE_DNS_S = 20.0  # all DNS rounds of a message (RFC 7208 section 4.6.4); what is open then is a temporary error
 EXAMINE_WAIT_S = 240.0  # for a free worker; RFC 5321 section 4.5.3.2.6 lets a client wait 600 s for our reply
 EXAMINE_ATTEMPTS = 2  # one retry, then stored unexamined
 EXAMINE_VICTIMS = 8  # losses by the fault of another message's computation, not counted as attempts

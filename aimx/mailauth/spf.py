@@ -143,7 +143,7 @@ def _absolute(name: str) -> str | None:
     text = name.removesuffix(".").lower()
     if not text or len(text) > limits.DOMAIN_NAME_OCTETS or not text.isascii() or not text.isprintable():
         return None
-    if "\\" in text or " " in text:
+    if "\\" in text:  # would be an escape in a name's text form
         return None
     if not all(0 < len(label) <= limits.DOMAIN_LABEL_OCTETS for label in text.split(".")):
         return None
