@@ -251,7 +251,7 @@ def test_the_body_is_hashed_once_for_each_canonicalization(monkeypatch):
 
 
 HOSTILE = {
-    "300 signatures": b"".join(b"DKIM-Signature: v=1; a=rsa-sha256; d=a%d.test\r\n" % n for n in range(300)) + message(),
+    "99 signatures": b"".join(b"DKIM-Signature: v=1; a=rsa-sha256; d=a%d.test\r\n" % n for n in range(99)) + message(),
     "h of 20000 names": sign(message()).replace(b"h=from", b"h=" + b"from:" * 20_000 + b"from"),
     "h of 400 absent names": sign(message(), names=(*SIGNED, *(b"x-%d" % n for n in range(400)))),
     "10000 received": sign(b"Received: x\r\n" * 10_000 + message(), names=(*SIGNED, *[b"received"] * 400)),

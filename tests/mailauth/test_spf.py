@@ -1,0 +1,76 @@
+"""SPF by the table in fixtures/zones/spf.toml; the openspf.org suite is a lab test."""
+
+import pytest
+import spf
+
+from aimx.mailauth import spf as ours
+from aimx.mailauth.questions import Asked
+from aimx.model.dns import Answer, Question
+from aimx.model.envelope import Envelope
+from tests.mailauth.signing import message
+from tests.mailauth.world import NOW, resolver, run, spf_result, zone_file
+
+TABLE = zone_file("spf")
+
+
+@pytest.mark.parametrize("check", TABLE["checks"].values(), ids=TABLE["checks"])
+def test_the_table(check):
+    peer_ip, reverse_path, helo, expected, rounds = check
+    assert spf_result(peer_ip, reverse_path, helo, resolver(TABLE["zone"])) == (expected, rounds)
+
+
+@pytest.mark.parametrize(
+    ("reverse_path", "field", "detail"),
+    [
+        ("a@plain.test", "pass", ""),
+        ("a@soft.test", "softfail", ""),
+        ("a@neutral.test", "neutral", ""),
+        ("a@dead.test", "none", "spf=temperror"),
+        ("a@two.test", "none", "spf=permerror"),
+        ("a@empty.test", "none", ""),
+    ],
+)
+def test_the_field_keeps_the_guides_words_and_detail_the_rest(reverse_path, field, detail):
+    results = run(message(), TABLE["zone"], Envelope(reverse_path, (), "192.0.2.1", "h.test", NOW)).results
+    assert (results.spf, results.detail) == (field, detail)
+
+
+def test_a_message_handed_to_us_has_no_peer_to_check():
+    octets = message(extra=b"Received: from x ([192.0.2.1]) by y; now\r\n")
+    seen = run(octets, TABLE["zone"], Envelope("a@plain.test", (), None, "", NOW))
+    assert seen.results.spf == "none"
+    assert not any(question.name == "plain.test" for round_ in seen.rounds for question in round_)
+
+
+def test_pyspf_cannot_reach_the_network():
+    with pytest.raises(spf.TempError):
+        spf.DNSLookup("example.com", "TXT")
+
+
+@pytest.mark.parametrize(
+    "error", [RecursionError("deep"), AssertionError("x"), ValueError("x"), IndexError()], ids=repr
+)
+def test_an_evaluator_that_breaks_is_a_permanent_error(monkeypatch, error):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(ours._Query, "check0", broken)
+    assert spf_result("192.0.2.1", "a@plain.test", "h.test", resolver(TABLE["zone"])) == ("permerror", 1)
+
+
+@pytest.mark.parametrize("record", ["x y", "mx.test", "", "-1 mx.test", "\u0661 mx.test"])
+def test_an_unreadable_mx_record_is_left_out(record):
+    zone = {**TABLE["zone"], "odd.test": {"TXT": ["v=spf1 mx -all"], "MX": [record]}}
+    assert spf_result("192.0.2.1", "a@odd.test", "h.test", resolver(zone))[0] == "fail"
+
+
+def test_each_round_asks_for_all_that_the_record_names():
+    envelope = Envelope("a@including.test", (), "192.0.2.1", "h.test", NOW)
+    first = Question("including.test", "TXT")
+    asked = Asked({first: Answer(first, "ok", ("v=spf1 include:one.test a mx:%{d} include:two-b.test -all",))}, False)
+    assert ours.check(envelope, asked) is None
+    assert asked.missing() == (
+        Question("one.test", "TXT"),
+        Question("including.test", "A"),
+        Question("two-b.test", "TXT"),
+    )
