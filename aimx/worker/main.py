@@ -2,7 +2,9 @@
 
 import codecs
 import encodings.aliases
+import importlib
 import os
+import pkgutil
 import socket
 
 import msgspec
@@ -12,14 +14,30 @@ from aimx.model.job import Job, Ready
 from aimx.worker.job import Examiner
 
 
+# Packages that import parts of themselves at first use.
+_PACKAGES = ("aimx.mailauth", "aimx.mime", "dkim", "email", "encodings", "html2text", "idna")
+_MAIN = ("__main__", "cli")  # programs, not parts
+
+
 def preload() -> None:
     """Import what would otherwise be imported at first use: after dropping privileges files may be out of reach."""
+    for package in _PACKAGES:
+        for part in pkgutil.iter_modules(importlib.import_module(package).__path__):
+            if part.name not in _MAIN:
+                _load(f"{package}.{part.name}")
     for name in sorted(set(encodings.aliases.aliases.values())):
         try:
             codecs.lookup(name)
         except LookupError:
             continue  # codecs of other platforms
     Examiner().warm_up()
+
+
+def _load(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return  # codecs of other platforms, extras that are not installed
 
 
 def serve(sock: socket.socket, checks: dict[str, bool]) -> None:
