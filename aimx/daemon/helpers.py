@@ -51,6 +51,7 @@ async def start(spawner: SpawnerClient, kind: Kind) -> Helper:
             theirs.close()
         with trio.move_on_after(limits.HELPER_READY_S):
             ready = verified(kind.role, _first(await channel.receive()))
+            await child.begun.wait()
             log.info("helper-ready", role=kind.role, pid=ready.pid, uid=ready.uid, checks=",".join(sorted(CHECKS)))
             return Helper(child, channel)
         if not child.pid:

@@ -15,6 +15,7 @@ import dns.rrset
 
 Zone = Mapping[str, Mapping[str, list[str]]]
 _TTL_S = 60
+_PORT_ATTEMPTS = 50
 
 
 def answer(zone: Zone, query: dns.message.Message) -> dns.message.Message:
@@ -60,12 +61,7 @@ class ZoneServer:
                 reply = outer._respond(self.rfile.read(length), udp=False)
                 self.wfile.write(struct.pack(">H", len(reply)) + reply)
 
-        self._udp = socketserver.UDPServer((host, 0), Udp)
-        self._tcp = socketserver.ThreadingTCPServer(self._udp.server_address, Tcp, bind_and_activate=False)
-        self._tcp.daemon_threads = True
-        self._tcp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._tcp.server_bind()
-        self._tcp.server_activate()
+        self._udp, self._tcp = _one_port(host, Udp, Tcp)
         self.address = f"{host}:{self._udp.server_address[1]}"
         for server in (self._udp, self._tcp):
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -84,3 +80,23 @@ class ZoneServer:
         for server in (self._udp, self._tcp):
             server.shutdown()
             server.server_close()
+
+
+def _one_port(
+    host: str, udp: type[socketserver.BaseRequestHandler], tcp: type[socketserver.BaseRequestHandler]
+) -> tuple[socketserver.UDPServer, socketserver.ThreadingTCPServer]:
+    """A free port of both protocols; one that is free for UDP may be somebody's TCP port. Raises: OSError."""
+    for _ in range(_PORT_ATTEMPTS):
+        datagrams = socketserver.UDPServer((host, 0), udp)
+        streams = socketserver.ThreadingTCPServer(datagrams.server_address, tcp, bind_and_activate=False)
+        streams.daemon_threads = True
+        try:
+            streams.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            streams.server_bind()
+            streams.server_activate()
+        except OSError:
+            datagrams.server_close()
+            streams.server_close()
+            continue
+        return datagrams, streams
+    raise OSError(f"no port of {host} is free for both UDP and TCP")

@@ -28,6 +28,7 @@ class Child:
         self.id = request_id
         self.role = role
         self.pid = 0
+        self.begun = trio.Event()  # `pid` is known, or it has ended
         self.problem: SpawnFailed | None = None
         self._ended = trio.Event()
         self._exit: Exited | None = None
@@ -35,6 +36,7 @@ class Child:
     def end(self, exited: Exited) -> None:
         """Called once, when it was reaped or the spawner was lost."""
         self._exit = exited
+        self.begun.set()
         self._ended.set()
 
     async def wait(self) -> Exited:
@@ -150,6 +152,7 @@ class SpawnerClient:
             return
         if isinstance(report, Started):
             child.pid = report.pid
+            child.begun.set()
         elif isinstance(report, SpawnFailed):
             child.problem = report
             if report.step == "fork":

@@ -44,6 +44,8 @@ LATE = {
     "no header": b"\r\nbody\r\n",
     "broken date": _head("d", "Date: not a date", "Message-ID: <broken", "References: <a@b> <c@d>") + b"x\r\n",
     "idn": b"From: <a@b\xc3\xbccher.test>\r\nTo: x@xn--bcher-kva.test\r\n\r\nx\r\n",
-    "signature": _head("s", "DKIM-Signature: v=1; a=rsa-sha256; d=sender.test; s=k; h=from; bh=AAAA; b=AAAA") + b"x\r\n",
-    "ed25519": _head("s", "DKIM-Signature: v=1; a=ed25519-sha256; d=sender.test; s=k; h=from; bh=AA==; b=AA==") + b"x\r\n",
+    "signature": _head("s", "DKIM-Signature: v=1; a=rsa-sha256; d=sender.test; s=k; h=from; bh=AAAA; b=AAAA")
+    + b"x\r\n",
+    "ed25519": _head("s", "DKIM-Signature: v=1; a=ed25519-sha256; d=sender.test; s=k; h=from; bh=AA==; b=AA==")
+    + b"x\r\n",
 }

@@ -56,7 +56,7 @@ def test_a_hung_worker_costs_an_attempt_and_two_cost_the_analysis():
             here.nursery.start_soon(_stop_every_worker, here)
             result = await examine(here.fx, ENVELOPE, payload())
             assert not result.examined
-            assert result.body == PLAIN.decode()
+            assert result.body.split() == PLAIN.decode().split()
             assert (result.auth.dkim, result.auth.spf, result.auth.dmarc) == ("none", "none", "none")
 
     async def _stop_every_worker(here):
