@@ -8,6 +8,7 @@ import msgspec
 import psutil
 import pytest
 import trio
+import trio.lowlevel
 import trio.testing
 
 from aimx.daemon import helpers
@@ -63,7 +64,7 @@ def test_a_hung_worker_costs_an_attempt_and_two_cost_the_analysis():
         while True:
             for pid in here.workers.ready:
                 os.kill(pid, signal.SIGSTOP)
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
 
     trio.run(play)
 
@@ -115,7 +116,7 @@ def test_a_hundred_deaths_leave_neither_zombies_nor_descriptors():
                     await gone(pid)
                 with trio.fail_after(30):
                     while set(pids) & set(here.workers.ready):
-                        await trio.sleep(0)
+                        await trio.lowlevel.checkpoint()
             await here.ready(2)
             assert len(os.listdir("/proc/self/fd")) == fds
             assert spawner.num_fds() == spawner_fds
