@@ -71,7 +71,7 @@ class Bench:
         cert, key = certificate(tree)
         self.daemon.arguments = ["--tls-cert", cert, "--tls-key", key]
         self.daemon.start()
-        while len(gauge.helpers(self.daemon.log)) <= (os.cpu_count() or 1):  # a worker per core and the resolver
+        while len(gauge.helpers(self.daemon.log)) <= len(os.sched_getaffinity(0)):  # a worker per core and the resolver
             self.daemon.wait_log("event=helper-ready")
         self.roles = gauge.roles(self.daemon.pid, self.daemon.log)
         self.stored = 0
