@@ -98,7 +98,7 @@ class Daemon:
             helpers.start_soon(settings.watch, self.live)
             helpers.start_soon(self.storage.run, self._session_config)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._signals, nursery)
+                await nursery.start(self._signals, nursery)
                 nursery.start_soon(self._serve_socket)
                 nursery.start_soon(self.listener.serve)
                 log.info("listening", smtp=self.listener.address, socket=str(self.options.socket_file))
@@ -111,9 +111,12 @@ class Daemon:
     async def _serve_socket(self) -> None:
         await trio.serve_listeners(self.socket.serve, self._sockets)
 
-    async def _signals(self, nursery: trio.Nursery) -> None:
+    async def _signals(
+        self, nursery: trio.Nursery, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         stopping = False
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            task_status.started()
             async for number in signals:
                 if number == signal.SIGHUP:
                     self._reload()
@@ -190,6 +193,8 @@ def bind_smtp(address: tuple[str, int]) -> socket.socket:
 def serve(options: Options) -> None:
     """Run the daemon until it is told to stop. Raises: AimxError before it serves."""
     os.umask(0o022)
+    # Until the receiver stands a reload is lost, not fatal. A handler, because "ignore" would be inherited by hooks.
+    signal.signal(signal.SIGHUP, lambda *_: None)
     daemon = Daemon(options)
     try:
         trio.run(daemon.run)
