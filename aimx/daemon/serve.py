@@ -73,12 +73,13 @@ class Daemon:
             time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
             self.bus.publish,
         )  # fmt: skip
-        inbound = Inbound(self.fx, MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S))
+        memory = MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S)
+        inbound = Inbound(self.fx, memory)
         self.listener = SmtpListener(smtp_socket, inbound.services(self.live), lambda: self.certificate.context)
         parts = self.storage_parts
         self.hooks = HookPool(self.fx, parts.state, parts.committer.folders, self._session_config)
         self.storage.on_runnable(self.hooks.wake)
-        self.socket = SocketServer(options.socket_file, self._handle)
+        self.socket = SocketServer(options.socket_file, self._handle, memory)
         self._sockets = self.socket.listen()
 
     def _session_config(self) -> Config:

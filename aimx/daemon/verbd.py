@@ -14,6 +14,7 @@ from pathlib import Path
 import trio
 
 from aimx import limits, log
+from aimx.effects.memory import MemoryBudget
 from aimx.errors import Failed, ResourcesExhausted, StorageFailed, WireCode, WireError
 from aimx.flows.dispatch import refusal
 from aimx.model.caller import Caller
@@ -28,9 +29,10 @@ _MODE = 0o666  # guide: any local user may connect; authority is the peer's uid
 class SocketServer:
     """Accepts local clients."""
 
-    def __init__(self, path: Path, handle: Handle) -> None:
+    def __init__(self, path: Path, handle: Handle, memory: MemoryBudget) -> None:
         self._path = path
         self._handle = handle
+        self._memory = memory
         self._use = Use()
         self._inode: tuple[int, int] | None = None
 
@@ -79,7 +81,7 @@ class SocketServer:
             await _send(stream, Response("error", code=WireCode.TEMP, reason="too many connections, try again later"))
             await _drain(stream, limits.FRAME_REFUSED_DRAIN_S)
             return
-        held = Held(self._use, caller)
+        held = Held(self._use, self._memory, caller)
         try:
             answer = await self._respond(stream, caller, held)
             if answer is not None:
@@ -145,19 +147,26 @@ class Use:
 class Held:
     """The octets of one frame, counted as they arrive."""
 
-    def __init__(self, use: Use, caller: Caller) -> None:
+    def __init__(self, use: Use, memory: MemoryBudget, caller: Caller) -> None:
         self._use = use
+        self._memory = memory
         self._caller = caller
         self._octets = 0
 
-    def add(self, octets: int) -> None:
+    async def add(self, octets: int) -> None:
         """More has arrived. Raises: ResourcesExhausted."""
         self._use.hold(self._caller, octets)
+        try:
+            await self._memory.take(octets)
+        except BaseException:
+            self._use.give(self._caller, octets)
+            raise
         self._octets += octets
 
     def release(self) -> None:
         """The frame is answered."""
         self._use.give(self._caller, self._octets)
+        self._memory.give(self._octets)
         self._octets = 0
 
 
@@ -173,7 +182,7 @@ async def _read_request(stream: trio.SocketStream, held: Held) -> Request | None
         if first and not octets:
             return None
         first = False
-        held.add(len(octets))
+        await held.add(len(octets))
         parser.feed(octets)
         request = parser.next_request()
         if request is not None:

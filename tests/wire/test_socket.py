@@ -13,6 +13,7 @@ import trio.testing
 
 from aimx import limits
 from aimx.daemon.verbd import SocketServer, Use
+from aimx.effects.memory import MemoryBudget
 from aimx.errors import Failed, ResourcesExhausted, StorageFailed
 from aimx.model.caller import Caller
 from aimx.wire.frames import Ingest, Response, Version
@@ -38,7 +39,8 @@ def against(path, story, handle=echo, clock=None):
     """Run a story of a client against a server."""
 
     async def main():
-        server = SocketServer(path, handle)
+        memory = MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S)
+        server = SocketServer(path, handle, memory)
         listeners = server.listen()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, server.serve, listeners)
@@ -46,6 +48,7 @@ def against(path, story, handle=echo, clock=None):
                 await story()
             nursery.cancel_scope.cancel()
         server.close()
+        assert memory.free == limits.MEMORY_OCTETS
 
     trio.run(main, clock=clock)
     assert not path.exists()
@@ -249,7 +252,7 @@ def test_a_stale_socket_is_replaced(path):
 def test_a_living_daemon_keeps_its_socket(path):
     async def story():
         with pytest.raises(Failed, match="another daemon answers on"):
-            SocketServer(path, echo).listen()
+            SocketServer(path, echo, MemoryBudget(1, 1)).listen()
         assert (await ask(path, b"AIMX/1 VERSION\n\n")).startswith("AIMX/1 OK")
 
     against(path, story)
@@ -259,14 +262,14 @@ def test_what_is_no_socket_is_left_alone(path):
     path.parent.mkdir()
     path.write_text("precious")
     with pytest.raises(Failed, match="is no socket; remove it"):
-        SocketServer(path, echo).listen()
+        SocketServer(path, echo, MemoryBudget(1, 1)).listen()
     assert path.read_text() == "precious"
 
 
 def test_a_runtime_directory_that_cannot_be_made_is_one_error(path):
     path.parent.write_text("")
     with pytest.raises(StorageFailed, match=r"aimx\.sock cannot be created: Not a directory"):
-        SocketServer(path, echo).listen()
+        SocketServer(path, echo, MemoryBudget(1, 1)).listen()
 
 
 def test_requests_of_many_clients_run_side_by_side(path):
