@@ -41,29 +41,14 @@ def candidates(message: Message, now: float) -> tuple[Candidate, ...]:
         problem = SignatureResult("", "", "permerror", "malformed header field") if message.signed else None
         return (Candidate(None, problem),) if problem else ()
     found = message.named(b"dkim-signature")[: limits.DKIM_SIGNATURES]
-    duplicate = _duplicate(message) if found else None
-    return tuple(_candidate(field, now, duplicate) for field in found)
+    return tuple(_candidate(field, now) for field in found)
 
 
-def _candidate(field: fields.Field, now: float, duplicate: str | None) -> Candidate:
+def _candidate(field: fields.Field, now: float) -> Candidate:
     try:
-        read = signature.read(field, now)
+        return Candidate(signature.read(field, now), None)
     except Unusable as error:
         return Candidate(None, SignatureResult("", "", error.result, str(error)))
-    if duplicate is not None:
-        return Candidate(None, SignatureResult(read.sdid, read.selector, "permerror", f"field {duplicate} twice"))
-    return Candidate(read, None)
-
-
-def _duplicate(message: Message) -> str | None:
-    """A field that may be there once and is there twice: one of them is not what was signed (RFC 6376 section 8.15)."""
-    seen = set()
-    for field in message.fields or ():
-        if field.key in fields.SINGLE:
-            if field.key in seen:
-                return field.key.decode("ascii")
-            seen.add(field.key)
-    return None
 
 
 def ask(found: tuple[Candidate, ...], asked: Asked) -> None:

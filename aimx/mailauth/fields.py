@@ -9,12 +9,6 @@ _SIGNATURE_LINE = re.compile(rb"(?im)^dkim-signature[ \t]*:")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
-# At most one of each (RFC 5322 section 3.6, RFC 2045): a second one, unsigned, would be shown instead of the first.
-SINGLE = frozenset(
-    (b"from", b"sender", b"reply-to", b"to", b"cc", b"subject", b"date", b"message-id", b"in-reply-to", b"references",
-     b"mime-version", b"content-type", b"content-transfer-encoding")
-)  # fmt: skip
-
 
 class Field(NamedTuple):
     """One header field: its name lower-case, its name as sent, its value with folds and final CRLF."""
