@@ -1,6 +1,7 @@
 """README and book say what the program does: links, commands, configuration, tables."""
 
 import importlib
+import inspect
 import re
 import shlex
 import tomllib
@@ -11,11 +12,12 @@ from aimx import limits, replies
 from aimx.cli import main, parsing
 from aimx.config import load
 from aimx.errors import AimxError
-from aimx.mime import unexamined
+from aimx.mime import fields, unexamined
 from aimx.model.authres import AuthResults
 from aimx.model.config import Config, Hook, Mailbox
 from aimx.model.envelope import Envelope
 from aimx.model.message import Examined, Headers
+from aimx.policy import trust
 from aimx.replies import SmtpReply
 from aimx.store import document
 from tests.docs import pages
@@ -129,6 +131,16 @@ def test_the_table_of_limits_is_true():
         "memory for messages in transit, over all sessions": f"{limits.MEMORY_OCTETS // limits.MIB} MiB",
         "finishing what is in transit when the daemon stops": f"{limits.DRAIN_S:.0f} seconds",
     }
+
+
+def test_every_reason_of_trust_is_explained():
+    named = re.findall(
+        r'Verdict\("(?:true|false)", (?:headers\.from_problem or )?f?"([a-z-]+)', inspect.getsource(trust)
+    )
+    named += re.findall(r'None, "([a-z-]+)"', inspect.getsource(fields))
+    shown = " ".join(row[0] for row in pages.rows(_BOOK / "trust.md", "## `trust_reason`"))
+    assert len(named) > 5
+    assert not [reason for reason in named if f"`{reason}" not in shown]
 
 
 def _everything() -> Examined:
