@@ -54,6 +54,8 @@ class Folders:
         try:
             fd = self._open_or_make(folder, mailbox, account)
         except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise Unwritable(f"{folder}/{mailbox} is on another file system") from error
             if error.errno in OWNER_MADE:
                 raise Unwritable(f"{folder}/{mailbox}: {os.strerror(error.errno)}") from error
             raise

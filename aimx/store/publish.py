@@ -8,7 +8,7 @@ import errno
 import os
 from collections.abc import Callable
 
-from aimx import limits, log
+from aimx import limits
 from aimx.effects import files
 from aimx.model.delivery import Copy
 from aimx.store import layout, staging
@@ -161,7 +161,6 @@ class Publisher:
             files.rename_noreplace(draft.home, staged.entry, self._tree.spool, staged.entry)
             draft.home = self._tree.spool
             self._tree.sync.sync(self._tree.spool)
-        log.warning("spooled", mailbox=staged.mailbox, reason=reason)
         return Settled(staged, staged.stem, spooled=reason)
 
     def withdraw(self, draft: Draft) -> list[str]:

@@ -74,6 +74,9 @@ def _resume(committer: Committer, intent_id: int, plan: Intent, position: int) -
 
     try:
         done = publisher.publish(draft, promise)
-        return publisher.to_spool(draft, done) if isinstance(done, str) else done
+        if isinstance(done, str):
+            log.warning("recovered-to-spool", mailbox=staged.mailbox, reason=done)
+            return publisher.to_spool(draft, done)
+        return done
     finally:
         publisher.release(draft)
