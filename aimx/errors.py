@@ -16,7 +16,6 @@ class Exit(IntEnum):
     OK = 0
     FAILED = 1
     USAGE = 2  # also: the daemon must be running (guide)
-    REFUSED = 3
     INTERRUPTED = 130  # 128 + SIGINT
     BROKEN_PIPE = 141  # 128 + SIGPIPE
 
