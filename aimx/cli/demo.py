@@ -15,6 +15,8 @@ def run(options: argparse.Namespace) -> int:
     """Play it and print what happened."""
     from aimx.demo import play, show
 
+    if options.data_dir is not None:
+        diagnostics.say("the demo has a temporary tree of its own: --data-dir is not used")
     performance = play.perform(options.keep, _silent if options.json else diagnostics.say)
     if options.json:
         import msgspec

@@ -48,9 +48,9 @@ def _indent(block: str) -> str:
 def _bounded(block: str) -> str:
     """The first lines, each bounded; says when something is left out."""
     lines = block.rstrip("\n").split("\n")
-    shown = [line if len(line) <= _WIDTH else line[:_WIDTH] + " …" for line in lines[: limits.DEMO_DOCUMENT_LINES]]
+    shown = [line if len(line) <= _WIDTH else line[:_WIDTH] + " ..." for line in lines[: limits.DEMO_DOCUMENT_LINES]]
     if len(lines) > len(shown):
-        shown.append(f"… {len(lines) - len(shown)} more lines")
+        shown.append(f"... {len(lines) - len(shown)} more lines")
     return "\n".join(shown)
 
 
