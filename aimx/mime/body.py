@@ -77,37 +77,45 @@ def decoded(octets: bytes, entity: Entity) -> bytes:
 
 
 def render(octets: bytes, shown: tuple[Entity, ...]) -> tuple[str, tuple[Entity, ...]]:
-    """The body text with LF line ends, and the leaves of which only a part is in it."""
-    pieces, shortened, room = [], [], limits.BODY_CHARACTERS
-    plain = any(leaf.content_type[0] != "text/html" for leaf in shown)
+    """The body text with LF line ends, and the leaves of which only a part is in it.
+
+    All HTML of a message shares one bound: a thousand parts must not cost a thousand times as much as one.
+    """
+    pieces, shortened = [], []
+    html_room = limits.HTML_OCTETS
     for leaf in shown:
-        piece, cut = _piece(octets, leaf)
+        source = _source(octets, leaf)
+        if leaf.content_type[0] == "text/html":
+            if len(source) > html_room:
+                shortened.append(leaf)
+            piece = clean.body(text.from_html(source, html_room))
+            html_room = max(html_room - len(source), 0)
+        else:
+            piece = _plain(source, leaf)
         if len(shown) > 1:
             piece = piece.strip("\n")
-            if not piece.strip() and (plain or leaf is not shown[-1]):
+            if not piece.strip():
                 continue
-        if cut or len(piece) > room:
-            shortened.append(leaf)
-        pieces.append(piece[: max(room, 0)])
-        room -= len(piece)
-    joined = "\n\n".join(pieces)
-    return joined, tuple(shortened)
+        pieces.append(piece)
+    return "\n\n".join(pieces), tuple(shortened)
 
 
-def _piece(octets: bytes, leaf: Entity) -> tuple[str, bool]:
-    media_type, parameters = leaf.content_type
+def _source(octets: bytes, leaf: Entity) -> str:
+    """The decoded text of a leaf; HTML may name its charset itself."""
     content = decoded(octets, leaf)
-    label = parameters.get("charset")
-    if label is None and media_type == "text/html":
+    label = leaf.content_type[1].get("charset")
+    if label is None and leaf.content_type[0] == "text/html":
         meta = _META_CHARSET.search(content[:_META_OCTETS])
         label = meta[1].decode("ascii") if meta else None
-    source = charset.decode(content, label).removeprefix("\ufeff")
-    if media_type == "text/html":
-        return clean.body(text.from_html(source)), len(source) > limits.HTML_OCTETS
+    return charset.decode(content, label).removeprefix("\ufeff")
+
+
+def _plain(source: str, leaf: Entity) -> str:
     source = clean.body(source)
-    if parameters.get("format", "").lower() == "flowed":
-        source = unflowed(source, parameters.get("delsp", "").lower() == "yes")
-    return source, False
+    parameters = leaf.content_type[1]
+    if parameters.get("format", "").lower() == "flowed" and len(source) <= limits.FLOWED_CHARACTERS:
+        return unflowed(source, parameters.get("delsp", "").lower() == "yes")
+    return source
 
 
 def unflowed(source: str, delsp: bool) -> str:

@@ -69,6 +69,7 @@ _PYTHON = frozenset(
     + [f"cp125{digit}" for digit in range(9)]
     + [f"iso8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)]
 )
+CODECS = _PYTHON | frozenset(_ALIASES.values())
 _LABEL_CHARACTERS = 40
 _SEPARATORS = re.compile(r"[\s_:]+")
 
@@ -85,6 +86,12 @@ def codec(label: str) -> str | None:
             name = stem + name[len(prefix) :]
             break
     return name if name in _PYTHON else None
+
+
+def warm_up() -> None:
+    """Load every codec now: a worker that gave up its rights may not be able to read the library's files later."""
+    for name in CODECS:
+        b"\x1b$B\xa4\xa2a".decode(name, "replace")
 
 
 def decode(octets: bytes, label: str | None) -> str:

@@ -91,6 +91,8 @@ def _author(
         return None, "no-from"
     if malformed:
         return None, "malformed-header"
+    if len(values["from"]) > limits.HEADER_OCTETS:  # cut: what followed may be another address
+        return None, "unreadable-from"
     if not senders.sound or not senders.mailboxes[0].sound:
         return None, "unreadable-from"
     return senders.mailboxes[0].addr_spec, ""
@@ -106,7 +108,7 @@ def _is_automated(auto_submitted: str, envelope: Envelope) -> bool:
 
 def _text(values: dict[str, bytes], name: str) -> str:
     raw = values.get(name)
-    return structured.text(raw) if raw is not None else ""
+    return structured.text(raw[: limits.HEADER_OCTETS]) if raw is not None else ""
 
 
 def _raw(values: dict[str, bytes], name: str) -> str:

@@ -15,6 +15,7 @@ _QUOTED_PAIR = re.compile(r'\\(["\\])')
 _SECTION = re.compile(r"([^*]++)(?:\*(\d{1,4}))?(\*)?\Z")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
+_STRUCTURED_OCTETS = 65_536  # no media type needs more; its tokens cost time each
 _PARAMETERS = 2000  # pieces of RFC 2231 continuations included
 
 Typed = tuple[str, dict[str, str]]
@@ -67,7 +68,7 @@ def disposition(raw: bytes | None) -> Typed:
 
 
 def _typed(raw: bytes, default: str, slash: bool) -> Typed:
-    value = without_comments(text(raw))
+    value = without_comments(text(raw[:_STRUCTURED_OCTETS]))
     match = _TYPE.match(value)
     if match is None or (slash and match[2] is None):
         word, rest = default, value

@@ -202,11 +202,11 @@ def _unescaped(data: str) -> str:
         return data
 
 
-def from_html(source: str) -> str:
-    """The text of an HTML document; at most limits.HTML_OCTETS of it are read, and the result is bounded too."""
-    cut = len(source) > limits.HTML_OCTETS
-    source = source[: limits.HTML_OCTETS]
-    bound = limits.HTML_OUTPUT_FACTOR * max(len(source), 64 * limits.KIB)
+def from_html(source: str, room: int = limits.HTML_OCTETS) -> str:
+    """The text of an HTML document; at most `room` characters of it are read, and the result is bounded too."""
+    cut = len(source) > room
+    source = source[:room]
+    bound = limits.HTML_OUTPUT_FACTOR * max(len(source), limits.HTML_OUTPUT_FLOOR)
     renderer = _Renderer(bound)
     tokenizer = _Tokenizer(source, renderer)
     try:

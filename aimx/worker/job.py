@@ -6,7 +6,7 @@ import msgspec
 
 from aimx import limits
 from aimx.mailauth import verify
-from aimx.mime import read
+from aimx.mime import charset, read
 from aimx.model.envelope import Envelope
 from aimx.model.job import Broken, Done, Job, NeedDns
 from aimx.model.message import Examined, with_auth
@@ -70,6 +70,7 @@ class Examiner:
         octets = b"From: a@example.test\r\nContent-Type: text/html\r\n\r\n<p>x</p>\r\n"
         self.handle(Job(0, "examine", envelope, octets), None)
         self.handle(Job(0, "drop"), None)
+        charset.warm_up()
 
 
 def _read_all(fd: int) -> bytes:
