@@ -6,6 +6,7 @@ from pathlib import Path
 import trio
 
 from aimx.config import load
+from aimx.daemon import settings
 from aimx.daemon.events import Bus
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.resolver import ResolverClient
@@ -33,6 +34,7 @@ def ingest(config_file: Path, data_dir: Path | None, rcpt: str, octets: bytes) -
 
 async def _ingest(config: Config, rcpt: str, octets: bytes) -> Ingested:
     parts = open_storage(config)
+    settings.announce(config, parts.accounts)
     bus = Bus()
     spawner = SpawnerClient(spawner_options(None))
     storage = Storage(parts.committer, bus.publish)

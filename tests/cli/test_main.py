@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from aimx.cli.main import COMMANDS
 
+SOURCE = {"PYTHONPATH": os.fspath(Path(__file__).resolve().parents[2])}  # with -S nothing else is found
 AIMX = [sys.executable, "-m", "aimx.cli.main"]
 VERSION = re.compile(
     r"AIMX \(AI Mail Exchange\) version \S+ \((?:[0-9a-f]{8}|unknown)\) \S+-linux-\S+ built (\d{4}-\d\d-\d\d|unknown)\n"
@@ -32,6 +34,23 @@ def test_version_is_one_line(words):
     done = aimx(*words)
     assert (done.returncode, done.stderr) == (0, "")
     assert VERSION.fullmatch(done.stdout)
+
+
+@pytest.mark.parametrize("word", ["--version", "--help", "nonsense"])
+def test_what_needs_no_command_loads_next_to_nothing(word):
+    code = f"""
+import sys
+from aimx.cli.main import run
+try:
+    run([{word!r}])
+except SystemExit:
+    pass
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, timeout=60, env=SOURCE)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "aimx" in loaded, done.stderr
+    assert not loaded & {"msgspec", "argparse", "trio", "asyncio", "tomllib", "json", "socket", "subprocess", "pathlib"}
 
 
 def test_help_shows_the_groups_and_hides_ingest():

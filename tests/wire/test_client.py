@@ -1,0 +1,106 @@
+"""The blocking client against daemons that answer, refuse early, lie, or are not there."""
+
+import socket
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+import trio
+
+from aimx import client, limits
+from aimx.daemon.verbd import SocketServer
+from aimx.effects.memory import MemoryBudget
+from aimx.errors import DaemonRefused, DaemonUnavailable, WireError
+from aimx.wire.frames import Ingest, Response, Version
+
+
+@pytest.fixture
+def path():
+    """A short one: a socket's address has at most 107 octets."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory) / "aimx.sock"
+
+
+def ask_real(path, request) -> Response:
+    """One call to the real socket server."""
+
+    async def answer(_request, _caller):
+        return Response("json", body=b"{}")
+
+    async def main():
+        server = SocketServer(path, answer, MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, server.serve, server.listen())
+            response = await trio.to_thread.run_sync(client.call, path, request, 30.0)
+            nursery.cancel_scope.cancel()
+        return response
+
+    return trio.run(main)
+
+
+def test_a_call_and_its_answer(path):
+    assert client.body_of(ask_real(path, Version())) == b"{}"
+    assert client.body_of(ask_real(path, Ingest("ops", bytes(limits.FRAME_BODY_OCTETS)))) == b"{}"
+
+
+def test_an_early_refusal_is_read_although_the_request_was_not(path):
+    answer = ask_real(path, Ingest("ops", bytes(3 * limits.FRAME_BODY_OCTETS)))
+    with pytest.raises(DaemonRefused, match=r"^\[MALFORMED\] malformed request: Content-Length 78643200 exceeds cap"):
+        client.body_of(answer)
+
+
+def ask_stub(path, reply: bytes | None) -> Response:
+    """One call to a listener that reads nothing and says `reply`; None: nothing at all."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        over = threading.Event()
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                if reply is None:
+                    over.wait(30)
+                else:
+                    connection.sendall(reply)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            return client.call(path, Version(), timeout_s=0.1 if reply is None else 30.0)
+        finally:
+            over.set()
+            thread.join(30)
+
+
+def test_an_answer_to_a_request_that_was_never_read(path):
+    assert ask_stub(path, b"AIMX/1 OK <a@b>\n") == Response("ok", note="<a@b>")
+
+
+def test_silence_is_a_daemon_that_did_not_answer_in_time(path):
+    with pytest.raises(DaemonUnavailable, match="did not answer in time"):
+        ask_stub(path, None)
+
+
+@pytest.mark.parametrize(
+    "reply", [b"", b"HTTP/1.1 400\r\n\r\n", b"AIMX/1 OK\nContent-Length: 5\n\nabc"], ids=["none", "http", "cut"]
+)
+def test_what_is_no_answer_is_an_error(path, reply):
+    with pytest.raises(WireError):
+        ask_stub(path, reply)
+
+
+def test_no_daemon_says_what_to_start(path):
+    with pytest.raises(DaemonUnavailable, match="start `aimx serve`"):
+        client.call(path, Version())
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    with pytest.raises(DaemonUnavailable, match="start `aimx serve`"):
+        client.call(path, Version())
+
+
+def test_a_socket_in_a_place_that_is_none(path):
+    path.parent.joinpath("file").write_text("")
+    with pytest.raises(DaemonUnavailable, match="cannot be reached: Not a directory"):
+        client.call(path.parent / "file" / "aimx.sock", Version())
