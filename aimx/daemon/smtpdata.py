@@ -87,7 +87,10 @@ class _Message:
 
     async def add(self, piece: bytes) -> None:
         """Keep octets. Raises: ResourcesExhausted, OSError."""
-        await self._intake.memory.take(len(piece))
+        if not self._intake.memory.try_take(len(piece)):
+            if self._block:
+                await self._spill()
+            await self._intake.memory.take(len(piece))
         self._block.append(piece)
         self._held += len(piece)
         self._size += len(piece)

@@ -8,20 +8,26 @@ from aimx.errors import ResourcesExhausted
 
 
 class MemoryBudget:
-    """Octets that may be held at the same time. `free` is what nobody holds."""
+    """Octets that may be held at the same time: `capacity` in all, `free` at the moment."""
 
     def __init__(self, capacity_octets: int, wait_s: float) -> None:
-        self.free = capacity_octets
+        self.capacity = self.free = capacity_octets
         self._wait_s = wait_s
         self._waiting: deque[_Waiter] = deque()
 
+    def try_take(self, octets: int) -> bool:
+        """Hold octets if that needs no waiting."""
+        fits = not self._waiting and octets <= self.free
+        if fits:
+            self.free -= octets
+        return fits
+
     async def take(self, octets: int) -> None:
-        """Hold octets until `give`. Never a checkpoint when there is room.
+        """Hold octets until `give`. Who may wait here should hold nothing, so that somebody always goes on.
 
         Raises: ResourcesExhausted when nothing was free for as long as the budget lets anybody wait.
         """
-        if not self._waiting and octets <= self.free:
-            self.free -= octets
+        if self.try_take(octets):
             return
         waiter = _Waiter(octets)
         self._waiting.append(waiter)
