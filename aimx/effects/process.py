@@ -166,7 +166,8 @@ class SpawnerClient:
 
     async def _lose(self) -> None:
         """Whatever the spawner had started ends with it."""
-        self._up = trio.Event()
+        if self._up.is_set():  # else there are tasks waiting on it
+            self._up = trio.Event()
         link, self._link = self._link, None
         if link is not None:
             await link.close()
