@@ -1,10 +1,11 @@
 """DKIM (RFC 6376, 8301, 8463): every signature looked at, the first five verified, never an exception.
 
-dkimpy selects, canonicalizes and verifies the signed header fields. Its arithmetic and its body canonicalization,
-which a sender could make arbitrarily slow, are replaced here, in this one place, by `cryptography` and `canonical`.
+dkimpy selects, canonicalizes and verifies the signed header fields. Its arithmetic and its canonicalization, which
+a sender could make arbitrarily slow, are replaced here, in this one place, by `cryptography` and `canonical`.
 """
 
 import hashlib
+import re
 from typing import NamedTuple
 
 import dkim
@@ -25,6 +26,9 @@ def _verify_with_key(hashed: dkim.HashThrough, octets: bytes, key: keys.Key) -> 
 
 dkim.RSASSA_PKCS1_v1_5_verify = _verify_with_key
 dkim.canonicalization.Relaxed.canonicalize_body = staticmethod(canonical.relaxed)
+dkim.canonicalization.Relaxed.canonicalize_headers = staticmethod(canonical.relaxed_fields)
+# dkimpy's own expression for the value of b=, a run of base64 at a time instead of a character.
+dkim.RE_BTAG = re.compile(rb"([;\s]b" + dkim.FWS + rb"=)(?:" + dkim.FWS + rb"[a-zA-Z0-9+/=]++)*+(?:\r?\n\Z)?")
 dkim.canonicalization.Simple.canonicalize_body = staticmethod(canonical.simple)
 
 
@@ -37,9 +41,8 @@ class Candidate(NamedTuple):
 
 def candidates(message: Message, now: float) -> tuple[Candidate, ...]:
     """The first signatures of a message, topmost first, none verified yet."""
-    if message.fields is None:
-        problem = SignatureResult("", "", "permerror", "malformed header field") if message.signed else None
-        return (Candidate(None, problem),) if problem else ()
+    if message.unreadable_signature:
+        return (Candidate(None, SignatureResult("", "", "permerror", "malformed header field")),)
     found = message.named(b"dkim-signature")[: limits.DKIM_SIGNATURES]
     return tuple(_candidate(field, now) for field in found)
 

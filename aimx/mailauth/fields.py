@@ -21,12 +21,12 @@ class Field(NamedTuple):
 class Message(NamedTuple):
     """A cut message. `fields` is None when a header line is no field: whose field it is would be a guess.
 
-    `signed` tells whether any DKIM-Signature is there, readable or not. `body` has CRLF line ends.
+    `unreadable_signature` then tells whether a DKIM-Signature is among them. `body` has CRLF line ends.
     """
 
     fields: tuple[Field, ...] | None
     body: bytes
-    signed: bool
+    unreadable_signature: bool
 
     def named(self, key: bytes) -> tuple[Field, ...]:
         """The fields of one name, topmost first."""
@@ -40,7 +40,9 @@ def cut(octets: bytes) -> Message:
     else:
         blank = _BLANK_LINE.search(octets)
         head, body = (octets, b"") if blank is None else (octets[: blank.start() + 1], octets[blank.end() :])
-    return Message(_fields(with_crlf(head)), with_crlf(body), _SIGNATURE_LINE.search(head) is not None)
+    found = _fields(with_crlf(head))
+    signed = found is None and _SIGNATURE_LINE.search(head) is not None
+    return Message(found, with_crlf(body), signed)
 
 
 def with_crlf(octets: bytes) -> bytes:

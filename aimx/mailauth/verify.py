@@ -22,32 +22,41 @@ _SPF_WORDS: dict[str, Spf] = {
 }  # fmt: skip
 
 
+class Verification:
+    """One message between its rounds of questions: cut once, its signatures read once."""
+
+    def __init__(self, octets: bytes, envelope: Envelope, headers: Headers) -> None:
+        self._envelope = envelope
+        self._headers = headers
+        self._message = fields.cut(octets)
+        self._signatures = dkim.candidates(self._message, envelope.received_at)
+        self._author_domain = _author_domain(self._message, headers)
+
+    def advance(self, answers: Mapping[Question, Answer], final: bool) -> AuthResults | tuple[Question, ...]:
+        """The results, or every question that can be asked now (never empty).
+
+        Args:
+            final: no more rounds; what is still unanswered counts as a temporary error.
+        """
+        asked = Asked(answers, final)
+        sent_by = spf.check(self._envelope, asked)
+        dkim.ask(self._signatures, asked)
+        if self._author_domain is not None:
+            dmarc.ask(self._author_domain, asked)
+        missing = asked.missing()
+        if missing:
+            return missing
+        assert sent_by is not None
+        signed_by = dkim.verify(self._message, self._signatures, asked)
+        policy = dmarc.NO_POLICY if self._author_domain is None else dmarc.discover(self._author_domain, asked)
+        return _results(self._headers, self._author_domain, signed_by, sent_by, policy)
+
+
 def verify(
     octets: bytes, envelope: Envelope, headers: Headers, answers: Mapping[Question, Answer], final: bool
 ) -> AuthResults | tuple[Question, ...]:
-    """Authenticate one message from what is known of the DNS.
-
-    Args:
-        final: no more rounds; what is still unanswered counts as a temporary error.
-
-    Returns:
-        The results, or every question that can be asked now (never empty).
-    """
-    message = fields.cut(octets)
-    asked = Asked(answers, final)
-    signatures = dkim.candidates(message, envelope.received_at)
-    author_domain = _author_domain(message, headers)
-    sent_by = spf.check(envelope, asked)
-    dkim.ask(signatures, asked)
-    if author_domain is not None:
-        dmarc.ask(author_domain, asked)
-    missing = asked.missing()
-    if missing:
-        return missing
-    assert sent_by is not None
-    signed_by = dkim.verify(message, signatures, asked)
-    policy = dmarc.NO_POLICY if author_domain is None else dmarc.discover(author_domain, asked)
-    return _results(headers, author_domain, signed_by, sent_by, policy)
+    """One step of a verification of which nothing is kept."""
+    return Verification(octets, envelope, headers).advance(answers, final)
 
 
 def _author_domain(message: Message, headers: Headers) -> str | None:

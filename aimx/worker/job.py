@@ -5,21 +5,20 @@ import os
 import msgspec
 
 from aimx import limits
-from aimx.mailauth import verify
+from aimx.mailauth.verify import Verification
 from aimx.mime import charset, read
 from aimx.model.envelope import Envelope
 from aimx.model.job import Broken, Done, Job, NeedDns
-from aimx.model.message import Examined, with_auth
+from aimx.model.message import with_auth
 from aimx.worker.answers import Known, Memory
 
 
 class _State:
     """One job between its rounds."""
 
-    def __init__(self, octets: bytes, envelope: Envelope, message: Examined, answers: Known) -> None:
-        self.octets = octets
-        self.envelope = envelope
-        self.message = message
+    def __init__(self, octets: bytes, envelope: Envelope, answers: Known) -> None:
+        self.message = read.read_message(octets, envelope)
+        self.verification = Verification(octets, envelope, self.message.headers)
         self.answers = answers
         self.rounds = 0
 
@@ -51,14 +50,13 @@ class Examiner:
         octets = job.octets if fd is None else _read_all(fd)
         assert octets is not None
         assert job.envelope is not None
-        answers = Known(self._memory, job.envelope.received_at)
-        self._states[job.id] = _State(octets, job.envelope, read.read_message(octets, job.envelope), answers)
+        self._states[job.id] = _State(octets, job.envelope, Known(self._memory, job.envelope.received_at))
 
     def _advance(self, job_id: int) -> Done | NeedDns:
         state = self._states[job_id]
         state.rounds += 1
         final = state.rounds > limits.DNS_ROUNDS
-        result = verify.verify(state.octets, state.envelope, state.message.headers, state.answers, final)
+        result = state.verification.advance(state.answers, final)
         if isinstance(result, tuple):
             return NeedDns(job_id, result)
         del self._states[job_id]
