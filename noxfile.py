@@ -48,7 +48,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The default tests; as root also those that need real users."""
     _install(session)
-    _run(session, "pytest", *session.posargs)
+    _run(session, "pytest", "-rs", *session.posargs)
 
 
 @nox.session(python=False)
