@@ -187,13 +187,20 @@ def perform(keep: bool, tell: Tell) -> Performance:
 
 
 def throw_away_uid() -> int:
-    """A uid that no account, group or process has."""
+    """A uid that no account, group or process has. Raises: Failed."""
     taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
     taken |= {os.stat(f"/proc/{name}").st_uid for name in os.listdir("/proc") if name.isdigit()}
-    free = [uid for uid in limits.DEMO_UIDS if uid not in taken]
+    mapped = [*_mapped("/proc/self/uid_map"), *_mapped("/proc/self/gid_map")]
+    free = [uid for uid in limits.DEMO_UIDS if uid not in taken and sum(uid in ids for ids in mapped) == 2]
     if not free:
-        raise Failed("every uid for a throw-away identity is taken")
+        raise Failed("there is no free uid to become; run the demo as an ordinary user")
     return random.choice(free)
+
+
+def _mapped(table: str) -> list[range]:
+    """The ids that this user namespace has, in ranges that never overlap."""
+    rows = (line.split() for line in Path(table).read_text().splitlines())
+    return [range(int(first), int(first) + int(count)) for first, _, count in rows]
 
 
 def _warm_up() -> None:

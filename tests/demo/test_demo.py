@@ -248,3 +248,14 @@ def test_an_ordinary_user_runs_it_from_a_readable_copy(place):
         _assert_nothing_left(place)
     finally:
         shutil.rmtree(shared)
+
+
+@pytest.mark.root
+def test_a_root_that_can_become_nobody_else_is_told_so(place):
+    """A user namespace with one uid: what calls itself root there cannot drop to anybody."""
+    if subprocess.run(["unshare", "-r", "true"], check=False, timeout=60).returncode != 0:
+        pytest.skip("user namespaces are not allowed here")
+    done = _demo(place, argv=["unshare", "-r", *AIMX])
+    assert done.returncode == 1
+    assert "run the demo as an ordinary user" in done.stderr
+    _assert_nothing_left(place)
