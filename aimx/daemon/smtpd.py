@@ -2,7 +2,7 @@
 
 aiosmtpd keeps the command loop, session and envelope; every command and every reply is ours. Its private names used
 here: `_handle_client`, `_reader`, `_writer`, `_tls_protocol`, `_smtp_methods`, `_set_rset_state`, `_create_session`,
-`_reset_timeout`. Pinned; a test pins the names too. Never an asyncio loop.
+`_reset_timeout`, and the module's `sanitized_log`. Pinned; a test pins the names too. Never an asyncio loop.
 """
 
 import logging
@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiosmtpd.smtp
 import msgspec
 import trio
 from aiosmtpd.smtp import SMTP, Session
@@ -27,6 +28,8 @@ from aimx.replies import SmtpReply
 
 # Every step of a session would be a record there; what an operator needs is logged here.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)
+# It cleans every command line for those records before it knows that nobody wants them.
+aiosmtpd.smtp.sanitized_log = lambda *_: None
 
 
 class Services(msgspec.Struct, frozen=True):

@@ -140,27 +140,29 @@ async def receive(reader: Reader, intake: Intake) -> Payload | SmtpReply:
     Raises: SessionEnd when it does not come in time or at all; nothing of it may be parsed as commands then.
     """
     message = _Message(intake)
+    end = trio.current_time() + limits.DATA_TOTAL_S
     try:
-        with trio.fail_after(limits.DATA_TOTAL_S):
-            problem = await _consume(reader, message)
+        with trio.CancelScope(deadline=end) as scope:
+            problem = await _consume(reader, message, scope)
             if problem is None:
                 return await message.finish()
-    except trio.TooSlowError as error:
-        message.drop()
-        raise SessionEnd("DATA took too long", replies.DATA_TIMEOUT) from error
-    except SessionEnd:
-        message.drop()
-        raise
+            message.drop()
+            return problem
     except OSError as error:
-        problem = _staging_failed(error)
+        message.drop()
+        if isinstance(error, SessionEnd):
+            raise
+        return _staging_failed(error)
     except BaseException:
         message.drop()
         raise
     message.drop()
-    return problem
+    raise SessionEnd("DATA took too long", replies.DATA_TIMEOUT)
 
 
-async def _consume(reader: Reader, message: _Message) -> SmtpReply | None:
+async def _consume(reader: Reader, message: _Message, scope: trio.CancelScope) -> SmtpReply | None:
+    """One scope for the whole of DATA, its deadline moved: cheaper than a scope per read."""
+    end = scope.deadline
     data = Unstuffer()
     problem: SmtpReply | None = None
     chunk = bytes(reader.buffer)
@@ -174,8 +176,9 @@ async def _consume(reader: Reader, message: _Message) -> SmtpReply | None:
         if data.rest is not None:
             reader.buffer += data.rest
             return data.problem or problem
-        with trio.fail_after(limits.DATA_BLOCK_S):
-            chunk = await reader.receive(limits.READ_OCTETS)
+        scope.deadline = min(end, trio.current_time() + limits.DATA_BLOCK_S)
+        chunk = await reader.receive(limits.READ_OCTETS)
+        scope.deadline = end
 
 
 async def _keep(message: _Message, piece: bytes) -> SmtpReply | None:

@@ -51,11 +51,13 @@ class Writer:
         octets, self._pending = bytes(self._pending), bytearray()
         self._torn = True
         try:
-            with trio.fail_after(limits.IDLE_S):
+            with trio.CancelScope(deadline=trio.current_time() + limits.IDLE_S):
                 await self._stream.send_all(octets)
-        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
+                self._torn = False
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise SessionEnd("peer does not read") from error
-        self._torn = False
+        if self._torn:
+            raise SessionEnd("peer does not read")
 
     def close(self) -> None:
         """aiosmtpd calls this when the session ends; the listener closes the stream."""
@@ -98,15 +100,15 @@ class Reader:
         if self._stopping:
             raise SessionEnd("stopping", replies.SHUTTING_DOWN)
         try:
-            with trio.fail_after(limits.IDLE_S), trio.CancelScope() as self._waiting:
+            with trio.CancelScope(deadline=trio.current_time() + limits.IDLE_S) as self._waiting:
                 # Small reads: a packet of pipelined commands must not keep other sessions waiting.
                 self.buffer += await self.receive(limits.COMMAND_READ_OCTETS)
                 return
-        except trio.TooSlowError as error:
-            raise SessionEnd("idle", replies.IDLE) from error
         finally:
             self._waiting = None
-        raise SessionEnd("stopping", replies.SHUTTING_DOWN)
+        if self._stopping:
+            raise SessionEnd("stopping", replies.SHUTTING_DOWN)
+        raise SessionEnd("idle", replies.IDLE)
 
     async def readuntil(self) -> bytes:
         """The next command line with its CRLF: no control characters, valid UTF-8.

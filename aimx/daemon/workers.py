@@ -40,28 +40,34 @@ class Slot:
             if self.lost.is_set():
                 raise WorkerLost("worker ended", victim=True)
             try:
-                with trio.fail_after(self._compute_s):
+                with trio.CancelScope(deadline=trio.current_time() + self._compute_s):
                     return await self._exchange(job, fd)
-            except (ChannelClosed, trio.TooSlowError, msgspec.DecodeError) as error:
-                why = str(error) or "deadline"
-                self.give_up(why)
-                raise WorkerLost(why) from error
+            except (ChannelClosed, msgspec.DecodeError) as error:
+                self.give_up(str(error))
+                raise WorkerLost(str(error)) from error
+            self.give_up("deadline")
+            raise WorkerLost("deadline")
 
     async def _exchange(self, job: Job, fd: int | None) -> Done | NeedDns:
-        channel = self.helper.channel
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + self._compute_s) as whole:
-            while self._forgotten:
-                await channel.send(_encode(Job(self._forgotten.pop(), "drop")))
-            await channel.send(_encode(job), () if fd is None else (fd,))
-        if whole.cancelled_caught:
-            raise ChannelClosed("the worker does not listen")
+        while self._forgotten:
+            await self._send(Job(self._forgotten.pop(), "drop"), ())
+        await self._send(job, () if fd is None else (fd,))
         while True:
-            answer = _decode(await channel.receive())
+            answer = _decode(await self.helper.channel.receive())
             if isinstance(answer, Broken) and answer.id == job.id:
                 raise WorkerLost(f"broken: {answer.why}")
             if isinstance(answer, Done | NeedDns) and answer.id == job.id:
                 return answer
             # Anything else answers a job whose flow was cancelled.
+
+    async def _send(self, job: Job, fds: tuple[int, ...]) -> None:
+        unsent = self.helper.channel.begin(_encode(job), fds)
+        if unsent is None:
+            return
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + self._compute_s) as whole:
+            await self.helper.channel.finish(unsent)
+        if whole.cancelled_caught:
+            raise ChannelClosed("the worker does not listen")
 
     def forget(self, job_id: int) -> None:
         """Have the worker drop a job's state before its next computation; nobody waits for that."""
@@ -125,9 +131,10 @@ class WorkerPool:
 
     async def any_slot(self) -> Slot:
         """The least busy living worker, waiting until there is one."""
-        async with self._changed:
-            while not self.ready:
-                await self._changed.wait()
+        if not self.ready:
+            async with self._changed:
+                while not self.ready:
+                    await self._changed.wait()
         return min((slot for slot in self._slots if not slot.lost.is_set()), key=lambda slot: slot.load)
 
     def session(self) -> "WorkerSession":

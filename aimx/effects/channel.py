@@ -1,6 +1,7 @@
 """The front's end of a framed socketpair, on trio."""
 
 import socket
+from typing import NamedTuple
 
 import trio
 
@@ -12,12 +13,19 @@ class ChannelClosed(Exception):
     """The process at the other end is gone."""
 
 
+class Unsent(NamedTuple):
+    """The rest of a frame that has begun, and the descriptors that still go with it."""
+
+    octets: memoryview
+    fds: tuple[int, ...]
+
+
 class Channel:
     """Framed messages with descriptors. One sender and one receiver task at a time."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
-        self._sock = trio.socket.from_stdlib_socket(sock)
+        self._sock = sock
         self._buffer = bytearray()
 
     async def send(self, payload: bytes, fds: tuple[int, ...] = ()) -> None:
@@ -26,14 +34,35 @@ class Channel:
         Cancellation: a cancelled send leaves half a frame behind; the caller must then close the channel.
         Raises: ChannelClosed.
         """
-        view = memoryview(framing.pack(payload))
-        control = framing.rights(fds)
+        unsent = self.begin(payload, fds)
+        if unsent is not None:
+            await self.finish(unsent)
+
+    def begin(self, payload: bytes, fds: tuple[int, ...] = ()) -> Unsent | None:
+        """Write what the socket takes at once, nearly always the whole frame; None when that was all of it.
+
+        Otherwise `finish` comes before anything else. Raises: ChannelClosed.
+        """
+        return self._write(Unsent(memoryview(framing.pack(payload)), fds))
+
+    async def finish(self, unsent: Unsent | None) -> None:
+        """Write the rest of a frame. Raises: ChannelClosed."""
+        while unsent is not None:
+            try:
+                await trio.lowlevel.wait_writable(self._sock)
+            except (OSError, ValueError, trio.ClosedResourceError) as error:
+                raise ChannelClosed(str(error)) from error
+            unsent = self._write(unsent)
+
+    def _write(self, unsent: Unsent) -> Unsent | None:
         try:
-            while view:
-                sent = await self._sock.sendmsg([view], control)
-                view, control = view[sent:], []
-        except (OSError, trio.ClosedResourceError) as error:
+            sent = self._sock.sendmsg([unsent.octets], framing.rights(unsent.fds))
+        except BlockingIOError:
+            return unsent
+        except OSError as error:
             raise ChannelClosed(str(error)) from error
+        rest = unsent.octets[sent:]
+        return Unsent(rest, ()) if rest else None
 
     async def receive(self) -> bytes:
         """The next frame's payload. Safe to cancel. Raises: ChannelClosed."""
@@ -50,9 +79,13 @@ class Channel:
             await self._read()
 
     async def _read(self) -> None:
+        """Wait first: what is asked for here has nearly never arrived yet."""
         try:
-            octets = await self._sock.recv(256 * limits.KIB)
-        except (OSError, trio.ClosedResourceError) as error:
+            await trio.lowlevel.wait_readable(self._sock)
+            octets = self._sock.recv(256 * limits.KIB)
+        except BlockingIOError:
+            return
+        except (OSError, ValueError, trio.ClosedResourceError) as error:
             raise ChannelClosed(str(error)) from error
         if not octets:
             raise ChannelClosed("end of input")
@@ -60,4 +93,6 @@ class Channel:
 
     def close(self) -> None:
         """Close the socket; the helper ends at end of input."""
+        if self._sock.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._sock)
         self._sock.close()

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from aimx.mime import frontmatter
 from aimx.model.config import Mailbox
@@ -29,7 +30,7 @@ def inbound(message: Examined, envelope: Envelope, rcpt: str, mailbox: Mailbox, 
         ("delivered_to", rcpt),
         ("subject", headers.subject),
         ("date", headers.date),
-        ("received_at", datetime.fromtimestamp(envelope.received_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("received_at", _instant(int(envelope.received_at))),
         ("received_from_ip", envelope.peer_ip),
         ("size_bytes", message.size_octets),
         ("in_reply_to", headers.in_reply_to or None),
@@ -49,6 +50,11 @@ def inbound(message: Examined, envelope: Envelope, rcpt: str, mailbox: Mailbox, 
     ]
     present = [(key, item) for key, item in fields if item is not None]
     return frontmatter.write(present, _attachment_tables(message), message.body)
+
+
+@lru_cache(maxsize=16)
+def _instant(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _attachment_tables(message: Examined) -> list[list[tuple[str, frontmatter.Value]]]:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import PurePath
 
 from aimx import limits
@@ -23,8 +24,12 @@ def slug(subject: str) -> str:
 
 def stem(received_at: float, subject: str) -> str:
     """`YYYY-MM-DD-HHMMSS-<slug>` in UTC."""
-    moment = datetime.fromtimestamp(received_at, UTC)
-    return f"{moment:%Y-%m-%d-%H%M%S}-{slug(subject)}"
+    return f"{_second(int(received_at))}-{slug(subject)}"
+
+
+@lru_cache(maxsize=16)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d-%H%M%S")
 
 
 def numbered(base: str, attempt: int) -> str:
