@@ -213,3 +213,11 @@ def _as_user(env: dict[str, str], *words: str) -> str:
     assert done.returncode == 1
     assert done.stdout == b""
     return done.stderr.decode()
+
+
+def test_a_second_daemon_on_the_same_tree_is_one_line(running):
+    done = subprocess.run(
+        [*AIMX, "serve", "--bind", "127.0.0.1:0"], capture_output=True, text=True, env=running.env, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: another aimx process holds the writer lock")

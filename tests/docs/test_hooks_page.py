@@ -1,0 +1,44 @@
+"""hooks.md names every variable of a hook's environment and every reason for which one is skipped."""
+
+import ast
+import inspect
+
+from aimx.config import legacy
+from aimx.daemon import hookpool
+from aimx.effects.accounts import Account
+from aimx.flows import fire
+from aimx.model.config import Hook, Mailbox
+from aimx.model.message import Headers
+from aimx.policy import firing
+from tests.docs import pages
+from tests.docs.pages import ROOT
+
+HOOKS = ROOT / "book" / "hooks.md"
+
+
+def test_the_table_of_variables_is_complete():
+    headers = Headers(**{**dict.fromkeys(Headers.__struct_fields__, "x"), "automated": True})
+    hook = Hook("note", "on_receive", ("/bin/true",))
+    account = Account("alice", 1000, 1000, "/home/alice", "/bin/sh", ())
+    mail = firing.mail_environment(headers)
+    task = fire.Task(1, hook, "support", "id", "/p", "/", mail, account, change_identity=False, token="t")
+    shown = [row[0].strip("`") for row in pages.rows(HOOKS, "## What a hook gets")]
+    assert sorted(shown) == sorted(fire.specification(task).env)
+
+
+def _reasons() -> set[str]:
+    """What a hook can be skipped for: by the rule, and by the pool."""
+    hooks = (Hook("a", "on_receive", ("/x",)), Hook("b", "on_receive", ("/x",), True, skip_automated=True))
+    ruled = firing.on_receive(Mailbox("m", "m@a.test", "alice", hooks=hooks), "false", automated=True)
+    calls = (node for node in ast.walk(ast.parse(inspect.getsource(hookpool))) if isinstance(node, ast.Call))
+    skips = [call.args[1] for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "_skip"]
+    named = {node.value for skip in skips for node in ast.walk(skip) if isinstance(node, ast.Constant)}
+    return {skip.reason for skip in ruled.skips} | {str(name) for name in named} | set(firing.FAULTS)
+
+
+def test_the_table_of_reasons_is_complete():
+    assert {row[0].strip("`") for row in pages.rows(HOOKS, "## How one ends")} == _reasons()
+
+
+def test_errors_point_to_this_page():
+    assert "book/hooks.md" in legacy.POINTER
