@@ -1,5 +1,6 @@
 """One SmtpSession on memory streams, with a clock that jumps: what only time can show."""
 
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -26,9 +27,9 @@ GREETED = b"220 agent.test ESMTP aimx\r\n250 agent.test Hello client.test\r\n"
 class Stage:
     """What the session is given, and what became of it."""
 
-    def __init__(self, tree: Path, memory_octets: int = 1 << 20) -> None:
+    def __init__(self, tree: Path, memory_octets: int = 1 << 20, top: str = "") -> None:
         file = tree / "config.toml"
-        file.write_text(config_text())
+        file.write_text(config_text(top=top))
         self.config: Config = load.load(file, tree / "data")
         self.memory = MemoryBudget(memory_octets, 30.0)
         self.intake = Intake(self.memory, str(tree), trio.CapacityLimiter(1))
@@ -51,13 +52,13 @@ class Stage:
             lambda: self.config, self.deliver, lambda _, digest: self.unseen.append(digest), self.intake, lambda: 0.0
         )
 
-    def play(self, script: "Callable[[Peer], Awaitable[None]]") -> None:
+    def play(self, script: "Callable[[Peer], Awaitable[None]]", tls: ssl.SSLContext | None = None) -> None:
         """Run the peer's side against a session; returns when both have ended."""
-        trio.run(self._play, script, clock=MockClock(autojump_threshold=0))
+        trio.run(self._play, script, tls, clock=MockClock(autojump_threshold=0))
 
-    async def _play(self, script: "Callable[[Peer], Awaitable[None]]") -> None:
+    async def _play(self, script: "Callable[[Peer], Awaitable[None]]", tls: ssl.SSLContext | None) -> None:
         ours, theirs = memory_stream_pair()
-        session = SmtpSession(ours, "192.0.2.1", self.services(), None)
+        session = SmtpSession(ours, "192.0.2.1", self.services(), tls)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._serve, session, ours)
             await script(Peer(theirs, session))

@@ -15,7 +15,7 @@ CATCHALL = f'[mailboxes.rest]\naddress = "*@{DOMAIN}"\nowner = "{owner()}"\n'
 # Told by what the clock, the operator or the machine does; each has a test of its own.
 WITHOUT_DIALOG = {
     "SHUTTING_DOWN", "TOO_MANY_CONNECTIONS", "TOO_MANY_FROM_PEER", "IDLE", "SESSION_TOO_LONG", "TOO_MANY_MESSAGES",
-    "DATA_TIMEOUT", "EARLY_TALKER", "STORAGE_FAILED", "INTERNAL", "OUT_OF_MEMORY", "HEADER_TOO_BIG",
+    "DATA_TIMEOUT", "EARLY_TALKER", "STORAGE_FAILED", "INTERNAL", "OUT_OF_MEMORY",
 }  # fmt: skip
 
 
@@ -62,3 +62,9 @@ def test_every_reply_has_a_dialog():
     rows = {name: row for name, row in vars(replies).items() if isinstance(row, SmtpReply)}
     missing = {name for name, row in rows.items() if f"S: {row.line}\n" not in said + "\n"}
     assert missing == WITHOUT_DIALOG
+
+
+def test_no_reply_is_there_for_nothing():
+    sources = Path(replies.__file__).parent.rglob("*.py")
+    text = "\n".join(path.read_text() for path in sources if path.name != "replies.py")
+    assert [name for name, row in vars(replies).items() if isinstance(row, SmtpReply) and name not in text] == []

@@ -6,6 +6,8 @@ import pytest
 import trio
 
 from aimx import limits, replies
+from aimx.daemon.certificate import server_context
+from tests.daemon.pem import write_pair
 from tests.daemon.stage import ENVELOPE, ENVELOPE_OK, GREETED, HELLO, Stage
 
 
@@ -79,6 +81,20 @@ async def _chatter(peer):
     while True:
         await peer.say(b"NOOP\r\n")
         await trio.sleep(limits.IDLE_S / 2 + 1)
+
+
+@pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01"], ids=["silent", "half a record"])
+def test_a_handshake_that_stalls_is_given_up(stage, tmp_path, begun):
+    async def script(peer):
+        await peer.say(b"STARTTLS\r\n")
+        await peer.hears(b"220 agent.test ESMTP aimx\r\n")
+        await peer.hears(replies.START_TLS)
+        await peer.say(begun)
+        start = trio.current_time()
+        await peer.is_dismissed()
+        assert trio.current_time() - start == pytest.approx(limits.TLS_HANDSHAKE_S)
+
+    stage.play(script, server_context(*write_pair(tmp_path)))
 
 
 def test_a_peer_that_reads_nothing_is_left(stage):
@@ -229,6 +245,23 @@ def test_a_cut_in_data_stores_nothing(stage):
 
     stage.play(script)
     assert stage.delivered == []
+
+
+# Our own failures
+
+
+def test_an_error_nobody_foresaw_is_a_temporary_failure_without_its_text(stage):
+    async def fail():
+        raise RuntimeError("secret")
+
+    async def script(peer):
+        stage.hold = fail
+        await peer.begins_data()
+        await peer.say(b"x\r\n.\r\nNOOP\r\n")
+        await peer.hears(replies.INTERNAL)
+        await peer.hears(replies.OK)
+
+    stage.play(script)
 
 
 # R5
