@@ -20,6 +20,10 @@ _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
 # U+3002, U+FF0E and U+FF61 are dots to IDNA and letters to nobody else.
 _LABEL = r"[A-Za-z0-9_\u00a1-\u3001\u3003-\uff0d\uff10-\uff60\uff62-\uffdc\U00010000-\U000dffff-]+"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
+# Nearly every field there is: read at once, with the result that the long way gives.
+_PLAIN_SPEC = r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
+_PLAIN = re.compile(rf"[ \t]*(?:([A-Za-z0-9]+(?: [A-Za-z0-9]+)*)[ \t]*<({_PLAIN_SPEC})>|({_PLAIN_SPEC}))[ \t]*\Z")
+_PLAIN_CHARACTERS = 300
 _NAME_SPECIALS = re.compile(r'[()<>\[\]:;@\\,"]')
 
 
@@ -138,6 +142,13 @@ def _addr_spec(text: str) -> tuple[str, bool]:
 
 def read(value: str) -> Listing:
     """The mailboxes of an unfolded address-list value; at most `limits.ADDRESSES` of them."""
+    plain = _PLAIN.match(value) if len(value) <= _PLAIN_CHARACTERS else None
+    if plain is not None:
+        return Listing((Mailbox(plain[1] or "", plain[2] or plain[3], True),), True)
+    return _read_tokens(value)
+
+
+def _read_tokens(value: str) -> Listing:
     reader, depth = _Reader(), 0
     comment: list[str] = []
     reader.sound = _CONTROLS.search(value) is None

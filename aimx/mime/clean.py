@@ -12,7 +12,7 @@ UNWANTED = (
 )
 _UNWANTED = re.compile(f"[{UNWANTED}]")
 _BLANKS = re.compile("[ \t\r\n]+")
-_BREAKS = re.compile("\r\n?|\f|\v")
+_BREAKS = re.compile("[\r\f\v]")
 # A body is data and stays faithful (joiners and direction marks belong to many scripts); but a control character is
 # never text, and a terminal that shows the file must not obey it.
 _NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -28,8 +28,8 @@ def one_line(text: str) -> str:
 
 def body(text: str) -> str:
     """Body text with LF line ends and each control character but TAB and LF as U+FFFD."""
+    text = text.replace("\r\n", "\n")
     if "\r" in text or "\f" in text or "\v" in text:
-        text = text.replace("\r\n", "\n")
         text = _BREAKS.sub("\n", text)
     if text.isascii():
         octets = text.encode()

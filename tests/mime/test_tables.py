@@ -45,6 +45,11 @@ def test_sound_addresses(value, expected):
     assert all(mailbox.sound for mailbox in listing.mailboxes)
 
 
+@pytest.mark.parametrize("value", ["a@b.test", " Ann <a@b.test> ", "\tAnn B 9<a.b_c+d-e@b-c.test>", "a@b", "-@-"])
+def test_the_short_way_reads_as_the_long_one(value):
+    assert addresses.read(value) == addresses._read_tokens(value)
+
+
 @pytest.mark.parametrize(
     "value",
     [
