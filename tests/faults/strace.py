@@ -1,0 +1,36 @@
+"""strace on a running front: the k-th system call of a kind fails, or is the process's last."""
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+NEEDED = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+
+class Injection:
+    """`hit` is known after the block: whether the call happened."""
+
+    hit = False
+
+
+@contextlib.contextmanager
+def inject(pid: int, trace: Path, what: str) -> Iterator[Injection]:
+    """Attach, let the block run, detach. `what`: an expression of strace's inject."""
+    call = what.partition(":")[0]
+    argv = ["strace", "-f", "-p", str(pid), "-o", str(trace), "-e", f"trace={call}", "-e", f"inject={what}"]
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
+    injection = Injection()
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert "attached" in line, line
+        yield injection
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    text = trace.read_text()
+    injection.hit = "(INJECTED)" in text or "killed by SIGKILL" in text

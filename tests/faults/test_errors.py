@@ -1,0 +1,82 @@
+"""Every step of a delivery fails once, and for good: the answer is 4yz, nothing stays, the next delivery is fine."""
+
+import os
+import signal
+import smtplib
+
+import pytest
+
+from tests.faults import shapes
+from tests.faults.strace import NEEDED, inject
+from tests.harness import DOMAIN, Daemon
+
+pytestmark = NEEDED
+
+FAULTS = [
+    ("write", "ENOSPC"), ("write", "EIO"), ("write", "EDQUOT"),
+    ("openat", "EMFILE"), ("openat", "ENOSPC"), ("openat2", "EMFILE"), ("openat2", "EIO"),
+    ("fsync", "EIO"), ("fsync", "ENOSPC"), ("fsync", "EDQUOT"), ("fdatasync", "EIO"), ("fdatasync", "ENOSPC"),
+    ("pwrite64", "ENOSPC"), ("pwrite64", "EIO"),
+    ("renameat2", "EIO"), ("renameat2", "ENOSPC"), ("renameat2", "EDQUOT"), ("renameat2", "EACCES"),
+    ("mkdirat", "ENOSPC"), ("mkdirat", "EDQUOT"), ("mkdir", "ENOSPC"), ("fchmod", "EIO"), ("fchown", "EIO"),
+]  # fmt: skip
+CASES = [
+    (shape, call, error, often)
+    for shape in shapes.SHAPES
+    for call, error in FAULTS
+    for often in ("once", "for good")
+    if shapes.FULL or (shape, call, often) in [("two recipients", "renameat2", "once"), ("bundle", "fsync", "for good")]
+]
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    with Daemon(tmp_path_factory.mktemp("errors"), shapes.CONFIG) as running:
+        running.send(shapes.message("warm", 1), f"ops@{DOMAIN}", f"dev@{DOMAIN}")
+        yield running
+
+
+def _deliver(daemon, octets, mailboxes):
+    """The reply to the message, or None when the connection broke."""
+    try:
+        with daemon.smtp() as client:
+            client.sendmail("a@sender.test", [f"{mailbox}@{DOMAIN}" for mailbox in mailboxes], octets)
+            return 250
+    except smtplib.SMTPResponseException as refused:
+        return refused.smtp_code
+    except (smtplib.SMTPException, OSError):
+        return None
+
+
+@pytest.mark.parametrize(("shape", "call", "error", "often"), CASES, ids=["-".join(case) for case in CASES])
+def test_a_failing_call(daemon, tmp_path, shape, call, error, often):
+    mailboxes, attachments = shapes.SHAPES[shape]
+    for k in range(1, 60):
+        marker = f"{call}.{error}.{k}.{often}.{shape}".replace(" ", "_")
+        octets = shapes.message(marker, attachments)
+        nth = f"{k}" if often == "once" else f"{k}+"
+        with inject(daemon.pid, tmp_path / "trace", f"{call}:error={error}:when={nth}") as fault:
+            code = _deliver(daemon, octets, mailboxes)
+        counts = [shapes.copies(daemon, mailbox, marker) for mailbox in mailboxes]
+        waiting = len([entry for entry in shapes.spooled(daemon) if f"-m-{call}" in entry])
+        if code == 250:
+            assert sum(counts) + waiting == len(mailboxes)
+        else:
+            assert code is None or 400 <= code < 500, code
+            # With renames or databases that fail for good nothing can be taken back: at most one copy then.
+            assert max(counts) == 0 or (often == "for good" and max(counts) == 1), (k, counts)
+            assert waiting == 0 or often == "for good"
+        _settle(daemon)
+        assert _deliver(daemon, shapes.message(f"next.{marker}", 0), mailboxes) == 250
+        shapes.assert_nothing_unfinished(daemon)
+        if not fault.hit:
+            assert code == 250
+            return
+    pytest.fail("the call never stopped happening")
+
+
+def _settle(daemon):
+    """What an unlucky call put into the spool is delivered by a reload."""
+    if shapes.spooled(daemon):
+        os.kill(daemon.pid, signal.SIGHUP)
+        daemon.wait_log("event=delivered-from-spool")

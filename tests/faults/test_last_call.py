@@ -1,0 +1,59 @@
+"""kill -9 at every file system call of one delivery: whole or not at all, and a repeat is no second copy."""
+
+import smtplib
+
+import pytest
+
+from tests.faults import shapes
+from tests.faults.strace import NEEDED, inject
+from tests.harness import DOMAIN, Daemon
+
+pytestmark = NEEDED
+
+CALLS = ["openat", "openat2", "mkdir", "mkdirat", "write", "fchmod", "fsync", "pwrite64", "fdatasync", "renameat2"]
+CASES = [
+    (shape, call)
+    for shape in shapes.SHAPES
+    for call in CALLS
+    if shapes.FULL or (shape, call) in [("bundle", "renameat2"), ("two recipients", "renameat2")]
+]
+
+
+@pytest.mark.parametrize(("shape", "call"), CASES, ids=["-".join(case) for case in CASES])
+def test_the_last_call(tmp_path, shape, call):
+    mailboxes, attachments = shapes.SHAPES[shape]
+    with Daemon(tmp_path, shapes.CONFIG) as daemon:
+        for k in range(1, 60):
+            daemon.send(shapes.message(f"warm.{k}", 0))
+            marker = f"{call}.{k}"
+            what = f"{call}:signal=KILL:when={k}"
+            if not _end_at(daemon, tmp_path / "trace", what, mailboxes, shapes.message(marker, attachments)):
+                return
+            daemon.send(shapes.message(marker, attachments), *_rcpts(mailboxes))
+            assert [shapes.copies(daemon, mailbox, marker) for mailbox in mailboxes] == [1] * len(mailboxes)
+    pytest.fail("the call never stopped happening")
+
+
+def _rcpts(mailboxes):
+    return [f"{mailbox}@{DOMAIN}" for mailbox in mailboxes]
+
+
+def _end_at(daemon, trace, what, mailboxes, octets):
+    """Deliver with that call as the last; whether it happened. The daemon runs again afterwards."""
+    acknowledged = False
+    with inject(daemon.pid, trace, what) as fault:
+        try:
+            daemon.send(octets, *_rcpts(mailboxes))
+            acknowledged = True
+        except (smtplib.SMTPException, OSError):
+            pass
+    if fault.hit:
+        daemon.kill()
+        daemon.start()
+    marker = octets.split(b"marker ")[1].split()[0].decode()
+    counts = {shapes.copies(daemon, mailbox, marker) for mailbox in mailboxes}
+    assert counts in ({0}, {1}), "all recipients or none, and never twice"
+    assert counts == {1} or not acknowledged
+    assert acknowledged or fault.hit
+    shapes.assert_nothing_unfinished(daemon)
+    return fault.hit
