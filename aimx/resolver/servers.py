@@ -4,6 +4,7 @@ import os
 
 import dns.asyncresolver
 import dns.exception
+import dns.inet
 import dns.resolver
 
 from aimx import limits
@@ -51,8 +52,7 @@ class Servers:
     def _configured(self) -> dns.asyncresolver.Resolver:
         resolver = dns.asyncresolver.Resolver(configure=False)
         if self._test_server is not None:
-            host, _, port = self._test_server.rpartition(":")
-            resolver.nameservers, resolver.port = [host.strip("[]")], int(port)
+            resolver.nameservers, resolver.port = _address(self._test_server)
         else:
             try:
                 resolver.read_resolv_conf(self._config_file)
@@ -62,3 +62,12 @@ class Servers:
         resolver.rotate = False
         resolver.use_edns(0, 0, limits.DNS_PAYLOAD_OCTETS)
         return resolver
+
+
+def _address(text: str) -> tuple[list[str], int]:
+    """`address:port`; what is neither leads to no server at all, so that every question fails visibly."""
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]")
+    if not dns.inet.is_address(host) or not port.isdecimal() or int(port) >= 2**16:
+        return [], 0
+    return [host], int(port)

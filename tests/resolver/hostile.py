@@ -86,8 +86,26 @@ UDP = {
     "truncated-no-tcp": _truncated,
     "tcp-drip": _truncated,
     "tcp-closed": _truncated,
+    "wrong-peer": lambda query: [_wire(_records(query, query.question[0].name, "TXT", '"real"'))],
+    "flip": lambda query: [_wire(_records(query, query.question[0].name, "TXT", f'"{query.id}"', ttl=0))],
     "good": lambda query: [_wire(_records(query, query.question[0].name, "TXT", '"good"'))],
 }
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """A UDP and a TCP socket on one port; a port that is free for one may be taken for the other."""
+    for _ in range(100):
+        tcp = socket.socket()
+        tcp.bind(("127.0.0.1", 0))
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind(tcp.getsockname())
+        except OSError:
+            tcp.close()
+            udp.close()
+            continue
+        return udp, tcp
+    raise AssertionError("no free pair of ports")
 
 
 class HostileServer(AbstractContextManager["HostileServer"]):
@@ -97,12 +115,8 @@ class HostileServer(AbstractContextManager["HostileServer"]):
         self.mode = mode
         self.asked: Counter[str] = Counter()
         self._closing = threading.Event()
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
+        self._udp, self._tcp = _pair()
         self.port = self._udp.getsockname()[1]
-        self._tcp = socket.socket()
-        self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._tcp.bind(("127.0.0.1", self.port))
         if mode != "truncated-no-tcp":
             self._tcp.listen(8)
         self.address = f"127.0.0.1:{self.port}"
@@ -117,8 +131,15 @@ class HostileServer(AbstractContextManager["HostileServer"]):
                 return
             query = dns.message.from_wire(octets)
             self.asked[query.question[0].name.to_text(omit_final_dot=True)] += 1
+            if self.mode == "wrong-peer":
+                self._forge(query, peer)
             for reply in UDP[self.mode](query):
                 self._udp.sendto(reply, peer)
+
+    def _forge(self, query, peer) -> None:
+        """The right answer's form from an address that was not asked."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.sendto(_wire(_records(query, query.question[0].name, "TXT", '"forged"')), peer)
 
     def _serve_tcp(self) -> None:
         if self.mode == "truncated-no-tcp":

@@ -7,9 +7,15 @@ import trio
 
 from aimx import limits
 from aimx.demo.zone import ZoneServer
+from aimx.mailauth.verify import Verification
+from aimx.mime.read import read_message
+from aimx.model.authres import AuthResults
 from aimx.model.dns import Question
+from aimx.model.envelope import Envelope
 from aimx.resolver.lookup import Lookup
 from aimx.resolver.servers import Servers
+from tests.mailauth.signing import message, sign
+from tests.mailauth.world import NOW
 from tests.resolver.hostile import HostileServer
 
 ZONE = {
@@ -49,6 +55,12 @@ def ask_in_turn(lookup: Lookup, *questions: Question):
         return [(await lookup.all((question,)))[0] for question in questions]
 
     return trio.run(_bounded, run)
+
+
+def hurry(monkeypatch):
+    """For servers that will not answer anyway."""
+    monkeypatch.setattr(limits, "DNS_TRY_S", 0.1)
+    monkeypatch.setattr(limits, "DNS_QUERY_S", 0.2)
 
 
 async def _bounded(run):
@@ -105,6 +117,7 @@ def test_every_question_has_an_answer(zone, name, rtype, status, records):
         ("short", "temperror", ()),
         ("wrong-id", "ok", ("real",)),
         ("wrong-question", "ok", ("real",)),
+        ("wrong-peer", "ok", ("real",)),
         ("open-chain", "ok", ("end of the chain",)),
         ("truncated", "ok", ("x" * 60_000,)),
     ],
@@ -112,8 +125,8 @@ def test_every_question_has_an_answer(zone, name, rtype, status, records):
 )
 @pytest.mark.parametrize("rtype", ["TXT"])
 def test_a_misbehaving_server_is_at_worst_a_temporary_error(monkeypatch, mode, rtype, status, records):
-    monkeypatch.setattr(limits, "DNS_TRY_S", 0.2)
-    monkeypatch.setattr(limits, "DNS_QUERY_S", 0.5)
+    if status == "temperror":
+        hurry(monkeypatch)
     with HostileServer(mode) as server:
         (answer,) = ask(server.address, Question("a.loop.test", rtype))
     assert (answer.status, answer.records) == (status, records)
@@ -122,8 +135,7 @@ def test_a_misbehaving_server_is_at_worst_a_temporary_error(monkeypatch, mode, r
 @pytest.mark.parametrize("mode", ["servfail", "refused", "garbage", "cname-loop", "tcp-closed", "endless"])
 @pytest.mark.parametrize("rtype", ["MX", "A", "AAAA", "PTR"])
 def test_a_misbehaving_server_is_so_for_every_type(monkeypatch, mode, rtype):
-    monkeypatch.setattr(limits, "DNS_TRY_S", 0.2)
-    monkeypatch.setattr(limits, "DNS_QUERY_S", 0.5)
+    hurry(monkeypatch)
     with HostileServer(mode) as server:
         (answer,) = ask(server.address, Question("a.loop.test", rtype))
     assert answer.status == "temperror"
@@ -152,9 +164,48 @@ def test_answers_are_kept(zone, name):
     assert zone.queries == before + 1
 
 
+def test_an_answer_without_ttl_is_asked_again():
+    with HostileServer("flip") as server:
+        question = Question("flip.test", "TXT")
+        first, second = ask_in_turn(Lookup(Servers(test_server=server.address)), question, question)
+        assert server.asked["flip.test"] == 2
+    assert first.records != second.records
+
+
+@pytest.mark.parametrize("text", ["", "x", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999", "name.test:53", ":53"])
+def test_a_test_server_that_is_none_fails_every_question(text):
+    (answer,) = ask(text, Question("example.test", "TXT"))
+    assert answer.status == "temperror"
+
+
+@pytest.mark.parametrize("mode", ["drop", "servfail", "refused", "garbage", "cname-loop", "endless", "truncated-no-tcp",
+                                  "tcp-closed", "tcp-drip", "truncated", "good", "flip"])  # fmt: skip
+def test_mail_is_authenticated_whatever_the_dns_does(monkeypatch, mode):
+    """Every record of a message behind one misbehaving server: results, never an exception."""
+    failed = mode not in ("truncated", "good", "flip")
+    if failed:
+        hurry(monkeypatch)
+    octets = sign(message())
+    envelope = Envelope("a@example.test", (), "192.0.2.1", "h.test", NOW)
+    verification = Verification(octets, envelope, read_message(octets, envelope).headers)
+    answers = {}
+
+    async def run(lookup):
+        for number in range(limits.DNS_ROUNDS + 1):
+            result = verification.advance(answers, number == limits.DNS_ROUNDS)
+            if isinstance(result, AuthResults):
+                return result
+            answers.update({answer.question: answer for answer in await lookup.all(result)})
+        raise AssertionError("never ended")
+
+    with HostileServer(mode) as server:
+        results = trio.run(run, Lookup(Servers(test_server=server.address)))
+    assert (results.dkim, results.spf, results.dmarc) == ("fail", "none", "none")
+    assert ("spf=temperror" in results.detail) is ("dmarc=temperror" in results.detail) is failed
+
+
 def test_a_failure_is_kept_for_a_moment(monkeypatch):
-    monkeypatch.setattr(limits, "DNS_TRY_S", 0.1)
-    monkeypatch.setattr(limits, "DNS_QUERY_S", 0.2)
+    hurry(monkeypatch)
     with HostileServer("drop") as server:
         lookup = Lookup(Servers(test_server=server.address))
         counts = []
@@ -170,8 +221,7 @@ def test_a_failure_is_kept_for_a_moment(monkeypatch):
 
 
 def test_a_dead_server_is_passed_over_and_then_asked_last(monkeypatch):
-    monkeypatch.setattr(limits, "DNS_TRY_S", 0.2)
-    monkeypatch.setattr(limits, "DNS_QUERY_S", 2.0)
+    monkeypatch.setattr(limits, "DNS_TRY_S", 0.5)
     with HostileServer("drop") as dead, HostileServer("good") as good:
         servers = Servers(test_server=dead.address)
         resolver, _ = servers.current(0.0)
