@@ -54,6 +54,7 @@ class Daemon(AbstractContextManager["Daemon"]):
         self.log: list[str] = []
         self.arguments: list[str] = []
         self.wrapper: list[str] = []
+        self.python = sys.executable
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.process: subprocess.Popen[str] | None = None
         self.port = 0
@@ -75,7 +76,7 @@ class Daemon(AbstractContextManager["Daemon"]):
 
     def start(self) -> "Daemon":
         """Start and wait until it listens."""
-        argv = [*self.wrapper, sys.executable, "-m", "aimx.cli.main", "serve", "--bind", "127.0.0.1:0", *self.arguments]
+        argv = [*self.wrapper, self.python, "-m", "aimx.cli.main", "serve", "--bind", "127.0.0.1:0", *self.arguments]
         self.process = subprocess.Popen(argv, env=self.env, stderr=subprocess.PIPE, text=True, errors="replace")
         self._lines = queue.Queue()
         self._collector = threading.Thread(target=self._collect, args=(self.process, self._lines), daemon=True)

@@ -15,7 +15,7 @@ from aimx.effects.running import running
 from aimx.errors import Failed
 from aimx.model.job import Exited, FromSpawner, JobSpec, Ready, Signal, Spawn, SpawnFailed, Started
 
-_BACKOFF_S = (0.0, 0.2, 1.0, 3.0, 5.0)
+_BACKOFF_S = (0.0, 0.0, 0.2, 1.0, 3.0)
 Role = Literal["worker", "resolver", "hook"]
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -115,6 +115,7 @@ class SpawnerClient:
         """
         announced, failures = False, 0
         while failures < limits.SPAWNER_STARTS:
+            await trio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
             try:
                 channel = await self._connect()
                 self._up.set()
@@ -129,7 +130,6 @@ class SpawnerClient:
             finally:
                 with trio.CancelScope(shield=True):
                     await self._lose()
-            await trio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1])
         raise Failed("the helper processes cannot be started; see event=spawner-lost in the log")
 
     async def _connect(self) -> Channel:
