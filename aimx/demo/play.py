@@ -63,7 +63,7 @@ class StageProcess(AbstractContextManager["StageProcess"]):
 
     def __init__(self, order: Order) -> None:
         self._tail: deque[str] = deque(maxlen=limits.DEMO_LOG_LINES)
-        self._reports: deque[Report] = deque()
+        self._reports: list[Report] = []  # not waited for yet: two log lines may come in any order
         self._pending = b""
         self.tree = Path()
         self.port = 0
@@ -111,7 +111,7 @@ class StageProcess(AbstractContextManager["StageProcess"]):
         self.tree, self.port, self.daemon_pid = Path(report.tree), report.port, report.daemon_pid
 
     def log_line(self, *words: str) -> str:
-        """The next log line with all of these words. Raises: Failed."""
+        """The first log line with all of these words that was not returned before. Raises: Failed."""
         what = f"the daemon did not log {' '.join(words)}"
         return self._next(lambda report: all(word in report.log for word in words), limits.DEMO_STEP_S, what).log
 
@@ -122,11 +122,11 @@ class StageProcess(AbstractContextManager["StageProcess"]):
     def _next(self, wanted: Callable[[Report], object], seconds: float, what: str) -> Report:
         deadline = time.monotonic() + seconds
         while True:
-            while self._reports:
-                report = self._reports.popleft()
+            for report in self._reports:
                 if report.failed:
                     raise Failed(report.failed)
                 if wanted(report):
+                    self._reports.remove(report)
                     return report
             if not self._read(deadline):
                 raise self.problem(what)
