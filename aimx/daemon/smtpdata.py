@@ -88,7 +88,7 @@ class _Message:
     async def add(self, piece: bytes) -> None:
         """Keep octets. Raises: ResourcesExhausted, OSError."""
         if not self._intake.memory.try_take(len(piece)):
-            if self._block:
+            if self._held:
                 await self._spill()
             await self._intake.memory.take(len(piece))
         self._block.append(piece)
