@@ -220,3 +220,21 @@ def test_ingest_without_a_daemon_awaits_the_hooks_of_its_message(tmp_path):
     refused = subprocess.run(argv, env=daemon.env, input=mail(), capture_output=True, timeout=60)
     assert refused.returncode not in (0, 120)
     assert b"Traceback" not in refused.stderr
+
+
+def test_an_interrupt_from_the_terminal_still_drains(tmp_path):
+    daemon = Daemon(tmp_path / "t")
+    daemon.process_group = 0
+    with daemon:
+        client = daemon.smtp()
+        client.mail("a@sender.test")
+        client.rcpt(f"ops@{DOMAIN}")
+        assert client.docmd("DATA")[0] == 354
+        os.killpg(daemon.pid, signal.SIGINT)
+        daemon.wait_log("event=stopping")
+        client.send(mail("late") + b".\r\n")
+        assert client.getreply()[0] == 250
+        client.close()
+        assert daemon.process.wait(60) == 0
+        (path,) = daemon.messages()
+        assert "examined = false" not in path.read_text()
