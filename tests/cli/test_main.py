@@ -216,3 +216,22 @@ def taken_port():
 
     with socket.create_server(("127.0.0.1", 0)) as sock:
         yield sock.getsockname()[1]
+
+
+@pytest.mark.root
+def test_serve_as_root_without_its_worker_user_says_how_to_make_it(tmp_path):
+    (tmp_path / "config.toml").write_text(TREE)
+    users = Path("/etc/passwd").read_text().splitlines(keepends=True)
+    (tmp_path / "passwd").write_text("".join(line for line in users if not line.startswith("aimx-worker:")))
+    bind = f"mount --bind {tmp_path}/passwd /etc/passwd"
+    if subprocess.run(["unshare", "-m", "sh", "-c", bind], capture_output=True, timeout=60).returncode:
+        pytest.skip("no mount namespaces here")
+    words = f"{sys.executable} -m aimx.cli.main --data-dir {tmp_path}/data serve --bind 127.0.0.1:0"
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f"{bind} && exec {words}"],
+        env={**os.environ, "AIMX_CONFIG_DIR": str(tmp_path), "AIMX_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: the system user aimx-worker does not exist; run 'sudo aimx")
+    assert "useradd --system" in done.stderr
