@@ -8,6 +8,7 @@ import msgspec
 from aimx import limits
 from aimx.config import hooks, legacy, schema
 from aimx.config.fields import Place, quoted, single, table
+from aimx.model.address import folded
 from aimx.model.config import CATCHALL_NAMES, Hook, Mailbox, Trust
 
 _OWNER = re.compile(r"[a-z_][a-z0-9_-]*[$]?\Z")
@@ -52,7 +53,7 @@ def _read(place: Place, name: str, raw: dict[str, Any], inherited: Inherited) ->
             f" address = {quoted(f'{name}@{inherited.domain}')}"
         )
     address = values["address"]
-    catchall = address.casefold() == f"*@{inherited.domain}".casefold()
+    catchall = folded(address) == folded(f"*@{inherited.domain}")
     trust = _trust(place, name, values, inherited)
     owner = _owner(place, name, values)
     if catchall and values.get("hooks"):
@@ -117,7 +118,7 @@ def _address_warnings(place: Place, name: str, address: str, catchall: bool, dom
         return [at.warn(f"{quoted(address)} is no address; only mail to {name}@{domain} arrives here")]
     if address.startswith("*@"):
         return [at.warn(f"{quoted(address)} is no catchall of {domain}; write {quoted(f'*@{domain}')}")]
-    if address.rpartition("@")[2].casefold() != domain.casefold():
+    if folded(address.rpartition("@")[2]) != folded(domain):
         return [at.warn(f"{quoted(address)} is not at {domain}; only mail to {name}@{domain} arrives here")]
     if name in CATCHALL_NAMES:
         return [place.warn(f"the name is reserved for the wildcard address {quoted(f'*@{domain}')}")]
@@ -138,7 +139,7 @@ def _same(place: Place, mailboxes: list[Mailbox], attribute: str, what: str) -> 
     seen: dict[str, Mailbox] = {}
     warnings = []
     for mailbox in mailboxes:
-        value = getattr(mailbox, attribute).casefold()
+        value = folded(getattr(mailbox, attribute))
         first = seen.setdefault(value, mailbox)
         if first is not mailbox:
             warnings.append(place.key(mailbox.name).warn(f"same {what} as {first.name}, which gets the mail"))

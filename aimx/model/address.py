@@ -1,6 +1,15 @@
 """Internet mail addresses (RFC 5321 section 4.1.2, RFC 5322 section 3.4)."""
 
+from string import ascii_lowercase, ascii_uppercase
+
 import msgspec
+
+_FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
+def folded(text: str) -> str:
+    """For comparing without regard to case. ASCII only: `casefold` would take `ſ` and `ß` for letters of ours."""
+    return text.lower() if text.isascii() else text.translate(_FOLD)
 
 
 class Address(msgspec.Struct, frozen=True, array_like=True):

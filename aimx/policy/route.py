@@ -3,6 +3,7 @@
 import re
 
 from aimx.errors import RelayDenied, UnknownRecipient
+from aimx.model.address import folded
 from aimx.model.config import Config, Mailbox
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
@@ -17,18 +18,18 @@ def recipient(config: Config, rcpt: str) -> Mailbox:
 
     Raises: RelayDenied for foreign domains and malformed addresses; UnknownRecipient when nothing takes it.
     """
-    if rcpt.casefold() == "postmaster":
+    if folded(rcpt) == "postmaster":
         return _postmaster(config)
     local, at, domain = rcpt.rpartition("@")
-    if not at or domain.casefold() != config.domain.casefold() or not _LOCAL.match(local):
+    if not at or folded(domain) != folded(config.domain) or not _LOCAL.match(local):
         raise RelayDenied("relay not permitted")
-    wanted = rcpt.casefold()
+    wanted = folded(rcpt)
     for mailbox in config.mailboxes.values():
-        if not mailbox.catchall and mailbox.address.casefold() == wanted:
+        if not mailbox.catchall and folded(mailbox.address) == wanted:
             return mailbox
-    name = local.casefold()
+    name = folded(local)
     for mailbox in config.mailboxes.values():
-        if not mailbox.catchall and mailbox.name.casefold() == name:
+        if not mailbox.catchall and folded(mailbox.name) == name:
             return mailbox
     if name == "postmaster":
         return _postmaster(config)
