@@ -8,7 +8,8 @@ import re
 # Cc except TAB (folded to a space first), bidi controls, Unicode tags, invisible format characters, surrogates.
 UNWANTED = (
     "\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
 )
 _UNWANTED = re.compile(f"[{UNWANTED}]")
 _BLANKS = re.compile("[ \t\r\n]+")

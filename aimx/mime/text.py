@@ -26,7 +26,13 @@ _WITH_ATTRIBUTES = frozenset(("a", "img", "ol"))
 # Elements whose nesting makes html2text write an indent on every line; more of it says nothing.
 _INDENTING = frozenset(("ul", "ol", "blockquote"))
 # head: html2text stays silent for ever after an unclosed one. abbr: html2text collects its text quadratically.
-_IGNORED = frozenset(("head", "abbr", "html"))
+# The others leave no trace in Markdown and are most of the tags of a newsletter.
+_IGNORED = frozenset(
+    (
+        *("head", "abbr", "html", "span", "font", "center", "tbody", "thead", "tfoot", "col", "colgroup", "small"),
+        *("big", "meta", "link", "wbr", "label", "section", "article", "header", "footer", "main", "nav", "form"),
+    )
+)
 _NESTING = 20
 
 
@@ -174,7 +180,11 @@ class _Tokenizer:
         if not self.pre:
             data = _BLANKS.sub(" ", data)
         if data:
-            self.renderer.handle_data(data)
+            # html2text escapes what Markdown would take for a list mark or an escape; its five patterns cost more than
+            # this look at the one line that the data is by now.
+            first = data.lstrip()[:1]
+            escapable = "\\" in data or first in "+-" or first.isdecimal()
+            self.renderer.handle_data(data, not escapable)
 
 
 @lru_cache(maxsize=8)
