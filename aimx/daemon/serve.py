@@ -56,7 +56,7 @@ class Daemon:
         """Open configuration, data directory, database and sockets. Raises: AimxError."""
         self.options = options
         self.live = LiveConfig(options.config_file, options.data_dir)
-        if TEST_DNS in os.environ:
+        if os.environ.get(TEST_DNS):
             log.warning("test-dns", server=os.environ[TEST_DNS], note="every DNS answer comes from there")
         self.spawner = SpawnerClient(spawner_options(options.run_as))
         self.certificate = Certificate(options.tls_cert, options.tls_key)

@@ -30,7 +30,7 @@ class Lookup:
     """The one cache and the one resolver. Every failure is an Answer with status `temperror`."""
 
     def __init__(self, servers: Servers | None = None, cache: AnswerCache | None = None) -> None:
-        self._servers = servers or Servers(test_server=os.environ.get(TEST_VARIABLE))
+        self._servers = servers or Servers(test_server=os.environ.get(TEST_VARIABLE) or None)
         self._cache = cache or AnswerCache()
         self._flights: dict[Question, _Flight] = {}
         self._slots = trio.CapacityLimiter(limits.DNS_CONCURRENCY)
