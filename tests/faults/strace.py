@@ -30,7 +30,16 @@ def inject(pid: int, trace: Path, what: str) -> Iterator[Injection]:
         assert "attached" in line, line
         yield injection
     finally:
-        process.terminate()
-        process.communicate(timeout=30)
+        _end(process)
     text = trace.read_text()
     injection.hit = "(INJECTED)" in text or "killed by SIGKILL" in text
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Detach. Beside a tracee that is being killed strace may wait for ever; killed itself, it lets everything go."""
+    process.terminate()
+    try:
+        process.communicate(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
