@@ -66,8 +66,8 @@ def write_new(directory: int, name: str, octets: bytes, mode: int) -> os.stat_re
         os.close(fd)
 
 
-def read(directory: int, name: str, limit: int) -> bytes:
-    """A file of ours, at most `limit` octets of it."""
+def read(directory: int, name: str, limit: int = -1) -> bytes:
+    """A file of ours, or its first `limit` octets."""
     fd = os.open(name, READ, dir_fd=directory)
     with open(fd, "rb") as file:
         return file.read(limit)

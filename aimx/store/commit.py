@@ -98,6 +98,7 @@ class Committer:
             for draft in drafts:
                 self.publisher.release(draft)
         self.index.add(settled, plan.received_at)
+        self.publisher.litter.sweep()
         return settled, events
 
     def _promise(self, intent: Intent) -> Steps[int]:
@@ -147,6 +148,7 @@ class Committer:
                 ledger.forget(db, intent_id)
             ledger.prune(db, now)
 
+        self.publisher.litter.sweep()
         try:
             self.state.run(work)
         except BaseException:

@@ -48,6 +48,7 @@ class Publisher:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._stems = Stems()
+        self.litter = staging.Litter()
 
     def stage(self, copy: Copy) -> Draft:
         """Write one copy into staging under a stem that is free. Raises: OSError, StorageFailed."""
@@ -62,7 +63,7 @@ class Publisher:
             if stem is None:
                 problem, stem = SQUATTED, copy.stem
             try:
-                staged = staging.write(self._tree.staging, copy, stem)
+                staged = staging.write(self._tree.staging, copy, stem, self.litter)
             except BaseException:
                 self._stems.release(place, stem)
                 raise
@@ -149,9 +150,9 @@ class Publisher:
         if stem is None:
             return False
         draft.claimed.add(stem)
-        draft.staged = staging.renumber(draft.home, before, stem)
+        draft.staged = staging.renumber(draft.home, before, stem, self._tree.staging, self.litter)
         promise(draft.staged)
-        staging.tidy(draft.home, draft.staged, before)
+        staging.tidy(draft.home, draft.staged, before, self.litter)
         return True
 
     def to_spool(self, draft: Draft, reason: str) -> Settled:
@@ -177,7 +178,7 @@ class Publisher:
         """Remove what lies in our own directories. Raises: OSError."""
         self.release(draft)
         for home in {self._tree.staging, draft.home}:
-            files.remove(home, draft.staged.entry)
+            self.litter.remove(home, draft.staged.entry)
 
     def _take_back(self, draft: Draft) -> None:
         staged, private = draft.staged, self._tree.staging

@@ -61,6 +61,8 @@ class Spool:
         staged = msgspec.structs.replace(row.staged, owner=owner)
         if not files.exists(self._tree.spool, staged.entry):
             return self._after_crash(row, staged)
+        if not staging.complete(self._tree.spool, staged) and not staged.bundle:
+            staged = self._agree(row, staged)
         draft = Draft(staged, self._tree.spool, staged.stem)
         try:
             done = self._committer.publisher.publish(draft, lambda now: self._changed(row, now))
@@ -70,6 +72,13 @@ class Spool:
             self._still(row, draft.staged, done)
             return None
         return self._settle(row, done)
+
+    def _agree(self, row: SpoolRow, staged: Staged) -> Staged:
+        """After a crash between a new number and its row: file and row say the same again."""
+        litter = self._committer.publisher.litter
+        agreed = staging.renumber(self._tree.spool, staged, staged.stem, self._tree.staging, litter)
+        self._changed(row, agreed)
+        return agreed
 
     def _changed(self, row: SpoolRow, staged: Staged) -> None:
         self._state.run(lambda db: ledger.spool_changed(db, row.id, staged, row.reason))

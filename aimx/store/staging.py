@@ -9,6 +9,7 @@ import os
 import stat
 import time
 
+from aimx import log
 from aimx.effects import files
 from aimx.effects.accounts import Identity
 from aimx.errors import StorageFailed
@@ -34,7 +35,28 @@ def told_by(entry: str) -> tuple[Folder, str, str]:
     return ("inbox" if folder == "inbox" else "sent"), mailbox, stem
 
 
-def write(home: int, copy: Copy, stem: str) -> Staged:
+class Litter:
+    """Entries that could not be removed when they should have been (no descriptors left, say). Thread-safe."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[int, str]] = []
+
+    def remove(self, home: int, entry: str) -> None:
+        """Remove an entry now, or with a later sweep."""
+        try:
+            files.remove(home, entry)
+        except OSError as error:
+            log.warning("left-in-staging", entry=entry, why=str(error))
+            self._entries.append((home, entry))
+
+    def sweep(self) -> None:
+        """Try again; costs nothing when there is nothing."""
+        waiting, self._entries = self._entries, []
+        for home, entry in waiting:
+            self.remove(home, entry)
+
+
+def write(home: int, copy: Copy, stem: str, litter: Litter) -> Staged:
     """Write and sync one copy as a new entry of `home`. Raises: OSError, StorageFailed; nothing is left then."""
     names = [file.name for file in copy.files]
     if not all(map(layout.is_component, names)):  # a worker that was taken over must not choose paths for root
@@ -42,21 +64,22 @@ def write(home: int, copy: Copy, stem: str) -> Staged:
     entry = entry_name(copy.folder, copy.mailbox, stem)
     octets = document.with_id(copy.document, stem)
     try:
-        status = _write_bundle(home, entry, stem, octets, copy) if copy.bundle else None
-        if status is None:
+        if copy.bundle:
+            inode, status = _write_bundle(home, entry, stem, octets, copy)
+        else:
             status = files.write_new(home, entry, octets, 0o644)
+            inode = status.st_ino
     except BaseException:
-        files.remove(home, entry)
+        litter.remove(home, entry)
         raise
     sizes = ((f"{stem}.md", len(octets)), *((file.name, len(file.octets)) for file in copy.files))
-    inode = files.inode(home, entry) if copy.bundle else status.st_ino
     return Staged(
-        entry, inode or 0, copy.mailbox, copy.folder, copy.owner, stem, copy.bundle, sizes, copy.jobs, copy.skips,
+        entry, inode, copy.mailbox, copy.folder, copy.owner, stem, copy.bundle, sizes, copy.jobs, copy.skips,
         copy.summary, _mark(status),
     )  # fmt: skip
 
 
-def _write_bundle(home: int, entry: str, stem: str, octets: bytes, copy: Copy) -> os.stat_result:
+def _write_bundle(home: int, entry: str, stem: str, octets: bytes, copy: Copy) -> tuple[int, os.stat_result]:
     os.mkdir(entry, 0o700, dir_fd=home)
     directory = files.open_directory(entry, home)
     try:
@@ -65,7 +88,7 @@ def _write_bundle(home: int, entry: str, stem: str, octets: bytes, copy: Copy) -
         for file in copy.files:
             files.write_new(directory, file.name, file.octets, 0o644)
         os.fsync(directory)
-        return status
+        return os.fstat(directory).st_ino, status
     finally:
         os.close(directory)
 
@@ -86,23 +109,31 @@ def give(home: int, staged: Staged, owner: Identity) -> None:
         os.close(directory)
 
 
-def renumber(home: int, staged: Staged, stem: str) -> Staged:
+def renumber(home: int, staged: Staged, stem: str, scratch: int, litter: Litter) -> Staged:
     """The same copy under another stem, its id rewritten, synced; the caller then calls `tidy` with what was before.
 
-    Between the two both versions exist, so that a crash finds whichever the database names.
+    In staging both versions exist until then, so that a crash finds whichever the database names. In the spool, where
+    an entry that no row knows would be taken for lost mail, a file made in `scratch` replaces the one before.
     """
     with_files = dict(staged.sizes[1:])
     before = staged.sizes[0]
     if not staged.bundle:
-        octets = document.with_id(files.read(home, staged.entry, before[1]), stem)
+        octets = document.with_id(files.read(home, staged.entry), stem)
         entry = entry_name(staged.folder, staged.mailbox, stem)
-        status = files.write_new(home, entry, octets, 0o644)
+        try:
+            status = files.write_new(scratch, entry, octets, 0o644)
+            if home != scratch:
+                os.rename(entry, staged.entry, src_dir_fd=scratch, dst_dir_fd=home)
+                entry = staged.entry
+        except BaseException:
+            litter.remove(scratch, entry)
+            raise
         inode = status.st_ino
     else:
         entry, inode = staged.entry, staged.inode
         directory = files.open_directory(entry, home)
         try:
-            octets = document.with_id(files.read(directory, before[0], before[1]), stem)
+            octets = document.with_id(files.read(directory, before[0]), stem)
             status = files.write_new(directory, f"{stem}.md", octets, 0o644)
             os.fsync(directory)
         finally:
@@ -114,10 +145,10 @@ def renumber(home: int, staged: Staged, stem: str) -> Staged:
     )  # fmt: skip
 
 
-def tidy(home: int, staged: Staged, before: Staged) -> None:
+def tidy(home: int, staged: Staged, before: Staged, litter: Litter) -> None:
     """Remove what a renumbered copy no longer needs."""
     if before.entry != staged.entry:
-        files.remove(home, before.entry)
+        litter.remove(home, before.entry)
     elif staged.bundle:
         complete(home, staged)
 
