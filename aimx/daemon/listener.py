@@ -28,7 +28,7 @@ class SmtpListener:
         self._count = 0
         self._per_peer: Counter[str] = Counter()
         self._sessions: set[SmtpSession] = set()
-        self._stopping = trio.Event()
+        self._accepting = trio.CancelScope()
         self._ended = trio.Event()
         self._refused_at: dict[SmtpReply, float] = {}
 
@@ -36,17 +36,13 @@ class SmtpListener:
         """Accept until cancelled or drained."""
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(self._socket))
         with _AcceptLog():
-            async with trio.open_nursery() as nursery, trio.open_nursery() as accepting:
-                accepting.start_soon(self._stop_accepting, accepting.cancel_scope)
-                await trio.serve_listeners(self._session, [listener], handler_nursery=nursery)
-
-    async def _stop_accepting(self, scope: trio.CancelScope) -> None:
-        await self._stopping.wait()
-        scope.cancel()
+            async with trio.open_nursery() as nursery:
+                with self._accepting:
+                    await trio.serve_listeners(self._session, [listener], handler_nursery=nursery)
 
     async def drain(self) -> None:
         """Accept nothing more, end idle sessions now, and wait for messages on their way; after DRAIN_S cut them."""
-        self._stopping.set()
+        self._accepting.cancel()
         for session in tuple(self._sessions):
             session.stop()
         with trio.move_on_after(limits.DRAIN_S):
@@ -91,7 +87,7 @@ class SmtpListener:
 
     def _refusal(self, peer: str) -> SmtpReply | None:
         config = self._services.config()
-        if self._stopping.is_set():
+        if self._accepting.cancel_called:
             return replies.SHUTTING_DOWN
         if self._count >= min(config.max_connections, self.ceiling):
             return replies.TOO_MANY_CONNECTIONS

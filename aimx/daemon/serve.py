@@ -100,7 +100,7 @@ class Daemon:
             helpers.start_soon(self.storage.run, self._session_config)
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._signals, nursery)
-                nursery.start_soon(self._serve_socket)
+                nursery.start_soon(self.socket.run, self._sockets)
                 nursery.start_soon(self.listener.serve)
                 log.info("listening", smtp=self.listener.address, socket=str(self.options.socket_file))
             await self.hooks.drain()
@@ -108,9 +108,6 @@ class Daemon:
         self.socket.close()
         self.storage_parts.close()
         log.info("stopped")
-
-    async def _serve_socket(self) -> None:
-        await trio.serve_listeners(self.socket.serve, self._sockets)
 
     async def _signals(
         self, nursery: trio.Nursery, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -130,7 +127,9 @@ class Daemon:
                 stopping = True
 
     async def _drain(self, nursery: trio.Nursery) -> None:
-        await self.listener.drain()
+        async with trio.open_nursery() as draining:
+            draining.start_soon(self.socket.drain)
+            draining.start_soon(self.listener.drain)
         nursery.cancel_scope.cancel()
 
     def _fit_descriptors(self) -> None:

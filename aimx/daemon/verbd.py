@@ -35,6 +35,9 @@ class SocketServer:
         self._memory = memory
         self._use = Use()
         self._inode: tuple[int, int] | None = None
+        self._accepting = trio.CancelScope()
+        self._working: set[Held] = set()
+        self._finished = trio.Event()
 
     def listen(self) -> list[trio.SocketListener]:
         """Bind, replacing a socket that nobody answers on. Raises: Failed, StorageFailed."""
@@ -59,6 +62,20 @@ class SocketServer:
                 self._path.unlink()
         except OSError as error:
             log.warning("socket-not-removed", path=str(self._path), why=error.strerror)
+
+    async def run(self, listeners: list[trio.SocketListener]) -> None:
+        """Accept until drained or cancelled."""
+        async with trio.open_nursery() as nursery:
+            with self._accepting:
+                await trio.serve_listeners(self.serve, listeners, handler_nursery=nursery)
+
+    async def drain(self) -> None:
+        """Accept nothing more; return when every request that was whole has its answer, after DRAIN_S at the latest."""
+        self._accepting.cancel()
+        with trio.move_on_after(limits.DRAIN_S):
+            while self._working:
+                self._finished = trio.Event()
+                await self._finished.wait()
 
     async def serve(self, stream: trio.SocketStream) -> None:
         """One connection."""
@@ -90,6 +107,8 @@ class SocketServer:
         finally:
             held.release()
             self._use.leave(caller)
+            self._working.discard(held)
+            self._finished.set()
 
     async def _respond(self, stream: trio.SocketStream, caller: Caller, held: "Held") -> Response | None:
         try:
@@ -104,6 +123,7 @@ class SocketServer:
             return refusal(error)
         if request is None:
             return None
+        self._working.add(held)
         try:
             return await self._handle(request, caller)
         except Exception as error:  # noqa: BLE001  a shell: no peer sees an exception
