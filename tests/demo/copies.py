@@ -55,11 +55,12 @@ def _installed(name: str) -> bool:
 
 def _copy(distribution: importlib.metadata.Distribution, site: Path) -> None:
     for file in distribution.files or []:
-        if ".." in file.parts or "__pycache__" in file.parts:
-            continue
+        source = Path(str(distribution.locate_file(file)))
+        if ".." in file.parts or "__pycache__" in file.parts or not source.exists():
+            continue  # scripts, caches, and what an old-style package lists of its source archive
         goal = site / file
         goal.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(str(distribution.locate_file(file)), goal)
+        shutil.copy(source, goal)
 
 
 def readable_interpreter(identity: list[str]) -> str | None:
