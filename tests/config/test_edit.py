@@ -3,11 +3,14 @@
 import os
 import resource
 import stat
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
 import tomlkit
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aimx.config import edit, load
 from aimx.errors import ConfigInvalid, StorageFailed
@@ -207,3 +210,83 @@ def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(ConfigInvalid, match="Config file not found"):
         edit.transact(tmp_path / "config.toml", None, _add("new"))
     assert os.listdir(tmp_path) == []
+
+
+SCATTERED = """\
+domain = "agent.test"
+# first
+[mailboxes.a]
+address = "a@agent.test"
+owner = "x"
+# between
+[upgrade]
+release_manifest_url = "https://a.test/"  # upgrade
+[mailboxes.b]  # second
+address = "b@agent.test"
+owner = "y"
+[[mailboxes.a.hooks]]
+event = "on_receive"
+cmd = ["/bin/true"]
+"""
+
+
+def _change_owner(document):
+    document["mailboxes"]["a"]["owner"] = "root"
+
+
+def _delete(document):
+    del document["mailboxes"]["b"]
+
+
+def _add_hook(document):
+    hook = tomlkit.table()
+    hook["event"] = "on_receive"
+    hook["cmd"] = ["/bin/false"]
+    document["mailboxes"]["b"].setdefault("hooks", tomlkit.aot()).append(hook)
+
+
+TABLES = {
+    "add": (_add("new"), {"a", "b", "new"}, []),
+    "change": (_change_owner, {"a", "b"}, ['owner = "x"']),
+    "delete": (_delete, {"a"}, ["[mailboxes.b]  # second", 'address = "b@agent.test"', 'owner = "y"']),
+    "add-hook": (_add_hook, {"a", "b"}, []),
+}
+
+
+@pytest.mark.parametrize(("change", "names", "gone"), TABLES.values(), ids=TABLES)
+def test_tables_out_of_order_lose_only_what_the_edit_takes(path, change, names, gone):
+    path.write_text(SCATTERED)
+    octets, config = edit.transact(path, None, change)
+    assert set(config.mailboxes) == names
+    left = octets.decode().splitlines()
+    assert [line for line in SCATTERED.splitlines() if line not in left] == gone
+
+
+NOISE = st.lists(
+    st.sampled_from(["", "  ", "\t", "# comment", "   # indented ü", '"quoted key" = 1', "far_away = 1979-05-27", "#"]),
+    unique=True,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(NOISE, NOISE.map(lambda lines: [line for line in lines if "=" not in line]), st.sampled_from(["\n", "\r\n"]))
+def test_whatever_stands_around_it_only_the_value_changes(top, below, end):
+    lines = [
+        'domain = "agent.test"',
+        *top,
+        "[mailboxes.ops]",
+        *below,
+        'address = "ops@agent.test"',
+        'owner = "ops" # x',
+    ]
+    text = end.join([*lines, *below, ""])
+
+    def change(document):
+        document["mailboxes"]["ops"]["owner"] = "root"
+
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "config.toml"
+        path.write_bytes(text.encode())
+        octets, _ = edit.transact(path, None, change)
+    assert octets == text.replace('owner = "ops"', 'owner = "root"').encode()
