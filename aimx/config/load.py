@@ -7,6 +7,7 @@ database, no DNS, no clock: the same octets always give the same answer.
 import hashlib
 import tomllib
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import Any
 
 from aimx import limits
@@ -55,7 +56,7 @@ def parse(octets: bytes, source: str, data_dir: Path | None) -> Config:
     _postmaster(place, values, found)
     values["data_dir"] = PurePath(data_dir or values.get("data_dir", _DATA_DIR))
     return Config(
-        mailboxes=found,
+        mailboxes=MappingProxyType(found),
         warnings=(*warnings, *more),
         source=digest(octets),
         **values,

@@ -1,5 +1,6 @@
 """The configuration snapshot (guide, "Configuration"): immutable, validated, shared by every task."""
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Literal
 
@@ -44,7 +45,7 @@ class Config(msgspec.Struct, frozen=True):
 
     domain: str
     data_dir: PurePath
-    mailboxes: dict[str, Mailbox]
+    mailboxes: Mapping[str, Mailbox]
     dkim_selector: str = "aimx"
     trust: Trust = "none"
     trusted_senders: tuple[str, ...] = ()

@@ -71,3 +71,11 @@ def test_our_own_edits_are_no_difference(path):
     octets, _ = edit.transact(path, None, change)
     assert live.adopt(octets).trust == "verified"
     assert not live.differs_on_disk()
+
+
+def test_a_snapshot_cannot_be_changed(path):
+    config = LiveConfig(path, None).current
+    with pytest.raises(AttributeError):
+        config.domain = "other.test"
+    with pytest.raises(TypeError):
+        config.mailboxes["x"] = None
