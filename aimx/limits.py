@@ -57,6 +57,7 @@ ADDRESSES = 1000  # addresses read from one field
 FILE_NAME_OCTETS = 200  # reference section 3.5
 SLUG_CHARACTERS = 20  # guide
 WORKER_MEMORY_OCTETS = 2048 * MIB  # RLIMIT_AS of a worker
+WORKER_EXIT_S = 1.0  # from the end of its channel to the report of its end
 WORKER_FILES = 64  # RLIMIT_NOFILE: its channel, one message, what Python needs
 RESOLVER_FILES = 512  # RLIMIT_NOFILE: one socket per outstanding question
 HELPER_READY_S = 30.0  # from the fork to the verified report; seconds only on a machine that swaps

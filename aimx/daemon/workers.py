@@ -48,6 +48,13 @@ class Slot:
             self.give_up("deadline")
             raise WorkerLost("deadline")
 
+    async def _fell_with_the_spawner(self) -> bool:
+        """All workers end with the spawner: then this message is not to blame."""
+        with trio.move_on_after(limits.WORKER_EXIT_S):
+            ended = await self.helper.child.wait()
+            return ended.code == -1 and ended.signal == 0
+        return False
+
     async def _exchange(self, job: Job, fd: int | None) -> Done | NeedDns:
         while self._forgotten:
             await self._send(Job(self._forgotten.pop(), "drop"), ())

@@ -8,6 +8,7 @@ from aimx import limits, log
 from aimx.effects.api import Effects
 from aimx.effects.payload import Payload
 from aimx.errors import Failed
+from aimx.flows import fire
 from aimx.flows.examine import examine
 from aimx.model.config import Config, Mailbox
 from aimx.model.delivery import CommitPlan, Copy, HookJob, InSpool, Outcome, Placed
@@ -107,4 +108,4 @@ def _log_skips(copy: Copy, outcome: Outcome) -> None:
     """A hook that does not fire says so, for whoever waits for it."""
     if isinstance(outcome, Placed):
         for skip in copy.skips:
-            log.info("hook-skipped", hook_name=skip.hook, mailbox=copy.mailbox, email_id=outcome.id, reason=skip.reason)
+            fire.log_skip(skip.hook, "on_receive", copy.mailbox, outcome.id, skip.reason)

@@ -6,7 +6,7 @@ from pathlib import PurePath
 import msgspec
 
 from aimx import limits
-from aimx.model.event import Event, Received, Spooled
+from aimx.model.event import Event, HookSkipped, Received, Spooled
 from aimx.store import intent, layout
 from aimx.store.intent import Intent, Staged
 
@@ -85,7 +85,13 @@ def settle_copy(
         from_=staged.summary.get("from", ""), subject=staged.summary.get("subject", ""),
         trusted=staged.summary.get("trusted", ""), thread_id=staged.summary.get("thread_id", ""),
     )  # fmt: skip
-    return [_log(db, received)]
+    skipped = (
+        HookSkipped(
+            at=at, mailbox=staged.mailbox, owner_uid=copy.owner_uid, hook=skip.hook, id=copy.stem, reason=skip.reason
+        )
+        for skip in staged.skips
+    )
+    return [_log(db, received), *(_log(db, event) for event in skipped)]
 
 
 def _insert_job(

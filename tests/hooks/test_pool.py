@@ -1,5 +1,6 @@
 """The pool in the real daemon: order, brakes, drain, crashes; a slow hook never delays mail."""
 
+import json
 import os
 import re
 import signal
@@ -39,6 +40,14 @@ def rows(daemon, columns="hook, state, reason"):
     return found
 
 
+def events(daemon):
+    """Types in the event log, in order."""
+    db = sqlite3.connect(f"file:{daemon.data}/.aimx/state.db?mode=ro", uri=True)
+    found = [json.loads(text)["type"] for (text,) in db.execute("SELECT event FROM events ORDER BY seq")]
+    db.close()
+    return found
+
+
 def until(condition, what="condition"):
     """Poll a state of the system that nobody reports."""
     deadline = time.monotonic() + 30
@@ -58,6 +67,7 @@ def test_the_hooks_of_one_mail_run_in_order_and_each_says_so_in_one_line(tmp_pat
         ("info", "c", "0"), ("warn", "a", "3"), ("info", "b", "0"),
     ]  # fmt: skip
     assert [row for row in rows(daemon) if row[0] == "auto"] == [("auto", "skipped", "automated")]
+    assert events(daemon) == ["received", "hook_skipped", *["hook_started", "hook_finished"] * 3]
     assert any("event=hook-skipped hook_name=auto" in line and "reason=automated" in line for line in daemon.log)
     assert not any(line.startswith("hook_name=fake") or "\x1b" in line for line in daemon.log)
 
