@@ -20,7 +20,12 @@ def daemon(tmp_path):
         yield running
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("markexpr"):
+        # Real peers, and one download: `nox -s lab`, or any `-m` that selects them.
+        lab = [item for item in items if item.get_closest_marker("lab")]
+        config.hook.pytest_deselected(items=lab)
+        items[:] = [item for item in items if not item.get_closest_marker("lab")]
     for item in items:
         if item.get_closest_marker("root") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="needs root"))

@@ -13,11 +13,14 @@ _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-
 _SUFFIXES = PublicSuffixList()
 
 
-@lru_cache(maxsize=4096)
 def a_label(text: str) -> str | None:
     """The lower-case A-label form of a domain name without final dot; None when it is none (literals included)."""
-    if len(text) > limits.DOMAIN_NAME_OCTETS:
-        return None
+    # Before the cache, which would keep whatever a sender makes up.
+    return None if len(text) > limits.DOMAIN_NAME_OCTETS else _a_label(text)
+
+
+@lru_cache(maxsize=4096)
+def _a_label(text: str) -> str | None:
     if not text.isascii():
         try:
             text = idna.encode(text, uts46=True).decode("ascii")

@@ -88,7 +88,7 @@ class _Query(spf.query):
         terms = [match for term in policy.split(" ")[1:] if (match := _TERM.fullmatch(term)) is not None]
         return [
             (_absolute(term["name"] or name), _AHEAD.get(term["mechanism"].lower(), addresses))
-            for term in terms[: limits.SPF_LOOKUPS]
+            for term in terms[: max(0, limits.SPF_LOOKUPS - self.lookups)]
         ]
 
     def validated_ptrs(self) -> list[str]:

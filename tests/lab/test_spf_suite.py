@@ -18,8 +18,9 @@ def scenarios(tmp_path_factory):
     yaml = pytest.importorskip("yaml", reason="PyYAML reads the suite")
     tree = tmp_path_factory.mktemp("suite")
     version = importlib.metadata.version("pyspf")
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", f"pyspf=={version}"]
-    fetched = subprocess.run([*command, "-d", str(tree)], capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-m", "pip", "--retries", "1", "--timeout", "15", "download", "-q", "--no-deps"]
+    command += ["--no-binary", ":all:", "-d", str(tree), f"pyspf=={version}"]
+    fetched = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     archives = list(tree.glob("*.tar.gz"))
     if not archives:
         pytest.skip(f"the source archive of pyspf cannot be fetched: {fetched.stderr.strip()[-200:]}")
