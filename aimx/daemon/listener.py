@@ -12,6 +12,7 @@ import trio
 
 from aimx import limits, log, replies
 from aimx.daemon.smtpd import Services, SmtpSession
+from aimx.effects import tcp
 from aimx.replies import SmtpReply
 
 
@@ -66,8 +67,8 @@ class SmtpListener:
         self._count += 1
         self._per_peer[peer] += 1
         try:
-            async with stream:
-                await self._serve(stream, peer)
+            async with tcp.adopt(stream) as connection:
+                await self._serve(connection, peer)
         except Exception as error:  # noqa: BLE001  one session never takes the listener down
             log.error("smtp-session", peer=peer, why=f"{type(error).__name__}: {error}")
         finally:
@@ -77,7 +78,7 @@ class SmtpListener:
                 del self._per_peer[peer]
             self._ended.set()
 
-    async def _serve(self, stream: trio.SocketStream, peer: str) -> None:
+    async def _serve(self, stream: trio.abc.HalfCloseableStream, peer: str) -> None:
         session = SmtpSession(stream, peer, self._services, self._tls())
         self._sessions.add(session)
         try:

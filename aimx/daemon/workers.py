@@ -36,17 +36,26 @@ class Slot:
 
     async def compute(self, job: Job, fd: int | None) -> Done | NeedDns:
         """One computation. Raises: WorkerLost."""
-        async with self._turn:
-            if self.lost.is_set():
-                raise WorkerLost("worker ended", victim=True)
-            try:
-                with trio.CancelScope(deadline=trio.current_time() + self._compute_s):
-                    return await self._exchange(job, fd)
-            except (ChannelClosed, msgspec.DecodeError) as error:
-                self.give_up(str(error))
-                raise WorkerLost(str(error)) from error
-            self.give_up("deadline")
-            raise WorkerLost("deadline")
+        try:
+            self._turn.acquire_nowait()  # `acquire` would yield even when it is free
+        except trio.WouldBlock:
+            await self._turn.acquire()
+        try:
+            return await self._compute(job, fd)
+        finally:
+            self._turn.release()
+
+    async def _compute(self, job: Job, fd: int | None) -> Done | NeedDns:
+        if self.lost.is_set():
+            raise WorkerLost("worker ended", victim=True)
+        try:
+            with trio.CancelScope(deadline=trio.current_time() + self._compute_s):
+                return await self._exchange(job, fd)
+        except (ChannelClosed, msgspec.DecodeError) as error:
+            self.give_up(str(error))
+            raise WorkerLost(str(error)) from error
+        self.give_up("deadline")
+        raise WorkerLost("deadline")
 
     async def _fell_with_the_spawner(self) -> bool:
         """All workers end with the spawner: then this message is not to blame."""

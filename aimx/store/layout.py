@@ -37,10 +37,10 @@ def numbered(base: str, attempt: int) -> str:
     return base if attempt == 1 else f"{base}-{attempt}"
 
 
-def message_path(data_dir: PurePath, folder: Folder, mailbox: str, name: str, bundle: bool) -> PurePath:
-    """The message file of an id: flat, or inside the bundle directory of the same name."""
-    directory = data_dir / folder / mailbox
-    return directory / name / f"{name}.md" if bundle else directory / f"{name}.md"
+def message_path(data_dir: PurePath, folder: Folder, mailbox: str, name: str, bundle: bool) -> str:
+    """The path of an id's message file: flat, or inside the bundle directory of the same name."""
+    directory = f"{data_dir}/{folder}/{mailbox}"
+    return f"{directory}/{name}/{name}.md" if bundle else f"{directory}/{name}.md"
 
 
 def is_component(name: str) -> bool:

@@ -71,7 +71,7 @@ def settle_copy(
             (staged.mailbox, staged.entry, copy.spooled, at, intent.encode(staged)),
         )
         return [_log(db, Spooled(at=at, mailbox=staged.mailbox, owner_uid=None, reason=copy.spooled))]
-    path = str(layout.message_path(data_dir, staged.folder, staged.mailbox, copy.stem, staged.bundle))
+    path = layout.message_path(data_dir, staged.folder, staged.mailbox, copy.stem, staged.bundle)
     for job in staged.jobs:
         row = ("pending", job.hook, job.mailbox, job.event, staged.folder, copy.stem, path, message)
         _insert_job(db, row, intent.encode(job.env), job.conversation, at, None)

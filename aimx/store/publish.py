@@ -217,4 +217,4 @@ class Publisher:
 def path_of(tree: Tree, settled: Settled) -> str:
     """Where a published message file lies."""
     staged = settled.staged
-    return str(layout.message_path(tree.path, staged.folder, staged.mailbox, settled.stem, staged.bundle))
+    return layout.message_path(tree.path, staged.folder, staged.mailbox, settled.stem, staged.bundle)
