@@ -95,12 +95,12 @@ class Reader:
             raise SessionEnd("end of input")
         return bytes(octets)
 
-    async def _more_commands(self) -> None:
+    async def _more_commands(self, deadline: float) -> None:
         await self._writer.flush()
         if self._stopping:
             raise SessionEnd("stopping", replies.SHUTTING_DOWN)
         try:
-            with trio.CancelScope(deadline=trio.current_time() + limits.IDLE_S) as self._waiting:
+            with trio.CancelScope(deadline=deadline) as self._waiting:
                 # Small reads: a packet of pipelined commands must not keep other sessions waiting.
                 self.buffer += await self.receive(limits.COMMAND_READ_OCTETS)
                 return
@@ -117,12 +117,13 @@ class Reader:
         """
         too_long = False
         searched = 0
+        deadline = trio.current_time() + limits.IDLE_S  # of the whole line: an octet now and then is no command
         while (end := self.buffer.find(b"\n", searched)) < 0:
             if len(self.buffer) > limits.COMMAND_LINE_OCTETS:
                 too_long = True
                 del self.buffer[:-1]  # the last octet may be the CR of the line end
             searched = len(self.buffer)
-            await self._more_commands()
+            await self._more_commands(deadline)
         line = self.line = bytes(self.buffer[: end + 1])
         del self.buffer[: end + 1]
         self.lines += 1

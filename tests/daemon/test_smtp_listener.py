@@ -62,9 +62,10 @@ def _reset(sock: socket.socket) -> None:
 
 
 def _serves(daemon: Daemon) -> None:
-    before = len(daemon.messages())
-    daemon.send(mail("still here"))
-    assert len(daemon.messages()) == before + 1
+    before = set(daemon.messages())
+    subject = f"still here {len(before)}"
+    daemon.send(mail(subject))
+    assert [path for path in daemon.messages() if path not in before and subject in path.read_text()]
 
 
 # Caps
@@ -306,6 +307,28 @@ def test_a_session_that_comes_octet_by_octet(busy):
             said += piece
     assert said.splitlines()[-2:] == [replies.ACCEPTED.line.encode(), replies.BYE.line.encode()]
     assert len(busy.messages()) == before + 1
+
+
+POINTS = [
+    b"", b"EH", b"LO x.test\r\n", b"MAIL FROM:", b"<a@sender.test>\r\n", b"RCPT TO:<ops@agent.test>", b"\r\n",
+    b"DATA\r\n", b"From: a@sender.test\r\n", b"\r\nText\r\n", b".\r", b"\nNOOP\r\n", b"QUIT\r\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("leave", [_reset, socket.socket.close], ids=["RST", "FIN"])
+@pytest.mark.parametrize("point", range(len(POINTS)))
+def test_a_peer_that_leaves_at_any_point(busy, point, leave):
+    """Before the last dot nothing is stored; behind it, at most the one message."""
+    before = set(busy.messages())
+    with _connect(busy) as sock:
+        assert _line(sock).startswith("220 ")
+        for piece in POINTS[: point + 1]:
+            sock.sendall(piece)
+        leave(sock)
+    _serves(busy)
+    _until_idle(busy, psutil.Process(busy.pid))
+    stored = [path for path in busy.messages() if path not in before and "Text" in path.read_text()]
+    assert len(stored) <= (point >= 11)
 
 
 # The end

@@ -4,7 +4,20 @@ import smtplib
 
 import pytest
 
-from tests.harness import DOMAIN, mail
+from tests.harness import DOMAIN, Daemon, mail
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Daemon(tmp_path_factory.mktemp("repeats")) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def stored(server):
+    """How many messages this test has stored."""
+    before = len(server.messages())
+    return lambda: len(server.messages()) - before
 
 
 def _transaction(client: smtplib.SMTP, octets: bytes, sender: str = "a@sender.test") -> None:
@@ -13,38 +26,42 @@ def _transaction(client: smtplib.SMTP, octets: bytes, sender: str = "a@sender.te
     assert client.data(octets)[0] == 250
 
 
-def _vanish(daemon, octets: bytes) -> None:
-    client = daemon.smtp()
+def _vanish(server: Daemon, octets: bytes) -> None:
+    client = server.smtp()
     _transaction(client, octets)
     client.close()
-    daemon.wait_log("event=unseen ")
+    server.wait_log("event=unseen ")
 
 
-def test_the_repeat_of_a_peer_that_vanished_is_not_stored_again(daemon):
-    _vanish(daemon, mail("once"))
-    daemon.send(mail("once"))
-    assert len(daemon.messages()) == 1
-    daemon.wait_log("event=duplicate ")
-    daemon.send(mail("once"))
-    assert len(daemon.messages()) == 2, "the exception is used up"
+def test_the_repeat_of_a_peer_that_vanished_is_not_stored_again(server, stored):
+    _vanish(server, mail("once"))
+    server.send(mail("once"))
+    assert stored() == 1
+    server.wait_log("event=duplicate ")
+    server.send(mail("once"))
+    assert stored() == 2, "the exception is used up"
 
 
 @pytest.mark.parametrize(
-    ("octets", "sender"),
-    [(mail("other"), "a@sender.test"), (mail("once"), "b@sender.test"), (mail("once", To="ops"), "a@sender.test")],
+    ("first", "second", "sender"),
+    [
+        ("octets", mail("octets", "Other.\r\n"), "a@sender.test"),
+        ("reverse-path", mail("reverse-path"), "b@sender.test"),
+        ("header", mail("header", To="ops"), "a@sender.test"),
+    ],
     ids=["other octets", "other reverse-path", "other header"],
 )
-def test_anything_else_is_a_new_message(daemon, octets, sender):
-    _vanish(daemon, mail("once"))
-    daemon.send(octets, sender=sender)
-    assert len(daemon.messages()) == 2
+def test_anything_else_is_a_new_message(server, stored, first, second, sender):
+    _vanish(server, mail(first))
+    server.send(second, sender=sender)
+    assert stored() == 2
 
 
-def test_whoever_says_one_word_more_has_read_the_answer(daemon):
-    client = daemon.smtp()
+def test_whoever_says_one_word_more_has_read_the_answer(server, stored):
+    client = server.smtp()
     _transaction(client, mail("twice"))
     client.noop()
     client.close()
-    daemon.send(mail("twice"))
-    daemon.send(mail("twice"))
-    assert len(daemon.messages()) == 3
+    server.send(mail("twice"))
+    server.send(mail("twice"))
+    assert stored() == 3

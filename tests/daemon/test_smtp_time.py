@@ -29,6 +29,38 @@ def test_an_idle_peer_is_told(stage, begun):
     stage.play(script)
 
 
+def test_a_command_that_drips_is_no_command(stage):
+    async def script(peer):
+        await peer.hears(b"220 agent.test ESMTP aimx\r\n")
+        start = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_drip, peer, 10)
+            await peer.hears(replies.IDLE)
+            nursery.cancel_scope.cancel()
+        assert trio.current_time() - start == pytest.approx(limits.IDLE_S)
+
+    stage.play(script)
+
+
+def test_replies_to_pipelined_commands_leave_together(stage):
+    async def script(peer):
+        await peer.hears(b"220 agent.test ESMTP aimx\r\n")
+        sending = peer.session._stream.send_stream
+        deliver, sent = sending.send_all_hook, []
+
+        async def count() -> None:
+            sent.append(1)
+            await deliver()
+
+        sending.send_all_hook = count
+        await peer.say(b"NOOP\r\n" * 100)
+        for _ in range(100):
+            await peer.hears(replies.OK)
+        assert len(sent) == 1
+
+    stage.play(script)
+
+
 def test_silence_in_data_ends_the_session_and_nothing_of_it_is_executed(stage):
     async def script(peer):
         await peer.begins_data()
@@ -47,7 +79,7 @@ def test_data_that_drips_ends_at_its_total_time(stage):
         await peer.begins_data()
         start = trio.current_time()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_drip, peer)
+            nursery.start_soon(_drip, peer, limits.DATA_BLOCK_S / 2)
             await peer.hears(replies.DATA_TIMEOUT)
             nursery.cancel_scope.cancel()
         assert trio.current_time() - start == pytest.approx(limits.DATA_TOTAL_S)
@@ -56,9 +88,9 @@ def test_data_that_drips_ends_at_its_total_time(stage):
     assert stage.delivered == []
 
 
-async def _drip(peer):
+async def _drip(peer, every_s):
     while True:
-        await trio.sleep(limits.DATA_BLOCK_S / 2)
+        await trio.sleep(every_s)
         await peer.say(b"x")
 
 
