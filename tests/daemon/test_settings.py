@@ -53,9 +53,9 @@ def test_a_file_that_differs_is_noticed_once_and_not_adopted(tmp_path, monkeypat
         async with trio.open_nursery() as nursery:
             nursery.start_soon(settings.watch, live)
             for text in ('domain = "a.test"', 'domain = "b.test"', 'domain = "agent.test"', "domain ="):
-                await trio.sleep(100)
+                await trio.sleep(1000)
                 await trio.to_thread.run_sync(path.write_text, text)
-            await trio.sleep(100)
+            await trio.sleep(1000)
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.05))
