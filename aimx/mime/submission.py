@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from aimx import limits
 from aimx.errors import Refused
+from aimx.mime import parse
 from aimx.model.address import NamedAddress
 from aimx.model.draft import Draft, DraftFile
 
@@ -45,7 +46,10 @@ def submission(draft: Draft) -> bytes:
         ("References", _msg_ids("References", draft.references)),
         ("MIME-Version", "1.0"),
     ]
-    head = "".join(f"{name}: {value}{_CRLF}" for name, value in fields if value or name == "Subject").encode()
+    written = [(name, value) for name, value in fields if value or name == "Subject"]
+    head = "".join(f"{name}: {value}{_CRLF}" for name, value in written).encode()
+    if [name for name, _ in parse.entities(head)[0].fields] != [name.lower() for name, _ in written]:
+        raise Refused("a header value would be read as another field")
     text = _text_part(draft.body)
     if not draft.attachments:
         return head + text
