@@ -83,6 +83,7 @@ SPF_NAMES = 10  # MX and PTR names looked at, RFC 7208 section 4.6.4
 DMARC_RECORD_CHARACTERS = 8192  # one policy record; 200 in practice
 DOMAIN_LABEL_OCTETS = 63  # RFC 1035 section 2.3.4
 DOMAIN_NAME_OCTETS = 253  # RFC 1035 section 2.3.4, as text without the final dot
+AUTHOR_CHARACTERS = 1000  # RFC 5321 allows 320; matching costs this times the pattern, in the front
 DNS_TRY_S = 3.0  # one server, one packet
 DNS_QUERY_S = 5.0  # one question with its retries
 DNS_ROUNDS = 24  # question rounds of one message; SPF alone may need 21 (10 mx terms, two rounds each, and the record)

@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+from aimx import limits
 from aimx.model.authres import AuthResults
 from aimx.model.config import Mailbox
 from aimx.model.message import Headers
@@ -26,7 +27,7 @@ def evaluate(mailbox: Mailbox, headers: Headers, auth: AuthResults) -> Verdict:
         return Verdict("false", headers.from_problem or "no-from")
     if headers.repeated:  # a second Subject or Content-Type may be the part that nobody signed
         return Verdict("false", "duplicate-headers")
-    if auth.author_domain is None:
+    if auth.author_domain is None or len(headers.author) > limits.AUTHOR_CHARACTERS:
         return Verdict("false", "unreadable-from")
     local_part = headers.author.rpartition("@")[0]
     # A pattern may name an internationalized domain in either form.

@@ -146,6 +146,13 @@ def test_an_internationalized_author_may_be_listed_by_either_form(pattern, autho
     assert evaluate(mailbox(pattern), headers(octets), results)[0] == trusted
 
 
+def test_an_author_of_a_megabyte_is_not_even_compared():
+    octets = sign(message(b"a" * 1_000_000 + b"@company.test"), d="company.test")
+    results = run(octets, ZONE).results
+    verdict = evaluate(mailbox("*a" * 100 + "b"), headers(octets), results)
+    assert verdict in (("false", "unreadable-from"), ("false", "sender-not-listed"))
+
+
 MATCHES = [
     ("a@b.test", "a@b.test", True),
     ("A@B.test", "a@b.TEST", True),
