@@ -30,16 +30,27 @@ def inject(pid: int, trace: Path, what: str) -> Iterator[Injection]:
         assert "attached" in line, line
         yield injection
     finally:
-        _end(process)
+        _end(process, pid)
     text = trace.read_text()
     injection.hit = "(INJECTED)" in text or "killed by SIGKILL" in text
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """Detach. Beside a tracee that is being killed strace may wait for ever; killed itself, it lets everything go."""
+def _end(process: subprocess.Popen[str], pid: int) -> None:
+    """Detach. Told to while its tracee dies, strace may wait for ever; killed itself, it lets everything go."""
+    if _dying(pid):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=2)
+            return
     process.terminate()
     try:
-        process.communicate(timeout=5)
+        process.communicate(timeout=2)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
+
+
+def _dying(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True

@@ -29,9 +29,16 @@ def test_the_last_call(tmp_path, shape, call):
             what = f"{call}:signal=KILL:when={k}"
             if not _end_at(daemon, tmp_path / "trace", what, mailboxes, shapes.message(marker, attachments)):
                 return
+            # Settled but not yet acknowledged: the one moment in which a repeat is not known as one (RFC 1047).
+            settled = shapes.copies(daemon, mailboxes[0], marker) == 1 and not _recovered(daemon)
             daemon.send(shapes.message(marker, attachments), *_rcpts(mailboxes))
-            assert [shapes.copies(daemon, mailbox, marker) for mailbox in mailboxes] == [1] * len(mailboxes)
+            counts = {shapes.copies(daemon, mailbox, marker) for mailbox in mailboxes}
+            assert counts == ({2} if settled else {1})
     pytest.fail("the call never stopped happening")
+
+
+def _recovered(daemon):
+    return any("event=intent-recovered" in line for line in daemon.log)
 
 
 def _rcpts(mailboxes):
@@ -49,6 +56,7 @@ def _end_at(daemon, trace, what, mailboxes, octets):
             pass
     if fault.hit:
         daemon.kill()
+        daemon.log.clear()
         daemon.start()
     marker = octets.split(b"marker ")[1].split()[0].decode()
     counts = {shapes.copies(daemon, mailbox, marker) for mailbox in mailboxes}
