@@ -10,6 +10,7 @@ from aimx import limits
 from aimx.model.delivery import Folder
 
 _SEPARATORS = re.compile(r"(?:[^\w]|_)+")
+_ASCII_SEPARATORS = re.compile(r"[^0-9a-z]+")
 
 
 def slug(subject: str) -> str:
@@ -18,7 +19,10 @@ def slug(subject: str) -> str:
     Normalised to NFC and lower case; every run of non-alphanumeric characters becomes `-`.
     """
     text = unicodedata.normalize("NFC", subject[:1000]).lower()
-    text = _SEPARATORS.sub("-", "".join(c if c.isalnum() else "-" for c in text)).strip("-")
+    if text.isascii():
+        text = _ASCII_SEPARATORS.sub("-", text).strip("-")
+    else:
+        text = _SEPARATORS.sub("-", "".join(c if c.isalnum() else "-" for c in text)).strip("-")
     return text[: limits.SLUG_CHARACTERS].rstrip("-") or "no-subject"
 
 
