@@ -79,6 +79,8 @@ DKIM_NUMBER_DIGITS = 12  # t=, x=, l=; seconds and octets need no more
 DKIM_CLOCK_SKEW_S = 3600  # t= and x= against our clock
 SPF_LOOKUPS = 10  # RFC 7208 section 4.6.4
 SPF_VOID_LOOKUPS = 2  # RFC 7208 section 4.6.4
+SPF_RECORD_CHARACTERS = 8192  # RFC 7208 section 3.4 wants 450 octets; flattened ones reach 3000
+SPF_TERM_CHARACTERS = 512  # a domain name has 253; macros are expanded in time quadratic to this
 SPF_NAMES = 10  # MX and PTR names looked at, RFC 7208 section 4.6.4
 DMARC_RECORD_CHARACTERS = 8192  # one policy record; 200 in practice
 DOMAIN_LABEL_OCTETS = 63  # RFC 1035 section 2.3.4

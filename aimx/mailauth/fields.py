@@ -7,7 +7,6 @@ _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+):([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\
 _MBOX_LINE = re.compile(rb"From [^\r\n]*\r\n")
 _SIGNATURE_LINE = re.compile(rb"(?im)^dkim-signature[ \t]*:")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 class Field(NamedTuple):
@@ -49,7 +48,7 @@ def with_crlf(octets: bytes) -> bytes:
     """The same lines with CRLF ends."""
     if octets.count(b"\n") == octets.count(b"\r\n"):
         return octets
-    return _BARE_LF.sub(b"\r\n", octets)
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def _fields(head: bytes) -> tuple[Field, ...] | None:

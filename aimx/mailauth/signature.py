@@ -10,8 +10,9 @@ from aimx.mailauth import domain
 from aimx.mailauth.fields import Field
 
 _TAG_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# A folded line of blanks only is legal nowhere; dkimpy's expression for b= is super-linear on many of them.
-_BLANK_FOLD = re.compile(rb"\n[ \t]*\r\n")
+# Folded lines of blanks only, or of controls that dkimpy's expression for b= takes for blanks: legal nowhere, and the
+# expression is super-linear on many of them.
+_BAD_FOLDING = re.compile(rb"\n[ \t]*\r\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FOLDING = re.compile(r"[ \t\r\n]+")
 _ALGORITHMS = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
 _CANONICALIZATIONS = ("simple", "relaxed")
@@ -76,7 +77,7 @@ def read(field: Field, now: float) -> Signature:
     """The signature in one field, its expiry judged at `now`. Raises: Unusable."""
     if len(field.value) > limits.DKIM_SIGNATURE_OCTETS:
         raise Unusable("signature too long")
-    if _BLANK_FOLD.search(field.value) is not None:
+    if _BAD_FOLDING.search(field.value) is not None:
         raise Unusable("malformed folding")
     try:
         tags = tag_list(field.value.decode("utf-8"))

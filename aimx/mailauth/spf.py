@@ -91,6 +91,16 @@ class _Query(spf.query):
             for term in terms[: max(0, limits.SPF_LOOKUPS - self.lookups)]
         ]
 
+    def dns_spf(self, domain: str) -> str | None:
+        """The record of a name, refused before evaluation when its cost would be its author's choice."""
+        record: str | None = super().dns_spf(domain)
+        if record is not None and (
+            len(record) > limits.SPF_RECORD_CHARACTERS
+            or any(len(term) > limits.SPF_TERM_CHARACTERS for term in record.split(" "))
+        ):
+            raise spf.PermError("record too long")
+        return record
+
     def validated_ptrs(self) -> list[str]:
         """RFC 7208 section 5.5: a DNS error leaves the name out, it does not end the check."""
         try:

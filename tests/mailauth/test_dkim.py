@@ -138,6 +138,9 @@ MALFORMED = {
     "d too long": (by_hand(b"d=" + b"a." * 130 + b"test; s=s1"), "permerror (malformed d=)"),
     "s with colon": (sign(message(), s="a:b"), "permerror (malformed s=)"),
     "name too long": (by_hand(b"d=example.test; s=" + b".".join([b"a" * 60] * 4)), "permerror (malformed s=)"),
+    "controls that count as blanks": (
+        sign(message(), z="x").replace(b"z=x", b"z= b" + b"\v\r\n\t\f" * 3000 + b"x"), "permerror (malformed folding)"),
+    "a fold of nothing": (sign(message(), z="x").replace(b"z=x", b"z=a\r\n \t\r\n x"), "permerror (malformed folding)"),
     "tag twice": (sign(message()).replace(b"v=1;", b"v=1; v=1;"), "permerror (tag v twice)"),
     "no tag list": (b"DKIM-Signature: hello\r\n" + message(), "permerror (malformed tag list)"),
     "empty": (b"DKIM-Signature:\r\n" + message(), "permerror (no v=)"),
