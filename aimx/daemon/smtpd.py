@@ -190,18 +190,18 @@ class SmtpSession(SMTP):
     async def reply(self, reply: SmtpReply) -> None:
         """Answer; the session ends with 221 and 421, and after too many errors. Raises: SessionEnd."""
         if reply.code >= replies.SHUTTING_DOWN.code:
-            log.info(
-                "smtp-refused",
-                peer=self.peer_ip,
-                command=self._reader.line.decode("ascii", "replace").strip(),
-                reply=reply.line,
-            )
+            log.info("smtp-refused", peer=self.peer_ip, command=self._shown(), reply=reply.line)
         if reply.close():
             raise SessionEnd(reply.text, reply)
         self._writer.write(f"{reply.line}\r\n".encode())
         self.errors += reply.code >= 500
         if self.errors > limits.SESSION_ERRORS:
             await self.reply(replies.TOO_MANY_ERRORS)
+
+    def _shown(self) -> str:
+        """The last command line for the log, without what may be a password."""
+        command = self._reader.line.decode("ascii", "replace").strip()
+        return "AUTH" if command[:4].upper() == "AUTH" else command
 
     async def push(self, status: str | bytes) -> None:
         """aiosmtpd's own replies: its greeting, and what it thinks of a line without a command of ours."""

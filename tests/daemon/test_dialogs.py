@@ -57,6 +57,16 @@ def test_dialog_with_a_catchall_and_without_a_certificate(catchall, script):
     _run(catchall, script)
 
 
+def test_refusals_are_logged_without_passwords(plain):
+    with plain.smtp() as client:
+        client.docmd("AUTH", "PLAIN AHVzZXIAc2VjcmV0")
+        client.docmd("MAIL", "FROM:<a b@evil.test>")
+    line = plain.wait_log("command=AUTH ")
+    assert "AHVzZXIAc2VjcmV0" not in "\n".join(plain.log)
+    assert 'reply="502 5.5.1 command not implemented"' in line
+    assert "501 5.5.4" in plain.wait_log('command="MAIL FROM:<a b@evil.test>"')
+
+
 def test_every_reply_has_a_dialog():
     said = "\n".join(path.read_text() for path in DIALOGS.rglob("*.smtp"))
     rows = {name: row for name, row in vars(replies).items() if isinstance(row, SmtpReply)}

@@ -27,13 +27,16 @@ def test_who_waits_is_served_in_order_and_nobody_overtakes():
 
         await budget.take(90)
         async with trio.open_nursery() as nursery:
-            for name, octets in (("large", 60), ("small", 10)):
+            for name, octets in (("large", 60), ("small", 50)):
                 nursery.start_soon(taker, name, octets)
                 await wait_all_tasks_blocked()
             assert not budget.try_take(5), "somebody is waiting for these"
             budget.give(90)
+            await wait_all_tasks_blocked()
+            assert served == ["large"]
+            budget.give(60)
         assert served == ["large", "small"]
-        budget.give(70)
+        budget.give(50)
 
     _run(story)
 
