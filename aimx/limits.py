@@ -15,7 +15,6 @@ DATA_BLOCK_S = 180.0  # RFC 5321 section 4.5.3.2.5: between two pieces of DATA
 DATA_TOTAL_S = 1800.0  # 25 MiB at 16 KiB/s; a drip-fed DATA ends here
 SESSION_S = 4 * 3600.0  # a kept connection of a busy relay; nobody needs longer
 TLS_HANDSHAKE_S = 30.0  # threats.md row 3
-GREETING_S = 30.0  # a peer that does not read its greeting
 FAREWELL_S = 5.0  # for the last reply to leave; the connection is closed anyway
 LINGER_S = 1.0  # after a 421, so that the peer reads it before a reset can overtake it
 LINGER_OCTETS = 1 * MIB
