@@ -122,6 +122,7 @@ class Committer:
             return self.publisher.to_spool(draft, done)
         assert draft.directory is not None
         yield Sync(draft.directory)
+        draft.close()  # a message for a hundred mailboxes does not hold a hundred descriptors
         return done
 
     def _undo(self, drafts: list[Draft], intent_id: int | None) -> None:
