@@ -53,7 +53,7 @@ class Slot:
                 return await self._exchange(job, fd)
         except (ChannelClosed, msgspec.DecodeError) as error:
             self.give_up(str(error))
-            raise WorkerLost(str(error)) from error
+            raise WorkerLost(str(error), victim=await self._fell_with_the_spawner()) from error
         self.give_up("deadline")
         raise WorkerLost("deadline")
 
