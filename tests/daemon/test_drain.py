@@ -87,7 +87,8 @@ def test_a_request_that_never_ends_is_left_after_the_drain_time():
             await client.send_all(b"AIMX/1 VERSION\n\n")
             await wait_all_tasks_blocked(0.05)
             start = trio.current_time()
-            await server.drain()
-            assert trio.current_time() - start == pytest.approx(limits.DRAIN_S, abs=1)
+            with trio.fail_after(10 * limits.DRAIN_S):  # the clock runs fast, the machine need not
+                await server.drain()
+            assert trio.current_time() - start >= limits.DRAIN_S
 
     _play(handle, story, MockClock(rate=100))
