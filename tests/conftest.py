@@ -6,11 +6,19 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.harness import Daemon
+from tests.root import users
 
 # Deadlines would make a busy machine fail a test. `nox -s fuzz` takes the second profile.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fuzz", settings.get_profile("default"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def worker_user():
+    """As root every test's daemon needs the user that it would drop its helpers to."""
+    if os.geteuid() == 0:
+        users.need_worker()
 
 
 @pytest.fixture

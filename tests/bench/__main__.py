@@ -16,6 +16,7 @@ import psutil
 from tests.bench import corpus, gauge
 from tests.bench.bench import Bench, Figures
 from tests.bench.load import Plan
+from tests.root import users
 
 RATE_TARGET, CPU_TARGET_MS, TLS_TARGET_KB, FRONT_TARGET_MB = 1000.0, 1.8, 40.0, 60.0
 
@@ -114,6 +115,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rows and messages (about half a minute)")
     quick = parser.parse_args().quick
+    if os.geteuid() == 0:
+        users.need_worker()
     with tempfile.TemporaryDirectory(prefix="aimx-bench-") as tree:
         print(machine(Path(tree)))
         bench = Bench(Path(tree))

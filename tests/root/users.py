@@ -29,11 +29,16 @@ def remove(name: str) -> None:
         time.sleep(0.2)
 
 
+def need_worker() -> None:
+    """A daemon that runs as root refuses to start without the user of its helpers; setup would have made it."""
+    if WORKER not in {entry.pw_name for entry in pwd.getpwall()}:
+        add(WORKER)
+
+
 @contextlib.contextmanager
 def users(*letters: str):
     """Users by letter, removed at the end; the worker's user exists too."""
-    if WORKER not in {entry.pw_name for entry in pwd.getpwall()}:
-        add(WORKER)
+    need_worker()
     names = {letter: f"aimxt-{letter}-{os.getpid()}" for letter in letters}
     try:
         yield {letter: add(name) for letter, name in names.items()}
