@@ -101,7 +101,6 @@ class Storage:
             with trio.move_on_after(limits.COMMIT_STALL_S):
                 await ended.wait()
             if not ended.is_set() and self._group.stalled(task):
-                log.warning("storage-slow", note="a commit hangs; others go on without it")
                 trio.lowlevel.start_thread_soon(self._group.drive, _driven)
         committed: Committed = task.result()
         for seq, event in committed.events:
