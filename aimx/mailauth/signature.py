@@ -60,7 +60,7 @@ def tag_list(text: str) -> dict[str, str]:
         if not equals or _TAG_NAME.fullmatch(name) is None:
             raise Unusable("malformed tag list")
         if name in tags:
-            raise Unusable(f"tag {name} twice")
+            raise Unusable("a tag twice")
         tags[name] = value.strip()
     return tags
 

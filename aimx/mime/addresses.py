@@ -24,6 +24,7 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
 _PLAIN_SPEC = r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
 _PLAIN = re.compile(rf"[ \t]*(?:([A-Za-z0-9]+(?: [A-Za-z0-9]+)*)[ \t]*<({_PLAIN_SPEC})>|({_PLAIN_SPEC}))[ \t]*\Z")
 _PLAIN_CHARACTERS = 300
+_PARENTHESIS = re.compile(r"[()\\]")
 _NAME_SPECIALS = re.compile(r'[()<>\[\]:;@\\,"]')
 
 
@@ -157,6 +158,9 @@ def _read_tokens(value: str) -> Listing:
         if depth or token == "(":
             depth += {"(": 1, ")": -1}.get(token, 0)
             comment.append(token)
+            # Readers that know no quotes in comments, or no escapes, end this comment elsewhere.
+            reader.doubtful = reader.doubtful or (_PARENTHESIS.search(token) is not None and kind == "quoted")
+            reader.doubtful = reader.doubtful or token == "\\"
             if not depth:
                 reader.comment("".join(comment)[1:-1])
                 comment = []

@@ -27,6 +27,7 @@ class Selection(NamedTuple):
 def select(octets: bytes, entities: list[Entity]) -> Selection:
     """Split the leaves of a message (parents come before children in `entities`)."""
     texts: dict[Entity, list[Entity]] = {}
+    ink = _Ink(octets)
     attached = []
     for entity in entities:
         if not entity.children:
@@ -36,16 +37,29 @@ def select(octets: bytes, entities: list[Entity]) -> Selection:
                 attached.append(entity)
     for entity in reversed(entities):
         if entity.children:
-            texts[entity] = _joined(octets, entity, [texts[child] for child in entity.children if child in texts])
+            texts[entity] = _joined(ink, entity, [texts[child] for child in entity.children if child in texts])
     shown = tuple(texts.get(entities[0], ()))
     return Selection(shown, tuple(attached))
 
 
-def _joined(octets: bytes, parent: Entity, children: list[list[Entity]]) -> list[Entity]:
+class _Ink:
+    """Which leaves hold more than blanks; each is looked at once, however many alternatives are around it."""
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+        self._known: dict[Entity, bool] = {}
+
+    def on(self, leaf: Entity) -> bool:
+        if leaf not in self._known:
+            self._known[leaf] = _INK.search(self._octets, leaf.start, leaf.end) is not None
+        return self._known[leaf]
+
+
+def _joined(ink: _Ink, parent: Entity, children: list[list[Entity]]) -> list[Entity]:
     if parent.content_type[0] != "multipart/alternative":
         return [leaf for leaves in children for leaf in leaves]
     # An alternative is one text in several forms: the first plain one that is not empty, else the richest (last).
-    with_ink = [leaves for leaves in children if any(_INK.search(octets, leaf.start, leaf.end) for leaf in leaves)]
+    with_ink = [leaves for leaves in children if any(map(ink.on, leaves))]
     for leaves in with_ink:
         if any(leaf.content_type[0] != "text/html" for leaf in leaves):
             return leaves

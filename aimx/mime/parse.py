@@ -20,7 +20,7 @@ Fields = list[tuple[str, bytes]]
 
 
 class Entity:
-    """One MIME entity: its fields (lower-case names, raw values) and the span of its body.
+    """One MIME entity: its fields (lower-case names, raw values; of a part the `content-` ones) and its body's span.
 
     `children` is None for a leaf. `remainder` marks the leaf that holds everything beyond a cap, fields included.
     """
@@ -156,6 +156,7 @@ class _Parser:
         octets, match_field = self.octets, _FIELD.match
         fields: Fields = []
         overflow = False
+        whole = not self.entities  # of a part only its content fields mean anything; the rest would cost memory
         while True:
             if octets[position : position + 2] == b"--" and self.levels:
                 end = octets.find(b"\n", position)
@@ -166,10 +167,13 @@ class _Parser:
                 blank = _END_OF_HEADERS.match(octets, position)
                 return fields, blank.end() if blank else position, overflow or blank is None
             position = match.end()
+            name = match[1].lower()
+            if not whole and not name.startswith(b"content-"):
+                continue
             if len(fields) >= limits.HEADER_FIELDS:
                 overflow = True  # what is skipped may be a second From
                 continue
-            fields.append((match[1].decode("ascii").lower(), match[2]))
+            fields.append((name.decode("ascii"), match[2]))
 
 
 def entities(octets: bytes) -> list[Entity]:

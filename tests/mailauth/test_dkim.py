@@ -141,7 +141,7 @@ MALFORMED = {
     "controls that count as blanks": (
         sign(message(), z="x").replace(b"z=x", b"z= b" + b"\v\r\n\t\f" * 3000 + b"x"), "permerror (malformed folding)"),
     "a fold of nothing": (sign(message(), z="x").replace(b"z=x", b"z=a\r\n \t\r\n x"), "permerror (malformed folding)"),
-    "tag twice": (sign(message()).replace(b"v=1;", b"v=1; v=1;"), "permerror (tag v twice)"),
+    "tag twice": (sign(message()).replace(b"v=1;", b"v=1; v=1;"), "permerror (a tag twice)"),
     "no tag list": (b"DKIM-Signature: hello\r\n" + message(), "permerror (malformed tag list)"),
     "empty": (b"DKIM-Signature:\r\n" + message(), "permerror (no v=)"),
     "not text": (b"DKIM-Signature: v=1; a=\xff\r\n" + message(), "permerror (malformed tag list)"),

@@ -1,5 +1,6 @@
 """The entity tree: what the standard library composes is found again, and beyond the caps nothing is lost."""
 
+import sys
 from email.encoders import encode_base64
 from email.message import Message
 from email.mime.base import MIMEBase
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimx import limits
-from aimx.mime import parse
+from aimx.mime import body, parse
 from aimx.mime.read import read_message
 from aimx.model.envelope import Envelope
 
@@ -96,3 +97,30 @@ def test_the_innermost_of_equal_boundaries_wins():
         b"--b\r\n\r\ninner\r\n--b--\r\n--b\r\n\r\nouter\r\n--b--\r\n"
     )
     assert read_message(octets, ENVELOPE).body == "inner\n\nouter"
+
+
+def test_each_leaf_is_looked_at_once_however_many_alternatives_are_around_it():
+    levels = [b"Content-Type: multipart/alternative; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(50)]
+    octets = b"".join(levels) + b"Content-Type: text/plain\r\n\r\n" + b" \r\n" * 100
+    looks = 0
+
+    def count(_frame, event, function):
+        nonlocal looks
+        looks += event == "c_call" and getattr(function, "__self__", None) is body._INK
+
+    entities = parse.entities(octets)
+    sys.setprofile(count)
+    try:
+        selection = body.select(octets, entities)
+    finally:
+        sys.setprofile(None)
+    assert [leaf.content_type[0] for leaf in selection.shown] == ["text/plain"]
+    assert looks == 1
+
+
+def test_of_a_part_only_content_fields_are_kept():
+    part = b"--b\r\n" + b"a:\r\n" * 500 + b"CONTENT-Type: image/png\r\n\r\nx\r\n"
+    root, *parts = parse.entities(b"From: a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 3)
+    assert [name for name, _ in root.fields] == ["from", "content-type"]
+    assert [[name for name, _ in entity.fields] for entity in parts] == [["content-type"]] * 3
+    assert {entity.content_type[0] for entity in parts} == {"image/png"}

@@ -98,6 +98,31 @@ SPOOFS = {
 }
 
 
+# Two readers find two addresses of one domain, whose signature therefore says nothing about which of them wrote.
+AMBIGUOUS = {
+    "quote in a comment": b'(") <eve@company.test> (") <boss@company.test>',
+    "quote in a comment, bare": b'(") eve@company.test (") boss@company.test',
+    "quote in a comment, behind": b'<boss@company.test> (") , <eve@company.test> (")',
+    "escape in a quote in a comment": b'("\\") <boss@company.test> (") <eve@company.test> (")',
+    "escape in a comment": b"boss@company.test (\\)",
+    "comment without end": b"boss@company.test (eve@company.test",
+    "two in one": b"eve@company.test <boss@company.test>",
+}
+
+
+@pytest.mark.parametrize("author", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_an_ambiguous_author_is_never_trusted_whoever_signs(author):
+    octets = sign(b"From: " + author + b"\r\nSubject: pay\r\n\r\nNow.\r\n", d="company.test", names=(b"from", b"subject"))
+    results = run(octets, ZONE).results
+    assert results.dkim == "pass"
+    assert evaluate(mailbox("*@company.test"), headers(octets), results)[0] == "false"
+
+
+def test_a_quoted_nickname_in_a_comment_is_no_doubt():
+    octets = sign(b'From: boss@company.test (Bo "The Boss" Ss)\r\n\r\nNow.\r\n', d="company.test", names=(b"from",))
+    assert evaluate(mailbox("*@company.test"), headers(octets), run(octets, ZONE).results)[0] == "true"
+
+
 @pytest.mark.parametrize("fields", SPOOFS.values(), ids=SPOOFS)
 @pytest.mark.parametrize("sdid", ["evil.test", "test"])
 def test_spoofs_are_never_trusted(fields, sdid):
