@@ -112,7 +112,9 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("author", AMBIGUOUS.values(), ids=AMBIGUOUS)
 def test_an_ambiguous_author_is_never_trusted_whoever_signs(author):
-    octets = sign(b"From: " + author + b"\r\nSubject: pay\r\n\r\nNow.\r\n", d="company.test", names=(b"from", b"subject"))
+    octets = sign(
+        b"From: " + author + b"\r\nSubject: pay\r\n\r\nNow.\r\n", d="company.test", names=(b"from", b"subject")
+    )
     results = run(octets, ZONE).results
     assert results.dkim == "pass"
     assert evaluate(mailbox("*@company.test"), headers(octets), results)[0] == "false"
