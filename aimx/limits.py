@@ -106,7 +106,6 @@ DNS_CONFIG_CHECK_S = 2.0  # how often the time of resolv.conf is looked at
 COMMIT_GROUP = 64  # messages that share a transaction and the syncs before it
 COMMIT_STALL_S = 0.02  # a commit that nobody began with gets another thread: the disk is slow, or a thread hangs
 COMMIT_THREADS = 16  # then no more
-READ_THREADS = 8
 COMMIT_S = 120.0
 NAME_ATTEMPTS = 1000  # -2 … -1000 within one second
 SPOOL_RETRY_S = 60.0

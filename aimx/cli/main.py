@@ -12,7 +12,7 @@ from aimx.errors import Exit
 
 
 class Command(NamedTuple):
-    """One subcommand: `module` holds `arguments(parser)` and `run(options) -> int`. No help: hidden."""
+    """One subcommand: `module` holds `arguments(parser)` and `run(options) -> int`. No group: not in the list."""
 
     name: str
     module: str
@@ -25,7 +25,7 @@ SERVER = "Server administration:"
 COMMANDS = (
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
-    Command("ingest", "aimx.cli.ingest", "", SERVER),
+    Command("ingest", "aimx.cli.ingest", "Store a raw message from standard input", ""),
 )
 USAGE = "aimx [OPTIONS] <COMMAND>"
 OPTIONS = (
@@ -94,7 +94,7 @@ def _command(name: str, rest: list[str], data_dir: str | None) -> int:
 def _near(name: str) -> str | None:
     from aimx.config import suggest
 
-    found = suggest.nearest(name, [command.name for command in COMMANDS if command.help])
+    found = suggest.nearest(name, [command.name for command in COMMANDS if command.group])
     return f"a similar subcommand exists: '{found}'" if found else None
 
 
@@ -113,9 +113,7 @@ def help_text() -> str:
     lines = [about(), "", f"Usage: {USAGE}"]
     for group in (USER, SERVER):
         lines += ["", group]
-        lines += [
-            f"  {command.name:<12} {command.help}" for command in COMMANDS if command.group == group and command.help
-        ]
+        lines += [f"  {command.name:<12} {command.help}" for command in COMMANDS if command.group == group]
     lines += ["", f"  {'help':<12} Print this message or the help of a command"]
     lines += ["", "Options:"]
     lines += [f"  {option:<22} {what}" for option, what in OPTIONS]

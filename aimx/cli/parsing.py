@@ -17,7 +17,7 @@ class Parser(argparse.ArgumentParser):
 
 def parser(name: str, about: str, arguments: Callable[[argparse.ArgumentParser], None]) -> Parser:
     """The parser of `aimx <name>`."""
-    made = Parser(prog=f"aimx {name}", description=about or None, allow_abbrev=False)
+    made = Parser(prog=f"aimx {name}", description=about, allow_abbrev=False)
     made.add_argument("--data-dir", metavar="DIR", default=None, help="directory of the mailboxes [env: AIMX_DATA_DIR]")
     arguments(made)
     return made

@@ -30,7 +30,7 @@ def read(path: Path) -> bytes:
         with path.open("rb") as file:
             octets = file.read(limits.CONFIG_OCTETS + 1)
     except FileNotFoundError as error:
-        raise ConfigInvalid(f"Config file not found at {path}. Run 'sudo aimx setup' first") from error
+        raise ConfigInvalid(f"Config file not found at {path}; book/configuration.md shows one") from error
     except PermissionError as error:
         raise ConfigUnreadable(f"{path} cannot be read: {error.strerror}. It belongs to root; try sudo") from error
     except OSError as error:

@@ -22,7 +22,7 @@ class Certificate:
         cert, key = self._chosen or paths.tls_files()
         if self._chosen is None and not cert.exists():
             if self.context is None:
-                log.warning("no-certificate", path=str(cert), note="STARTTLS is not offered; run 'sudo aimx setup'")
+                log.warning("no-certificate", path=str(cert), note="no STARTTLS; --tls-cert and --tls-key name one")
             return
         self.context = server_context(cert, key)
 

@@ -169,7 +169,7 @@ def spawner_options(run_as: int | None) -> dict[str, int]:
     account = Accounts(as_root=True).find(WORKER_USER)
     if account is None or account.uid == 0:
         raise Failed(
-            f"the system user {WORKER_USER} does not exist; run 'sudo aimx setup', or"
+            f"the system user {WORKER_USER} does not exist; create it with"
             f" 'useradd --system --no-create-home --shell /usr/sbin/nologin {WORKER_USER}'"
         )
     return {"uid": account.uid, "gid": account.gid}

@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-import msgspec
-
 from aimx.effects.api import Effects
 from aimx.errors import AimxError, disposition, told
 from aimx.flows import ingest, query
@@ -44,8 +42,3 @@ async def dispatch(fx: Effects, config: Config, request: Request, caller: Caller
 def refusal(error: BaseException) -> Response:
     """The error frame for an error."""
     return Response("error", code=disposition(error).code, reason=told(error))
-
-
-def as_json(value: object) -> Response:
-    """A JSON frame."""
-    return Response("json", body=msgspec.json.encode(value))

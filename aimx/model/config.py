@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from aimx import limits
+
 Trust = Literal["none", "verified"]
 Event = Literal["on_receive", "after_send"]
 
@@ -20,7 +22,7 @@ class Hook(msgspec.Struct, frozen=True):
     event: Event
     cmd: tuple[str, ...]
     fire_on_untrusted: bool = False
-    timeout_secs: int = 60
+    timeout_secs: int = limits.HOOK_TIMEOUT_DEFAULT_S
     skip_automated: bool = False
     explicit_name: bool = True
 
@@ -54,11 +56,11 @@ class Config(msgspec.Struct, frozen=True):
     signature: str = DEFAULT_SIGNATURE
     release_manifest_url: str | None = None
     postmaster: str | None = None
-    max_connections: int = 512
-    max_connections_per_peer: int = 32
+    max_connections: int = limits.CONNECTIONS
+    max_connections_per_peer: int = limits.CONNECTIONS_PER_PEER
     allow_private_mx: bool = False
     hook_memory_max: str = "256M"
     hook_concurrency: int = 0
-    hook_thread_budget: int = 20
+    hook_thread_budget: int = limits.HOOK_THREAD_BUDGET
     warnings: tuple[str, ...] = ()
     source: str = ""

@@ -132,6 +132,5 @@ class Exited(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 FromWorker = Ready | Done | NeedDns | Broken
-FromResolver = Ready | Answers
 ToSpawner = Spawn | Signal
 FromSpawner = Ready | Started | SpawnFailed | Exited

@@ -188,7 +188,7 @@ def _blocked_in_read(pid: int) -> bool:
 
 
 ENDS = {
-    "no-config": ("", "Config file not found at {etc}/config.toml. Run 'sudo aimx setup' first"),
+    "no-config": ("", "Config file not found at {etc}/config.toml; book/configuration.md shows one"),
     "bad-config": ("domain = 1", "{etc}/config.toml: domain: must be a string in quotes, not an integer"),
 }
 
@@ -233,5 +233,5 @@ def test_serve_as_root_without_its_worker_user_says_how_to_make_it(tmp_path):
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("Error: the system user aimx-worker does not exist; run 'sudo aimx")
+    assert done.stderr.splitlines()[-1].startswith("Error: the system user aimx-worker does not exist; create it")
     assert "useradd --system" in done.stderr

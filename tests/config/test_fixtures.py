@@ -142,7 +142,7 @@ def test_the_first_error_is_reported_always_the_same():
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path):
-    with pytest.raises(ConfigInvalid, match="Run 'sudo aimx setup' first"):
+    with pytest.raises(ConfigInvalid, match=r"not found at .*; book/configuration\.md shows one"):
         load.load(tmp_path / "config.toml", None)
 
 
