@@ -3,7 +3,7 @@
 import signal
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import trio
@@ -14,6 +14,7 @@ from aimx.effects.process import Child, SpawnerClient
 from aimx.model.job import Broken, Ready
 
 _BACKOFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
+T = TypeVar("T")
 _first = msgspec.msgpack.Decoder(Ready | Broken).decode
 
 CHECKS = frozenset(
@@ -33,6 +34,18 @@ class Unverified(Exception):
     """A helper could not prove that it holds nothing."""
 
 
+class Garbled(ChannelClosed):
+    """A helper sent something that is no frame; its channel is of no more use."""
+
+
+def decoded(decode: Callable[[bytes], T], frame: bytes | msgspec.Raw) -> T:
+    """What a helper said. Raises: Garbled for whatever else it sent; msgspec has three errors for that."""
+    try:
+        return decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Garbled(f"{type(error).__name__}: {error}") from error
+
+
 class Kind(msgspec.Struct, frozen=True):
     """What to start. `options` travel to the spawner."""
 
@@ -41,7 +54,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 async def start(spawner: SpawnerClient, kind: Kind) -> Helper:
-    """Start one helper and check its first frame. Raises: ChannelClosed, TooSlowError, Unverified, DecodeError."""
+    """Start one helper and check its first frame. Raises: ChannelClosed, TooSlowError, Unverified, OSError."""
     ours, theirs = socket.socketpair()
     channel = Channel(ours)
     try:
@@ -50,7 +63,7 @@ async def start(spawner: SpawnerClient, kind: Kind) -> Helper:
         finally:
             theirs.close()
         with trio.move_on_after(limits.HELPER_READY_S):
-            ready = verified(kind.role, _first(await channel.receive()))
+            ready = verified(kind.role, decoded(_first, await channel.receive()))
             await child.begun.wait()
             log.info("helper-ready", role=kind.role, pid=ready.pid, uid=ready.uid, checks=",".join(sorted(CHECKS)))
             return Helper(child, channel)
@@ -79,7 +92,7 @@ async def keep(spawner: SpawnerClient, kind: Kind, serve: Callable[[Helper], Awa
         await trio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
         try:
             helper = await start(spawner, kind)
-        except (ChannelClosed, trio.TooSlowError, Unverified, msgspec.DecodeError) as error:
+        except (ChannelClosed, trio.TooSlowError, Unverified, OSError) as error:
             failures += 1
             log.error("helper-failed", role=kind.role, why=f"{type(error).__name__}: {error}")
             continue

@@ -60,8 +60,10 @@ class HookPool:
                 async with trio.open_nursery() as nursery:
                     while True:
                         self._wake = trio.Event()
-                        await self._start_some(nursery)
-                        await self._wake.wait()
+                        if await self._look(nursery):
+                            await self._wake.wait()
+                        else:
+                            await trio.sleep(limits.HOOK_RECORD_RETRY_S)
         finally:
             self._idle.set()
 
@@ -76,6 +78,15 @@ class HookPool:
             await self._job(row)
 
     # Choosing
+
+    async def _look(self, nursery: trio.Nursery) -> bool:
+        """Start what may start; False: state.db cannot be used now (full, or locked by somebody's sqlite3)."""
+        try:
+            await self._start_some(nursery)
+        except StorageFailed as error:
+            log.error("hooks-not-started", why=error.detail or error.reason)
+            return False
+        return True
 
     async def _start_some(self, nursery: trio.Nursery) -> None:
         """Fill the free slots with the oldest jobs that may run now."""

@@ -70,12 +70,12 @@ class ResolverClient:
     async def _receive(self, helper: Helper, scope: trio.CancelScope) -> None:
         try:
             while True:
-                reply = _decode(await helper.channel.receive())
+                reply = helpers.decoded(_decode, await helper.channel.receive())
                 waiting = self._waiting.pop(reply.id, None)
                 if waiting is not None:
                     waiting.answers = reply.answers
                     waiting.done.set()
-        except (ChannelClosed, msgspec.DecodeError) as error:
+        except ChannelClosed as error:
             log.warning("resolver-lost", pid=helper.child.pid, why=str(error))
             scope.cancel()
 

@@ -51,7 +51,7 @@ class Slot:
         try:
             with trio.CancelScope(deadline=trio.current_time() + self._compute_s):
                 return await self._exchange(job, fd)
-        except (ChannelClosed, msgspec.DecodeError) as error:
+        except ChannelClosed as error:
             self.give_up(str(error))
             raise WorkerLost(str(error), victim=await self._fell_with_the_spawner()) from error
         self.give_up("deadline")
@@ -69,7 +69,7 @@ class Slot:
             await self._send(Job(self._forgotten.pop(), "drop"), ())
         await self._send(job, () if fd is None else (fd,))
         while True:
-            answer = _decode(await self.helper.channel.receive())
+            answer = helpers.decoded(_decode, await self.helper.channel.receive())
             if isinstance(answer, Broken) and answer.id == job.id:
                 raise WorkerLost(f"broken: {answer.why}")
             if isinstance(answer, Done | NeedDns) and answer.id == job.id:
@@ -183,8 +183,8 @@ class WorkerSession:
         if isinstance(answer, NeedDns):
             return answer
         try:
-            return believable(_examined(answer.value))
-        except (msgspec.DecodeError, ValueError) as error:
+            return believable(helpers.decoded(_examined, answer.value))
+        except (ChannelClosed, ValueError) as error:
             assert self._slot is not None
             self._slot.give_up(str(error))
             raise WorkerLost(str(error)) from error
@@ -204,7 +204,9 @@ class WorkerSession:
 
 
 def believable(message: Examined) -> Examined:
-    """The message when its attachment names are names; the front writes them as root. Raises: ValueError."""
+    """The message when its attachments are what parsing makes; the front writes them as root. Raises: ValueError."""
+    if len(message.attachments) > limits.PARTS + 1:  # the last one is for everything beyond
+        raise ValueError("a worker found more attachments than there can be")
     names = [attachment.filename for attachment in message.attachments]
     for name in names:
         octets = name.encode("utf-8", "surrogatepass")

@@ -1,0 +1,183 @@
+"""What a helper that was taken over may say to the front: it costs that helper, never the daemon."""
+
+import os
+import socket
+import sqlite3
+
+import msgspec
+import pytest
+import trio
+import trio.testing
+
+from aimx import limits
+from aimx.config.load import load
+from aimx.daemon import helpers
+from aimx.daemon.helpers import Garbled, Helper, Kind
+from aimx.daemon.hookpool import HookPool
+from aimx.daemon.resolver import ResolverClient
+from aimx.daemon.workers import Slot, believable
+from aimx.effects import framing
+from aimx.effects.api import WorkerLost
+from aimx.effects.channel import Channel, ChannelClosed
+from aimx.effects.process import Child
+from aimx.mime.unexamined import unexamined
+from aimx.model.dns import Question
+from aimx.model.job import Job, Ready
+from aimx.model.message import Attachment
+from tests.hooks.mails import PLAIN
+from tests.hooks.stage import stage
+from tests.store.parts import opened
+
+_pack = msgspec.msgpack.encode
+_NOT_UTF8 = b"\xa3\xed\xa0\x80"
+_DEEP = b"\x91" * 20_000 + b"\xc0"
+FRAMES = {
+    "nothing": b"",
+    "no message pack": b"\xc1",
+    "a worker's tag that is not UTF-8": b"\x92" + _NOT_UTF8 + b"\x01",
+    "a worker's text that is not UTF-8": b"\x93" + _pack("Broken") + b"\x01" + _NOT_UTF8,
+    "a value nested too deeply": b"\x93" + _pack("Done") + b"\x01" + _DEEP,
+    "a further item nested too deeply": b"\x94" + _pack("Answers") + b"\x01\x90" + _DEEP,
+    "an answer that is not UTF-8": b"\x93"
+    + _pack("Answers")
+    + b"\x01\x91\x92\x92"
+    + _NOT_UTF8
+    + _pack("A")
+    + _pack("ok"),
+    "the wrong types": _pack(["Answers", "1", 2]),
+    "half a frame": _pack(["Answers", 1])[:-1],
+}
+
+
+def _taken_over(frame: bytes) -> tuple[Helper, socket.socket]:
+    ours, theirs = socket.socketpair()
+    theirs.sendall(framing.pack(frame))
+    return Helper(Child(None, 1, "worker"), Channel(ours)), theirs
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES.keys())
+def test_a_worker_that_talks_nonsense_is_given_up(frame, monkeypatch):
+    monkeypatch.setattr(limits, "WORKER_EXIT_S", 0.0)
+
+    async def play():
+        helper, theirs = _taken_over(frame)
+        slot = Slot(helper, 5.0)
+        with pytest.raises(WorkerLost), theirs:
+            await slot.compute(Job(1, "resume"), None)
+        assert slot.lost.is_set()
+        helper.channel.close()
+
+    trio.run(play)
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES.keys())
+def test_a_resolver_that_talks_nonsense_is_given_up(frame):
+    async def play():
+        helper, theirs = _taken_over(frame)
+        client = ResolverClient(None)
+        with trio.fail_after(10), theirs:
+            await client._serve(helper)
+        helper.channel.close()
+
+    trio.run(play)
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES.keys())
+def test_a_helper_whose_first_word_is_nonsense_is_not_used(frame):
+    with pytest.raises(Garbled):
+        helpers.decoded(msgspec.msgpack.Decoder(Ready).decode, frame)
+
+
+def test_descriptors_that_a_helper_sends_are_nobodys():
+    async def play():
+        ours, theirs = socket.socketpair()
+        channel = Channel(ours)
+        before = len(os.listdir("/proc/self/fd"))
+        theirs.sendmsg([framing.pack(b"x")], framing.rights((0, 0, 0)))
+        assert await channel.receive() == b"x"
+        assert len(os.listdir("/proc/self/fd")) == before
+        theirs.sendall(framing.HEADER.pack(limits.FRAME_OCTETS + 1))
+        with pytest.raises(ChannelClosed, match="limit"):
+            await channel.receive()
+        channel.close()
+        theirs.close()
+
+    trio.run(play)
+
+
+def test_more_attachments_than_parts_are_not_believed():
+    names = (f"a{number}" for number in range(limits.PARTS + 2))
+    message = msgspec.structs.replace(
+        unexamined(PLAIN, 0.0), attachments=tuple(Attachment(name, "a/b", b"") for name in names)
+    )
+    with pytest.raises(ValueError, match="more attachments"):
+        believable(message)
+
+
+def test_no_descriptor_for_a_helper_now_is_one_later(monkeypatch):
+    real, failures = socket.socketpair, [24, 23]
+
+    def scarce():
+        if failures:
+            raise OSError(failures.pop(), "too many open files")
+        return real()
+
+    async def play():
+        async with stage() as here:
+            served = trio.Event()
+
+            async def serve(_):
+                served.set()
+                await trio.sleep_forever()
+
+            monkeypatch.setattr(socket, "socketpair", scarce)
+            here.nursery.start_soon(helpers.keep, here.spawner, Kind("resolver"), serve)
+            with trio.fail_after(20):
+                await served.wait()
+
+    trio.run(play)
+
+
+def test_a_database_that_cannot_be_used_for_a_while_ends_no_daemon(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "HOOK_RECORD_RETRY_S", 0.01)
+    parts = opened(tmp_path)
+    config = load(tmp_path / "config.toml", tmp_path / "data")
+    parts.state._connection.execute("PRAGMA busy_timeout = 0")
+    other = sqlite3.connect(tmp_path / "data" / ".aimx" / "state.db", isolation_level=None)
+
+    async def play():
+        async with stage() as here:
+            pool = HookPool(here.fx, parts.state, parts.committer.folders, lambda: config)
+            other.execute("BEGIN IMMEDIATE")
+            here.nursery.start_soon(pool.run)
+            assert not await pool._look(here.nursery)
+            other.execute("ROLLBACK")
+            assert await pool._look(here.nursery)
+            await pool.drain()
+
+    trio.run(play)
+    other.close()
+    parts.close()
+
+
+def test_an_answer_to_another_question_is_no_answer():
+    """A resolver decides about names that were asked for, never about others."""
+
+    async def play():
+        ours, theirs = socket.socketpair()
+        helper = Helper(Child(None, 1, "resolver"), Channel(ours))
+        client = ResolverClient(None)
+        asked, other = Question("a.test", "A"), Question("b.test", "A")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client._serve, helper)
+            await trio.testing.wait_all_tasks_blocked()
+            theirs.sendall(framing.pack(_pack(["Answers", 1, [[[other.name, other.rtype], "ok", ["192.0.2.1"]]]])))
+            with trio.fail_after(10):
+                (answer,) = await client.answers((asked,))
+            assert answer.question == asked
+            assert answer.records == ()
+            nursery.cancel_scope.cancel()
+        helper.channel.close()
+        theirs.close()
+
+    trio.run(play)
