@@ -35,6 +35,8 @@ MEMORY_OCTETS = 256 * MIB  # over all sessions and frames
 MEMORY_WAIT_S = 30.0  # then 452 4.3.1
 SPILL_OCTETS = 256 * KIB  # a DATA above this travels as a descriptor
 STAGING_THREADS = 4  # writes of large DATA into unlinked files
+EXAMINE_OCTETS = 256 * MIB  # text and header blocks of examined messages in the front, until they are committed
+TEXT_FACTOR = 4  # octets of a character in memory, for one octet of a message
 READ_OCTETS = 64 * KIB  # one socket read
 
 # Examination (R6, threats.md rows 12-18)

@@ -24,6 +24,7 @@ class Inbound:
     def __init__(self, fx: Effects, memory: MemoryBudget) -> None:
         self._fx = fx
         self._memory = memory
+        self._examining = MemoryBudget(limits.EXAMINE_OCTETS, limits.EXAMINE_WAIT_S)
 
     def services(self, live: LiveConfig) -> Services:
         """What every session shares."""
@@ -33,10 +34,9 @@ class Inbound:
 
     async def deliver(self, config: Config, envelope: Envelope, payload: Payload) -> SmtpReply:
         """Store one message."""
-        # A message in a file comes back from its worker as text and attachments of about the same size.
-        held = payload.size if payload.fd is not None else 0
+        held = min(_cost(envelope, payload), self._examining.capacity)
         try:
-            await self._memory.take(held)
+            await self._examining.take(held)
         except AimxError as error:
             return disposition(error).reply
         try:
@@ -45,9 +45,16 @@ class Inbound:
             log.error("deliver-failed", peer=envelope.peer_ip, why=error.detail or error.reason)
             return disposition(error).reply
         finally:
-            self._memory.give(held)
+            self._examining.give(held)
         return replies.ACCEPTED
 
     def unseen(self, envelope: Envelope, digest: bytes) -> None:
         """The peer vanished before it can be known to have read our 250."""
         receive.unseen(self._fx, envelope, digest)
+
+
+def _cost(envelope: Envelope, payload: Payload) -> int:
+    """What the front may need for a message that its worker has read: its text, and a header block for each copy."""
+    copies = len({path.mailbox for path in envelope.forward_paths})
+    octets = limits.TEXT_FACTOR * payload.size + copies * min(payload.size, limits.HEADER_OCTETS)
+    return octets if octets > limits.SPILL_OCTETS else 0

@@ -49,16 +49,17 @@ def make_directory(name: str, mode: int, parent: int, owner: Identity | None) ->
     os.fsync(parent)
 
 
-def write_new(directory: int, name: str, octets: bytes, mode: int) -> os.stat_result:
-    """Create, fill and sync a file that must not exist yet.
+def write_new(directory: int, name: str, octets: bytes, mode: int, more: bytes = b"") -> os.stat_result:
+    """Create, fill (with the octets, then with more of them) and sync a file that must not exist yet.
 
     Raises: OSError; the caller removes what is left.
     """
     fd = os.open(name, CREATE, 0o600, dir_fd=directory)
     try:
-        view = memoryview(octets)
-        while view:
-            view = view[os.write(fd, view) :]
+        for piece in (octets, more):
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(fd, view) :]
         os.fchmod(fd, mode)
         os.fsync(fd)
         return os.fstat(fd)

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import msgspec
 import trio
 
 from aimx import limits, log
@@ -28,11 +29,13 @@ async def accept(
     Raises: StorageFailed, Failed; with no copy left behind.
     """
     message = await examine(fx, envelope, payload)
+    body = document.text(message)
+    message = msgspec.structs.replace(message, body="")  # as text it may take four times as much
     rcpts = {path.mailbox: path.rcpt for path in reversed(envelope.forward_paths)}
     if removed := rcpts.keys() - config.mailboxes.keys():  # between RCPT and the end of DATA
         raise Failed("try again", detail=f"mailboxes removed meanwhile: {', '.join(sorted(removed))}")
     mailboxes = [config.mailboxes[name] for name in rcpts]
-    copies = tuple(_copy(message, envelope, rcpts[mailbox.name], mailbox) for mailbox in mailboxes)
+    copies = tuple(_copy(message, body, envelope, rcpts[mailbox.name], mailbox) for mailbox in mailboxes)
     key = repeat_key(envelope, payload.digest) if deduplicate else None
     with trio.CancelScope(shield=True):
         outcomes = await fx.store.commit(CommitPlan(copies, envelope.received_at, key))
@@ -44,7 +47,7 @@ async def accept(
     return outcomes
 
 
-def _copy(message: Examined, envelope: Envelope, rcpt: str, mailbox: Mailbox) -> Copy:
+def _copy(message: Examined, body: bytes, envelope: Envelope, rcpt: str, mailbox: Mailbox) -> Copy:
     verdict = trust.evaluate(mailbox, message.headers, message.auth)
     firings = firing.on_receive(mailbox, verdict.trusted, message.headers.automated)
     env = firing.mail_environment(message.headers)
@@ -54,11 +57,12 @@ def _copy(message: Examined, envelope: Envelope, rcpt: str, mailbox: Mailbox) ->
         folder="inbox",
         owner=mailbox.owner,
         stem=layout.stem(envelope.received_at, message.headers.subject),
-        document=document.inbound(message, envelope, rcpt, mailbox, verdict),
+        document=document.head(message, envelope, rcpt, mailbox, verdict),
         files=document.files(message),
         jobs=tuple(HookJob(hook.name, mailbox.name, "on_receive", env, conversation) for hook in firings.fire),
         skips=firings.skips,
         summary=_summary(message, verdict.trusted),
+        body=body,
     )
 
 

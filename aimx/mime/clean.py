@@ -27,6 +27,11 @@ def one_line(text: str) -> str:
     return _BLANKS.sub(" ", _UNWANTED.sub("", _BLANKS.sub(" ", text))).strip()
 
 
+def visible(text: str) -> str:
+    """The text without the characters that nobody sees; blanks stay."""
+    return text if text.isascii() and text.isprintable() else _UNWANTED.sub("", text)
+
+
 def body(text: str) -> str:
     """Body text with LF line ends and each control character but TAB and LF as U+FFFD."""
     text = text.replace("\r\n", "\n")

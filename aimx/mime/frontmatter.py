@@ -45,23 +45,29 @@ def value(item: Value) -> str:
 
 
 def write(fields: list[tuple[str, Value]], tables: list[list[tuple[str, Value]]], body: str) -> bytes:
-    """A whole document: delimiter lines, fields in the given order, `[[attachments]]` tables last, blank line, body.
+    """A whole document: its head and its text."""
+    return head(fields, tables) + text(body)
 
-    The body ends with a line feed; lone surrogates in it become U+FFFD.
-    """
+
+def head(fields: list[tuple[str, Value]], tables: list[list[tuple[str, Value]]]) -> bytes:
+    """All before the body: delimiter lines, fields in the given order, `[[attachments]]` tables last, a blank line."""
     lines = [DELIMITER]
     lines += [f"{key} = {value(item)}" for key, item in fields]
     for table in tables:
         lines += ["", "[[attachments]]"]
         lines += [f"{key} = {value(item)}" for key, item in table]
-    lines += [DELIMITER, "", body]
-    text = "\n".join(lines)
-    if not text.endswith("\n"):
-        text += "\n"
+    lines += [DELIMITER, "", ""]
+    return "\n".join(lines).encode()
+
+
+def text(body: str) -> bytes:
+    """A body as octets; it ends with a line feed unless it is empty, lone surrogates in it become U+FFFD."""
+    if body and not body.endswith("\n"):
+        body += "\n"
     try:
-        return text.encode()
+        return body.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        return body.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def read(octets: bytes) -> tuple[dict[str, Any], bytes]:

@@ -32,7 +32,7 @@ class Skip(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Copy(msgspec.Struct, frozen=True):
-    """One mailbox's copy. `document` is the message file whose first line names `stem`; bundles hold further `files`.
+    """One mailbox's copy. `document` and then `body` are the message file; bundles hold further `files`.
 
     The stem may get a suffix at commit (`-2`, `-3`, …); the document's `id` follows.
     `owner` is the configured account name; `headers` what events and index rows show.
@@ -47,6 +47,7 @@ class Copy(msgspec.Struct, frozen=True):
     jobs: tuple[HookJob, ...] = ()
     skips: tuple[Skip, ...] = ()
     summary: dict[str, str] = {}
+    body: bytes = b""
 
     @property
     def bundle(self) -> bool:

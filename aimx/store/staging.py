@@ -62,29 +62,29 @@ def write(home: int, copy: Copy, stem: str, litter: Litter) -> Staged:
     if not all(map(layout.is_component, names)):  # a worker that was taken over must not choose paths for root
         raise StorageFailed("attachment name is not a file name", detail=f"{copy.mailbox}: {names!r}")
     entry = entry_name(copy.folder, copy.mailbox, stem)
-    octets = document.with_id(copy.document, stem)
+    head = document.with_id(copy.document, stem)
     try:
         if copy.bundle:
-            inode, status = _write_bundle(home, entry, stem, octets, copy)
+            inode, status = _write_bundle(home, entry, stem, head, copy)
         else:
-            status = files.write_new(home, entry, octets, 0o644)
+            status = files.write_new(home, entry, head, 0o644, copy.body)
             inode = status.st_ino
     except BaseException:
         litter.remove(home, entry)
         raise
-    sizes = ((f"{stem}.md", len(octets)), *((file.name, len(file.octets)) for file in copy.files))
+    sizes = ((f"{stem}.md", len(head) + len(copy.body)), *((file.name, len(file.octets)) for file in copy.files))
     return Staged(
         entry, inode, copy.mailbox, copy.folder, copy.owner, stem, copy.bundle, sizes, copy.jobs, copy.skips,
         copy.summary, _mark(status),
     )  # fmt: skip
 
 
-def _write_bundle(home: int, entry: str, stem: str, octets: bytes, copy: Copy) -> tuple[int, os.stat_result]:
+def _write_bundle(home: int, entry: str, stem: str, head: bytes, copy: Copy) -> tuple[int, os.stat_result]:
     os.mkdir(entry, 0o700, dir_fd=home)
     directory = files.open_directory(entry, home)
     try:
         os.fchmod(directory, 0o700)
-        status = files.write_new(directory, f"{stem}.md", octets, 0o644)
+        status = files.write_new(directory, f"{stem}.md", head, 0o644, copy.body)
         for file in copy.files:
             files.write_new(directory, file.name, file.octets, 0o644)
         os.fsync(directory)
