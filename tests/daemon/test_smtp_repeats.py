@@ -65,3 +65,11 @@ def test_whoever_says_one_word_more_has_read_the_answer(server, stored):
     server.send(mail("twice"))
     server.send(mail("twice"))
     assert stored() == 3
+
+
+def test_another_peer_sends_a_message_of_its_own(server, stored):
+    _vanish(server, mail("peer"))
+    with smtplib.SMTP("127.0.0.1", server.port, "client.test", 60, source_address=("127.0.0.2", 0)) as client:
+        client.ehlo()
+        _transaction(client, mail("peer"))
+    assert stored() == 2

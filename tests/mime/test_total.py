@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aimx import limits
 from aimx.mime import frontmatter, text
 from aimx.mime.read import read_message
 from aimx.model.config import Mailbox
@@ -155,3 +156,16 @@ def test_work_grows_linearly(make):
 @pytest.mark.parametrize("source", ["<blockquote>x" * 5000, "<ul><li>x" * 5000, "<td>" * 9000 + "<table></tr>" * 9000])
 def test_html_output_is_bounded(source):
     assert len(text.from_html(source)) <= 4 * max(len(source), 65536) + 200
+
+
+def test_the_largest_frontmatter_can_be_read_back():
+    """Each octet of an encoded word that the display name, and then TOML, must escape becomes four."""
+    word = b"=?utf-8?q?" + b"\\" * (limits.HEADER_OCTETS // 4 - 100) + b"?= <a@b.test>\r\n"
+    header = b"".join(key + b": " + word for key in (b"From", b"To", b"Cc", b"Reply-To"))
+    header += b"Content-Type: multipart/mixed; boundary=b\r\n"
+    assert len(header) <= limits.HEADER_OCTETS
+    part = b"--b\r\nContent-Disposition: attachment; filename*=utf-8''x" + b"%22" * 190 + b".\r\n\r\nx\r\n"
+    message = read_message(header + b"\r\n" + part * limits.PARTS, ENVELOPE)
+    fields, _ = frontmatter.read(document.inbound(message, ENVELOPE, "a@b.test", MAILBOX, ("false", "x")))
+    assert fields["reply_to"] == message.headers.reply_to
+    assert len(fields["attachments"]) == limits.PARTS
