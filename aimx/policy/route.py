@@ -7,6 +7,8 @@ from aimx.model.address import folded
 from aimx.model.config import Config, Mailbox
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
+_DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
+_QUOTED_PAIR = re.compile(r"\\(.)")
 _LOCAL = re.compile(rf'(?:{_ATOM}(?:\.{_ATOM})*|"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*")\Z')
 
 
@@ -23,7 +25,8 @@ def recipient(config: Config, rcpt: str) -> Mailbox:
     local, at, domain = rcpt.rpartition("@")
     if not at or folded(domain) != folded(config.domain) or not _LOCAL.match(local):
         raise RelayDenied("relay not permitted")
-    wanted = folded(rcpt)
+    local = _unquoted(local)
+    wanted = folded(f"{local}@{domain}")
     for mailbox in config.mailboxes.values():
         if not mailbox.catchall and folded(mailbox.address) == wanted:
             return mailbox
@@ -49,6 +52,12 @@ def by_hand(config: Config, rcpt: str) -> Mailbox:
         return recipient(config, rcpt)
     except RelayDenied:
         return recipient(config, f"{local if at else rcpt}@{config.domain}")
+
+
+def _unquoted(local: str) -> str:
+    """RFC 5321 section 4.1.2: `"fred"` and `fred` are the same; what needs its quotes keeps them."""
+    content = _QUOTED_PAIR.sub(r"\1", local[1:-1]) if local.startswith('"') else ""
+    return content if _DOT_STRING.match(content) else local
 
 
 def _catchall(config: Config) -> Mailbox | None:
