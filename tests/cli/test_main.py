@@ -106,11 +106,6 @@ def test_wrong_usage_is_told_and_exits_2(words, text):
 
 
 TREE = 'domain = "agent.test"\n[mailboxes.ops]\naddress = "ops@agent.test"\nowner = "root"\n'
-ARGUMENTS = {
-    "serve": ("--bind", "127.0.0.1:1x"),  # ends in a usage error after both options were taken
-    "ingest": ("ops@agent.test",),
-    "demo": ("--nonsense",),
-}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
@@ -121,7 +116,6 @@ def test_data_dir_is_accepted_around_every_command(command, where):
     )
     done = aimx(*before, command.name, *after, "--help")
     assert done.returncode == 0, done.stderr
-    assert command.name in ARGUMENTS, "a new command joins the walk"
 
 
 @pytest.mark.parametrize("where", ["before", "after", "environment", "flag-over-environment", "after-over-before"])
