@@ -63,7 +63,9 @@ WORKER_FILES = 64  # RLIMIT_NOFILE: its channel, one message, what Python needs
 RESOLVER_FILES = 512  # RLIMIT_NOFILE: one socket per outstanding question
 HELPER_READY_S = 30.0  # from the fork to the verified report; seconds only on a machine that swaps
 SPAWNER_READY_S = 60.0  # from exec to ready, all imports included
-SPAWNER_STARTS = 5  # failed starts in a row before the daemon ends
+SPAWNER_BACKOFF_S = (0.0, 0.0, 0.2, 1.0, 3.0)  # before each start in a row; after the last failure the daemon ends
+SPAWNER_EXIT_S = 2.0  # from the end of its channel to KILL
+HELPER_BACKOFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)  # before each start in a row; the last one for all further
 FRAME_OCTETS = 96 * MIB  # one frame between processes
 
 # Authentication (A1-A3)
@@ -135,6 +137,7 @@ HOOK_RECORD_RETRY_S = 5.0  # when state.db cannot be written
 HOOK_ROWS = 64  # runnable jobs looked at together, whatever the backlog
 HOOK_OUTPUT_OCTETS = 64 * KIB  # each of stdout and stderr
 HOOK_POOL = 16
+HOOK_THREADS = 4  # look-ups and records of all hooks; each is short
 HOOK_ENV_VALUE_OCTETS = 8 * KIB  # threats.md row 23
 HOOK_ENV_OCTETS = 64 * KIB
 HOOK_THREAD_BUDGET = 20

@@ -13,7 +13,6 @@ from aimx.effects.channel import Channel, ChannelClosed
 from aimx.effects.process import Child, SpawnerClient
 from aimx.model.job import Broken, Ready
 
-_BACKOFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
 T = TypeVar("T")
 _first = msgspec.msgpack.Decoder(Ready | Broken).decode
 
@@ -89,7 +88,7 @@ async def keep(spawner: SpawnerClient, kind: Kind, serve: Callable[[Helper], Awa
     """Start, hand to `serve` until it returns, start again; slower when starts keep failing."""
     failures = 0
     while True:
-        await trio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
+        await trio.sleep(limits.HELPER_BACKOFF_S[min(failures, len(limits.HELPER_BACKOFF_S) - 1)])
         try:
             helper = await start(spawner, kind)
         except (ChannelClosed, trio.TooSlowError, Unverified, OSError) as error:

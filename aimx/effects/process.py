@@ -15,7 +15,6 @@ from aimx.effects.running import running
 from aimx.errors import Failed
 from aimx.model.job import Exited, FromSpawner, JobSpec, Ready, Signal, Spawn, SpawnFailed, Started
 
-_BACKOFF_S = (0.0, 0.0, 0.2, 1.0, 3.0)
 Role = Literal["worker", "resolver", "hook"]
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -83,7 +82,7 @@ class _Link:
     async def close(self) -> None:
         """The spawner ends at end of input; one that does not is killed."""
         self.open().close()
-        with trio.move_on_after(2) as scope:
+        with trio.move_on_after(limits.SPAWNER_EXIT_S) as scope:
             await trio.to_thread.run_sync(self.process.wait, abandon_on_cancel=True)
         if scope.cancelled_caught:
             self.process.kill()
@@ -114,8 +113,8 @@ class SpawnerClient:
         Raises: Failed when it cannot be started.
         """
         announced, failures = False, 0
-        while failures < limits.SPAWNER_STARTS:
-            await trio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
+        while failures < len(limits.SPAWNER_BACKOFF_S):
+            await trio.sleep(limits.SPAWNER_BACKOFF_S[failures])
             try:
                 channel = await self._connect()
                 self._up.set()
