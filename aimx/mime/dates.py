@@ -38,7 +38,7 @@ def rfc3339(value: str) -> str | None:
     year = int(match[3])
     if len(match[3]) < 4:  # section 4.3: two digits, three digits
         year += 2000 if len(match[3]) == 2 and year < 50 else 1900
-    if month is None or not 1900 <= year <= 9999:
+    if month is None or not 1900 <= year <= 9998:  # readers turn it into UTC, which must not be the year 10000
         return None
     second = min(second, 59)  # a leap second has no place in a datetime
     try:

@@ -97,3 +97,12 @@ def test_hostile_records_are_results_in_bounded_time(record):
     zone = {"evil.test": {"TXT": [record], "A": ["203.0.113.1"]}}
     sender = '"' + "a-" * 100 + '"@evil.test'
     assert spf_result("192.0.2.1", sender, "h.test", resolver(zone))[0] in ours.WORDS
+
+
+@pytest.mark.parametrize(("reverse_path", "local_part"), [("", "postmaster"), ("@e.test", "postmaster"), ("a@e.test", "a")])
+def test_the_identity_of_the_null_reverse_path_is_postmaster_at_helo(reverse_path, local_part):
+    zone = {
+        "e.test": {"TXT": ["v=spf1 exists:%{l}._local.%{o} -all"]},
+        f"{local_part}._local.e.test": {"A": ["127.0.0.2"]},
+    }
+    assert spf_result("192.0.2.1", reverse_path, "e.test", resolver(zone))[0] == "pass"

@@ -106,6 +106,7 @@ AMBIGUOUS = {
     "escape in a quote in a comment": b'("\\") <boss@company.test> (") <eve@company.test> (")',
     "escape in a comment": b"boss@company.test (\\)",
     "comment without end": b"boss@company.test (eve@company.test",
+    "unfinished group": b"eve@company.test:boss@company.test",
     "two in one": b"eve@company.test <boss@company.test>",
 }
 
@@ -176,8 +177,8 @@ def test_an_internationalized_author_may_be_listed_by_either_form(pattern, autho
 def test_an_author_of_a_megabyte_is_not_even_compared():
     octets = sign(message(b"a" * 1_000_000 + b"@company.test"), d="company.test")
     results = run(octets, ZONE).results
-    verdict = evaluate(mailbox("*a" * 100 + "b"), headers(octets), results)
-    assert verdict in (("false", "unreadable-from"), ("false", "sender-not-listed"))
+    verdict = evaluate(mailbox("*"), headers(octets), results)
+    assert verdict == ("false", "unreadable-from")
 
 
 MATCHES = [
