@@ -99,7 +99,9 @@ def test_hostile_records_are_results_in_bounded_time(record):
     assert spf_result("192.0.2.1", sender, "h.test", resolver(zone))[0] in ours.WORDS
 
 
-@pytest.mark.parametrize(("reverse_path", "local_part"), [("", "postmaster"), ("@e.test", "postmaster"), ("a@e.test", "a")])
+@pytest.mark.parametrize(
+    ("reverse_path", "local_part"), [("", "postmaster"), ("@e.test", "postmaster"), ("a@e.test", "a")]
+)
 def test_the_identity_of_the_null_reverse_path_is_postmaster_at_helo(reverse_path, local_part):
     zone = {
         "e.test": {"TXT": ["v=spf1 exists:%{l}._local.%{o} -all"]},
