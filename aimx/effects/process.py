@@ -18,6 +18,9 @@ from aimx.model.job import Exited, FromSpawner, JobSpec, Ready, Signal, Spawn, S
 Role = Literal["worker", "resolver", "hook"]
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
+# Helpers keep a copy in their memory: nothing of whoever started the daemon but what they run by.
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "AIMX_TEST_DNS")
+
 
 class Child:
     """One process that the spawner was asked to start, until it has been reaped."""
@@ -62,7 +65,7 @@ class _Link:
         try:
             self.process = subprocess.Popen(
                 argv, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/",
-                start_new_session=True,
+                start_new_session=True, env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             )  # fmt: skip
         except OSError:
             ours.close()

@@ -63,6 +63,9 @@ def run_hook(spec: JobSpec, fds: tuple[int, int, int], report_fd: int, parent: i
     report = report_fd
     try:
         report = _place_descriptors(fds, report_fd)
+        if spec.change_identity:
+            for output in (1, 2):  # opened again by `echo … > /dev/stderr`, which asks who owns the pipe
+                os.fchown(output, spec.uid, spec.gid)
         step = "identity"
         privileges.become_hook_owner(spec, parent)
         step = "cwd"

@@ -53,7 +53,7 @@ def place():
 @pytest.fixture(scope="module")
 def daemon(people, place):
     owners = {letter: people[letter].pw_name for letter in people}
-    script = 'echo "uid=$(id -u) gid=$(id -g) groups=$(id -G) cwd=$PWD home=$HOME user=$USER" >&2; env >&2'
+    script = 'echo "uid=$(id -u) gid=$(id -g) groups=$(id -G) cwd=$PWD home=$HOME user=$USER" >&2; env >&2; echo reopened > /dev/stderr'
     with Daemon(place / "three", _config(owners, script), ROOTS_SECRET="x") as running:
         yield running
 
@@ -73,6 +73,7 @@ def test_a_hook_is_its_owner(daemon, people, letter):
     assert f"uid={user.pw_uid} gid={user.pw_gid} groups={groups} cwd={daemon.data}/inbox/{letter}" in line
     assert f"home={user.pw_dir} user={user.pw_name}" in line
     assert "exit_code=0" in line
+    assert "reopened" in line
     for name in ("ROOTS_SECRET", "AIMX_CONFIG_DIR", "AIMX_TEST_DNS", "HOME=/root", "SUDO_", "PYTHON"):
         assert name not in line
 
@@ -99,6 +100,7 @@ def test_helpers_hold_nothing(daemon):
         opened = {fd: os.readlink(f"/proc/{helper.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{helper.pid}/fd")}
         assert {opened.pop(fd) for fd in "012"} == {"/dev/null"}
         assert not any(target.startswith("/") for target in opened.values()), opened
+        assert set(helper.environ()) <= {"PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "AIMX_TEST_DNS"}
         networks.append(os.readlink(f"/proc/{helper.pid}/ns/net") != os.readlink(f"/proc/{daemon.pid}/ns/net"))
     assert sorted(networks) == [False, *[True] * (len(helpers) - 1)]
 
