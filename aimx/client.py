@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 from aimx import limits
-from aimx.errors import DaemonRefused, DaemonUnavailable
+from aimx.errors import DaemonAbsent, DaemonRefused, DaemonUnavailable
 from aimx.wire import codec
 from aimx.wire.frames import Request, Response
 
@@ -13,7 +13,7 @@ from aimx.wire.frames import Request, Response
 def call(path: Path, request: Request, timeout_s: float = limits.CLIENT_REPLY_S) -> Response:
     """Send one request and read its answer.
 
-    Raises: DaemonUnavailable when nothing listens or answers in time; WireError for an answer that is none.
+    Raises: DaemonAbsent when nothing listens; DaemonUnavailable when nobody answers in time; WireError for an answer that is none.
     """
     octets = codec.encode_request(request)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -24,7 +24,9 @@ def call(path: Path, request: Request, timeout_s: float = limits.CLIENT_REPLY_S)
         _send(sock, octets)
         answer = _read(sock)
     except OSError as error:
-        raise DaemonUnavailable(_why(path, error), detail=str(error)) from error
+        absent = isinstance(error, FileNotFoundError | ConnectionRefusedError)
+        kind = DaemonAbsent if absent else DaemonUnavailable
+        raise kind(_why(path, error), detail=str(error)) from error
     finally:
         sock.close()
     return codec.decode_response(answer)

@@ -106,6 +106,10 @@ class DaemonUnavailable(Failed):
     """No daemon answers on the socket."""
 
 
+class DaemonAbsent(DaemonUnavailable):
+    """Nothing listens on the socket, so nothing was sent."""
+
+
 class DaemonRunning(Failed):
     """Another process holds the writer lock."""
 

@@ -167,6 +167,8 @@ FRAME_DRAIN_OCTETS = 2 * FRAME_BODY_OCTETS
 CLIENTS_PER_UID = 64
 CLIENTS = 512
 CLIENT_CONNECT_S = 5.0
+INGEST_WAIT_S = 60.0  # for the writer lock, while another ingestion awaits its hooks or a daemon starts
+INGEST_RETRY_S = 0.2
 CLIENT_REPLY_S = 630.0  # a SEND waits for remote servers
 
 # Logs

@@ -3,13 +3,14 @@
 import argparse
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from aimx import limits
 from aimx.cli import diagnostics, output
 from aimx.client import body_of, call
 from aimx.config import paths
-from aimx.errors import ConfigUnreadable, DaemonRunning, DaemonUnavailable, Failed, Refused
+from aimx.errors import ConfigUnreadable, DaemonAbsent, DaemonRunning, DaemonUnavailable, Failed, Refused
 from aimx.wire.frames import Ingest
 
 if TYPE_CHECKING:
@@ -57,12 +58,27 @@ def _message() -> bytes:
 
 
 def _ingest(rcpt: str, octets: bytes, data_dir: str | None) -> "Ingested":
+    until = time.monotonic() + limits.INGEST_WAIT_S
+    while True:
+        try:
+            return _once(rcpt, octets, data_dir)
+        except DaemonRunning:  # held by another `aimx ingest`, or by a daemon that does not listen yet
+            if time.monotonic() > until:
+                raise
+            time.sleep(limits.INGEST_RETRY_S)
+
+
+def _once(rcpt: str, octets: bytes, data_dir: str | None) -> "Ingested":
+    """Here, or by the daemon. Raises: DaemonRunning when somebody holds the writer lock whom nobody can ask."""
     from aimx.daemon import local
 
     try:
         return local.ingest(paths.config_file(), paths.data_dir_override(data_dir), rcpt, octets)
-    except DaemonRunning:
-        return _by_daemon(rcpt, octets)
+    except DaemonRunning as held:
+        try:
+            return _by_daemon(rcpt, octets)
+        except DaemonAbsent:
+            raise held from None
     except (ConfigUnreadable, Failed) as error:
         if os.geteuid() == 0:
             raise

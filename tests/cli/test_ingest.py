@@ -9,10 +9,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from aimx import limits
+from aimx.cli import ingest as cli_ingest
+from aimx.effects.lock import WriterLock
 from tests.harness import DOMAIN, Daemon, config_text, mail, owner
 
 AIMX = [sys.executable, "-m", "aimx.cli.main"]
@@ -99,6 +102,25 @@ def test_hooks_are_awaited_and_logged_without_a_daemon(stopped):
     done = ingest(stopped.env, "ops", stdin=mail("Hooked"))
     assert b"hook_name=note" in done.stderr
     assert b"exit_code=0" in done.stderr
+
+
+def test_who_finds_the_lock_held_and_nobody_to_ask_waits_his_turn(tmp_path, monkeypatch):
+    tree = Daemon(tmp_path / "t", config_text())
+    for name in ("AIMX_CONFIG_DIR", "AIMX_DATA_DIR", "AIMX_RUNTIME_DIR", "AIMX_TEST_DNS"):
+        monkeypatch.setenv(name, tree.env[name])
+    ingested = cli_ingest._once("ops", mail("First"), None)
+    private = os.open(tree.data / ".aimx", os.O_RDONLY)
+    held, waits = WriterLock(private), []
+
+    def wait(seconds):
+        waits.append(seconds)
+        held.release()
+
+    monkeypatch.setattr(cli_ingest, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=wait))
+    assert cli_ingest._ingest("ops", mail("Second"), None).path != ingested.path
+    assert waits == [limits.INGEST_RETRY_S]
+    os.close(private)
+    tree.close()
 
 
 REFUSED = {
