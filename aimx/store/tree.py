@@ -25,7 +25,8 @@ class Tree:
         self._open: list[int] = []
         try:
             os.makedirs(data_dir, 0o755, exist_ok=True)
-            root = self._keep(files.open_directory(str(data_dir)))
+            root = self._keep(os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            self._verify_link(data_dir)
             self._verify(root, data_dir)
             self.private = self._private(".aimx", root)
             self.staging = self._private("staging", self.private)
@@ -58,6 +59,15 @@ class Tree:
         if stat.S_IMODE(os.fstat(fd).st_mode) & 0o055 != 0o055:
             os.fchmod(fd, 0o755)  # owners must be able to pass through to their mailboxes
         return fd
+
+    def _verify_link(self, path: PurePath) -> None:
+        """An operator may keep the mail on another disk behind a link; nobody else may choose where that is."""
+        status = os.lstat(path)
+        if self.accounts.as_root and stat.S_ISLNK(status.st_mode) and status.st_uid != 0:
+            raise Failed(
+                f"{path} is a symbolic link of uid {status.st_uid}; run: chown --no-dereference root:root"
+                f" {shlex.quote(str(path))}"
+            )
 
     def _verify(self, fd: int, path: PurePath) -> None:
         """Whoever may write to a directory above a mailbox could replace the mailbox."""

@@ -53,7 +53,8 @@ def place():
 @pytest.fixture(scope="module")
 def daemon(people, place):
     owners = {letter: people[letter].pw_name for letter in people}
-    script = 'echo "uid=$(id -u) gid=$(id -g) groups=$(id -G) cwd=$PWD home=$HOME user=$USER" >&2; env >&2; echo reopened > /dev/stderr'
+    script = 'echo "uid=$(id -u) gid=$(id -g) groups=$(id -G) cwd=$PWD home=$HOME user=$USER" >&2; env >&2'
+    script += "; echo reopened > /dev/stderr"
     with Daemon(place / "three", _config(owners, script), ROOTS_SECRET="x") as running:
         yield running
 

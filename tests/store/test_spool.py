@@ -151,6 +151,22 @@ def test_a_parent_that_others_can_change_is_refused(tmp_path, spoil, remedy):
         opened(tmp_path)
 
 
+@pytest.mark.parametrize("whose", ["root", pytest.param("stranger", marks=pytest.mark.root)])
+def test_a_data_directory_behind_a_link(tmp_path, whose):
+    (tmp_path / "disk").mkdir(mode=0o755)
+    (tmp_path / "data").symlink_to(tmp_path / "disk")
+    if whose == "stranger":
+        os.chown(tmp_path / "data", 12345, 12345, follow_symlinks=False)
+        with pytest.raises(Failed, match="chown --no-dereference"):
+            opened(tmp_path)
+        return
+    store = opened(tmp_path)
+    (outcome,) = store.committer.commit(plan()).outcomes
+    assert outcome.path == f"{tmp_path}/data/inbox/ops/{STEM}.md"
+    assert (tmp_path / "disk/inbox/ops" / f"{STEM}.md").is_file()
+    store.close()
+
+
 def test_parents_that_owners_could_not_pass_are_opened(tmp_path):
     before = os.umask(0o077)
     try:
