@@ -13,7 +13,8 @@ from aimx.wire.frames import Request, Response
 def call(path: Path, request: Request, timeout_s: float = limits.CLIENT_REPLY_S) -> Response:
     """Send one request and read its answer.
 
-    Raises: DaemonAbsent when nothing listens; DaemonUnavailable when nobody answers in time; WireError for an answer that is none.
+    Raises: DaemonAbsent when nothing listens; DaemonUnavailable when nobody answers in time; WireError for an answer
+        that is none.
     """
     octets = codec.encode_request(request)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
