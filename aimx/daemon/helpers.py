@@ -1,5 +1,6 @@
 """Keep helper processes alive: start, verify what they say of their privileges, replace when they end."""
 
+import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ _first = msgspec.msgpack.Decoder(Ready | Broken).decode
 CHECKS = frozenset(
     {"uid", "gid", "groups", "capabilities", "bounding_set", "no_new_privs", "not_dumpable", "no_network", "limits"}
 )
+_BY_ROOT = frozenset({"uid", "gid", "groups", "bounding_set", "no_network"})  # nobody else can take these away
 
 
 class Helper:
@@ -64,7 +66,8 @@ async def start(spawner: SpawnerClient, kind: Kind) -> Helper:
         with trio.move_on_after(limits.HELPER_READY_S):
             ready = verified(kind.role, decoded(_first, await channel.receive()))
             await child.begun.wait()
-            log.info("helper-ready", role=kind.role, pid=ready.pid, uid=ready.uid, checks=",".join(sorted(CHECKS)))
+            checks = ",".join(sorted(proven(kind.role, os.geteuid() == 0)))
+            log.info("helper-ready", role=kind.role, pid=ready.pid, uid=ready.uid, checks=checks)
             return Helper(child, channel)
         if not child.pid:
             spawner.replace()  # not even a fork in all that time
@@ -82,6 +85,12 @@ def verified(role: str, first: Ready | Broken) -> Ready:
     if failed:
         raise Unverified(f"{role} failed {','.join(failed)}")
     return first
+
+
+def proven(role: str, root: bool) -> frozenset[str]:
+    """Which checks say something of a verified helper; the others do not apply to it and always pass."""
+    checks = CHECKS if root else CHECKS - _BY_ROOT
+    return checks - {"no_network"} if role == "resolver" else checks
 
 
 async def keep(spawner: SpawnerClient, kind: Kind, serve: Callable[[Helper], Awaitable[None]]) -> None:

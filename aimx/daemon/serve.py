@@ -1,5 +1,6 @@
 """`aimx serve`: open everything, then one nursery tree until a signal ends it."""
 
+import errno
 import os
 import signal
 import socket
@@ -186,7 +187,8 @@ def bind_smtp(address: tuple[str, int]) -> socket.socket:
         sock.listen(limits.BACKLOG)
     except OSError as error:
         sock.close()
-        raise Failed(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        hint = "; a port below 1024 is for root, --bind names another" if error.errno == errno.EACCES else ""
+        raise Failed(f"cannot listen on {host}:{port}: {error.strerror}{hint}") from error
     return sock
 
 

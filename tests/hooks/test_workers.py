@@ -12,7 +12,7 @@ import trio.lowlevel
 import trio.testing
 
 from aimx.daemon import helpers
-from aimx.daemon.helpers import CHECKS, Kind, Unverified, verified
+from aimx.daemon.helpers import CHECKS, Kind, Unverified, proven, verified
 from aimx.daemon.workers import believable
 from aimx.effects.api import WorkerLost
 from aimx.flows.examine import examine
@@ -188,6 +188,13 @@ def test_a_helper_says_what_it_verified():
             await gone(helper.child.pid)
 
     trio.run(play)
+
+
+def test_only_what_applies_is_said_to_be_proven():
+    assert proven("worker", True) == CHECKS
+    assert proven("resolver", True) == CHECKS - {"no_network"}
+    without_root = {"capabilities", "no_new_privs", "not_dumpable", "limits"}
+    assert proven("worker", False) == proven("resolver", False) == without_root
 
 
 @pytest.mark.parametrize("missing", sorted(CHECKS))
