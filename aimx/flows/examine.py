@@ -26,7 +26,7 @@ async def examine(fx: Effects, envelope: Envelope, payload: Payload) -> Examined
                 log.warning("examine-lost", attempt=attempts, victim=error.victim, size=payload.size, why=str(error))
     why = "no worker in time" if patience.cancelled_caught else "lost"
     log.error("stored-unexamined", peer=envelope.peer_ip, size=payload.size, why=why)
-    return unexamined(payload.read(), envelope.received_at)
+    return unexamined(payload.read(), envelope.received_at, envelope.bounce)
 
 
 async def _attempt(fx: Effects, envelope: Envelope, payload: Payload) -> Examined:

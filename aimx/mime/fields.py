@@ -99,11 +99,11 @@ def _author(
 
 
 def _is_automated(auto_submitted: str, envelope: Envelope) -> bool:
-    """U5. A message ingested by hand has no reverse-path at all, which is not a null one."""
+    """U5, without Precedence."""
     keyword = _KEYWORD.match(structured.without_comments(auto_submitted))
     if keyword is not None and keyword[1].lower() != "no":
         return True
-    return envelope.reverse_path == "" and envelope.peer_ip is not None
+    return envelope.bounce
 
 
 def _text(values: dict[str, bytes], name: str) -> str:

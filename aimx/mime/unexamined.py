@@ -7,8 +7,11 @@ from aimx.model.authres import NOTHING_VERIFIED
 from aimx.model.message import Examined, Headers
 
 
-def unexamined(octets: bytes, received_at: float) -> Examined:
-    """The message without any parsing: no sender, no subject, the octets as text, `examined` False."""
+def unexamined(octets: bytes, received_at: float, bounce: bool = False) -> Examined:
+    """The message without any parsing: no sender, no subject, the octets as text, `examined` False.
+
+    `bounce`: it came with the null reverse-path, and is automatic whatever its fields say (U5).
+    """
     headers = Headers(
         from_="",
         to="",
@@ -24,7 +27,7 @@ def unexamined(octets: bytes, received_at: float) -> Examined:
         thread_id=hashlib.sha256(b"").hexdigest()[:16],
         author=None,
         from_problem="unexamined",
-        automated=False,
+        automated=bounce,
     )
     return Examined(
         headers, clean.body(octets.decode("utf-8", "replace")), (), NOTHING_VERIFIED, len(octets), examined=False

@@ -24,3 +24,8 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     received_at: float
     tls: bool = False
     smtputf8: bool = False
+
+    @property
+    def bounce(self) -> bool:
+        """Sent with the null reverse-path; a message ingested by hand has none at all, which is something else."""
+        return self.reverse_path == "" and self.peer_ip is not None

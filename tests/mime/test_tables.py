@@ -360,7 +360,10 @@ def test_unexamined_mail_keeps_its_text_and_believes_nothing():
     message = unexamined(b"From: a@b.test\r\nSubject: x\r\n\r\n\x1b[2J\xff", 1744727423.0)
     assert message.body == "From: a@b.test\nSubject: x\n\n\ufffd[2J\ufffd"
     assert message.headers.author is None
+    assert not message.headers.automated
     assert not message.examined
+    assert unexamined(b"", 0.0, Envelope("", (), "192.0.2.1", "h.test", 0.0).bounce).headers.automated
+    assert not unexamined(b"", 0.0, Envelope("", (), None, "h.test", 0.0).bounce).headers.automated
 
 
 def test_a_warm_worker_imports_nothing_more():

@@ -42,6 +42,14 @@ def _other_question_first(query):
     return [_wire(forged), _wire(_records(query, query.question[0].name, "TXT", '"real"'))]
 
 
+def _never(query):
+    """No such name for the next fourteen years."""
+    reply = _error(query, dns.rcode.NXDOMAIN)
+    soa = "ns.test. root.test. 1 2 3 4 441504000"
+    reply.authority.append(dns.rrset.from_text("test.", 441504000, "IN", "SOA", soa))
+    return [_wire(reply)]
+
+
 def _loop(query):
     reply = _records(query, query.question[0].name, "CNAME", "b.loop.test.")
     reply.answer.append(dns.rrset.from_text("b.loop.test.", 60, "IN", "CNAME", query.question[0].name.to_text()))
@@ -82,6 +90,7 @@ UDP = {
     "cname-loop": _loop,
     "endless": _endless,
     "open-chain": _open_chain,
+    "never": _never,
     "truncated": _truncated,
     "truncated-no-tcp": _truncated,
     "tcp-drip": _truncated,

@@ -172,6 +172,12 @@ def test_an_answer_without_ttl_is_asked_again():
     assert first.records != second.records
 
 
+def test_nothing_is_believed_to_be_absent_for_years():
+    with HostileServer("never") as server:
+        (answer,) = ask(server.address, Question("absent.test", "TXT"))
+    assert (answer.status, answer.ttl_s) == ("nxdomain", limits.DNS_TTL_NEGATIVE_MAX_S)
+
+
 @pytest.mark.parametrize("text", ["", "x", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999", "name.test:53", ":53"])
 def test_a_test_server_that_is_none_fails_every_question(text):
     (answer,) = ask(text, Question("example.test", "TXT"))
