@@ -36,7 +36,8 @@ MEMORY_WAIT_S = 30.0  # then 452 4.3.1
 SPILL_OCTETS = 256 * KIB  # a DATA above this travels as a descriptor
 STAGING_THREADS = 4  # writes of large DATA into unlinked files
 EXAMINE_OCTETS = 256 * MIB  # text and header blocks of examined messages in the front, until they are committed
-TEXT_FACTOR = 4  # octets of a character in memory, for one octet of a message
+TEXT_FACTOR = 2  # of a message's size; text that grows more on its way into UTF-8 is nobody's letter
+EXAMINE_FREE_OCTETS = 1 * MIB  # what costs less never waits behind what costs much
 READ_OCTETS = 64 * KIB  # one socket read
 
 # Examination (R6, threats.md rows 12-18)

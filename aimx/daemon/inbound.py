@@ -57,4 +57,4 @@ def _cost(envelope: Envelope, payload: Payload) -> int:
     """What the front may need for a message that its worker has read: its text, and a header block for each copy."""
     copies = len({path.mailbox for path in envelope.forward_paths})
     octets = limits.TEXT_FACTOR * payload.size + copies * min(payload.size, limits.HEADER_OCTETS)
-    return octets if octets > limits.SPILL_OCTETS else 0
+    return octets if octets > limits.EXAMINE_FREE_OCTETS else 0

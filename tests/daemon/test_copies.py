@@ -2,6 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
+from aimx import limits
+from aimx.daemon import inbound
+from aimx.effects.payload import Payload
+from aimx.model.envelope import Envelope, ForwardPath
 from tests.harness import DOMAIN, Daemon, config_text, owner
 
 BOXES = [f"m{number}" for number in range(50)]
@@ -24,3 +30,19 @@ def test_copies_share_their_body(tmp_path):
         assert bodies == {text.replace(b"\r\n", b"\n")}
         assert len(list(daemon.data.glob("inbox/m*/*.md"))) == len(BOXES)
     assert more < 15 * len(text), "far less than a body for each copy"
+
+
+@pytest.mark.parametrize(
+    ("size", "copies", "octets"),
+    [
+        (limits.SPILL_OCTETS, 1, 0),
+        (limits.MESSAGE_OCTETS, 1, 2 * limits.MESSAGE_OCTETS + limits.HEADER_OCTETS),
+        (limits.MESSAGE_OCTETS, 100, 2 * limits.MESSAGE_OCTETS + 100 * limits.HEADER_OCTETS),
+        (10_000, 100, 0),
+        (200_000, 100, 102 * 200_000),
+    ],
+)
+def test_small_mail_never_waits_for_what_large_mail_holds(size, copies, octets):
+    paths = [ForwardPath(f"m{number}@agent.test", f"m{number}") for number in range(copies)]
+    envelope = Envelope("a@b.test", (*paths, paths[0]), "192.0.2.1", "b.test", 0.0)
+    assert inbound._cost(envelope, Payload(None, None, size, b"")) == octets
