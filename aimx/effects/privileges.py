@@ -120,10 +120,11 @@ def isolate(uid: int, gid: int, network: bool, memory_octets: int) -> dict[str, 
 
 def _resources(memory_octets: int, network: bool) -> dict[int, int]:
     """Limits of a helper. A worker never starts a process or thread; neither role ever writes a file."""
+    most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     wanted = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: limits.RESOLVER_FILES if network else limits.WORKER_FILES,
+        resource.RLIMIT_NOFILE: min(limits.RESOLVER_FILES if network else limits.WORKER_FILES, most_files),
     }
     if not network:
         wanted[resource.RLIMIT_NPROC] = 0

@@ -1,6 +1,7 @@
 """Look questions up with dnspython: absolute names, bounded time, concurrent, each question in flight once."""
 
 import os
+import resource
 from typing import Any
 
 import dns.asyncresolver
@@ -33,7 +34,7 @@ class Lookup:
         self._servers = servers or Servers(test_server=os.environ.get(TEST_VARIABLE) or None)
         self._cache = cache or AnswerCache()
         self._flights: dict[Question, _Flight] = {}
-        self._slots = trio.CapacityLimiter(limits.DNS_CONCURRENCY)
+        self._slots = trio.CapacityLimiter(_concurrency())
 
     @staticmethod
     def preload() -> None:
@@ -104,6 +105,12 @@ class Lookup:
             ttl_s = min(ttl_s, *(rrset.ttl for rrset in chain.cnames))
             name = chain.canonical_name
         return Answer(question, "temperror", ttl_s=limits.DNS_TTL_FAILURE_S)
+
+
+def _concurrency() -> int:
+    """Questions at once: so many that those of a few senders with dead servers hold nobody else's up."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - limits.DNS_RESERVED_FILES
+    return max(1, min(limits.DNS_CONCURRENCY, files))
 
 
 def _negative_ttl(response: dns.message.QueryMessage) -> int:

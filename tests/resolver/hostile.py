@@ -42,6 +42,12 @@ def _other_question_first(query):
     return [_wire(forged), _wire(_records(query, query.question[0].name, "TXT", '"real"'))]
 
 
+def _dead_names(query):
+    """Silence about one domain only."""
+    name = query.question[0].name
+    return [] if name.to_text().endswith(".dead.test.") else [_wire(_records(query, name, "TXT", '"good"'))]
+
+
 def _never(query):
     """No such name for the next fourteen years."""
     reply = _error(query, dns.rcode.NXDOMAIN)
@@ -91,6 +97,7 @@ UDP = {
     "endless": _endless,
     "open-chain": _open_chain,
     "never": _never,
+    "dead-names": _dead_names,
     "truncated": _truncated,
     "truncated-no-tcp": _truncated,
     "tcp-drip": _truncated,

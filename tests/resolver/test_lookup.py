@@ -4,6 +4,7 @@ import threading
 
 import pytest
 import trio
+import trio.testing
 
 from aimx import limits
 from aimx.demo.zone import ZoneServer
@@ -170,6 +171,26 @@ def test_an_answer_without_ttl_is_asked_again():
         first, second = ask_in_turn(Lookup(Servers(test_server=server.address)), question, question)
         assert server.asked["flip.test"] == 2
     assert first.records != second.records
+
+
+def test_names_of_dead_servers_hold_nobody_up():
+    async def run():
+        landed = []
+
+        async def dead(number):
+            landed.append(await lookup.all((Question(f"n{number}.dead.test", "TXT"),)))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(600):
+                nursery.start_soon(dead, number)
+            await trio.testing.wait_all_tasks_blocked()
+            (answer,) = await lookup.all((Question("good.test", "TXT"),))
+            nursery.cancel_scope.cancel()
+        assert (answer.status, landed) == ("ok", [])
+
+    with HostileServer("dead-names") as server:
+        lookup = Lookup(Servers(test_server=server.address))
+        trio.run(_bounded, run)
 
 
 def test_nothing_is_believed_to_be_absent_for_years():
