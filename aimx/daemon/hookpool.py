@@ -151,18 +151,25 @@ class HookPool:
             return
         started = await self._db(lambda db: self._claim(db, row, config.hook_thread_budget, account.uid))
         if started is None:
-            await self._skip(row, "thread-budget", account.uid)
+            return
+        if isinstance(started, str):
+            await self._skip(row, started, account.uid)
             return
         self._fx.publish(*started)
         await self._run(row, self._task(row, hook, account), mailbox)
 
-    def _claim(self, db, row: JobRow, budget: int, uid: int) -> _Logged | None:  # type: ignore[no-untyped-def]
-        """Count and start in one transaction; None when the conversation has used up its budget (U5)."""
+    def _claim(self, db, row: JobRow, budget: int, uid: int) -> _Logged | str | None:  # type: ignore[no-untyped-def]
+        """Count and start in one transaction.
+
+        Returns: why not, when the conversation has used up its budget (U5); None when it was started before.
+        """
+        if not jobs.waits(db, row.id):
+            return None
         now = self._fx.now()
         if budget and row.conversation:
             since = now - limits.HOOK_BUDGET_WINDOW_S
             if jobs.fires(db, row.hook, row.conversation, since) >= budget:
-                return None
+                return "thread-budget"
         jobs.start(db, row.id, now)
         event = HookStarted(at=now, mailbox=row.mailbox, owner_uid=uid, hook=row.hook, id=row.email_id, run=row.id)
         return ledger.log_event(db, event)

@@ -67,6 +67,11 @@ def fires(db: sqlite3.Connection, hook: str, conversation: str, since: float) ->
     return int(db.execute(query, (hook, conversation, since)).fetchone()[0])
 
 
+def waits(db: sqlite3.Connection, job_id: int) -> bool:
+    """Whether a job is still pending: a row that was read a moment ago may have run meanwhile."""
+    return db.execute("SELECT 1 FROM jobs WHERE id = ? AND state = 'pending'", (job_id,)).fetchone() is not None
+
+
 def start(db: sqlite3.Connection, job_id: int, now: float) -> bool:
     """Claim a job; durable when the transaction is, so that no crash runs it twice."""
     query = "UPDATE jobs SET state = 'started', started = ? WHERE id = ? AND state = 'pending'"
@@ -85,7 +90,10 @@ def finish(db: sqlite3.Connection, job_id: int, now: float, result: tuple[int, b
 
 def skip(db: sqlite3.Connection, job_id: int, now: float, reason: str) -> None:
     """Record that a job will not run."""
-    db.execute("UPDATE jobs SET state = 'skipped', ended = ?, reason = ? WHERE id = ?", (now, reason, job_id))
+    db.execute(
+        "UPDATE jobs SET state = 'skipped', ended = ?, reason = ? WHERE id = ? AND state = 'pending'",
+        (now, reason, job_id),
+    )
 
 
 def interrupt_started(db: sqlite3.Connection, now: float) -> list[tuple[str, str, str]]:

@@ -21,12 +21,14 @@ from aimx.effects.api import WorkerLost
 from aimx.effects.channel import Channel, ChannelClosed
 from aimx.effects.process import Child
 from aimx.mime.unexamined import unexamined
+from aimx.model.delivery import HookJob
 from aimx.model.dns import Question
 from aimx.model.job import Job, Ready
 from aimx.model.message import Attachment
+from aimx.store import jobs
 from tests.hooks.mails import PLAIN
 from tests.hooks.stage import stage
-from tests.store.parts import opened
+from tests.store.parts import copy, opened, plan
 
 _pack = msgspec.msgpack.encode
 _NOT_UTF8 = b"\xa3\xed\xa0\x80"
@@ -157,6 +159,29 @@ def test_a_database_that_cannot_be_used_for_a_while_ends_no_daemon(tmp_path, mon
 
     trio.run(play)
     other.close()
+    parts.close()
+
+
+def test_a_row_that_ran_since_it_was_read_does_not_run_again(tmp_path):
+    out = tmp_path / "out"
+    hook = f'[[mailboxes.ops.hooks]]\nname = "h"\nevent = "on_receive"\ncmd = ["/bin/sh", "-c", "echo ran >> {out}"]\n'
+    parts = opened(tmp_path)
+    with (tmp_path / "config.toml").open("a") as file:
+        file.write(hook)
+    config = load(tmp_path / "config.toml", tmp_path / "data")
+    job = HookJob("h", "ops", "on_receive", {}, "c")
+    parts.committer.commit(plan(copy(jobs=(job,))))
+
+    async def play():
+        async with stage() as here:
+            pool = HookPool(here.fx, parts.state, parts.committer.folders, lambda: config)
+            (row,) = parts.state.run(lambda db: jobs.pending(db, 0, 9))
+            await pool._job(row)
+            await pool._job(row)
+
+    trio.run(play)
+    assert out.read_text() == "ran\n"
+    assert parts.state.run(lambda db: db.execute("SELECT state FROM jobs").fetchall()) == [("done",)]
     parts.close()
 
 
