@@ -6,9 +6,18 @@ from typing import NoReturn
 
 from aimx.cli import diagnostics
 
+_HEADINGS = {"usage: ": "Usage: ", "\npositional arguments:\n": "\nArguments:\n", "\noptions:\n": "\nOptions:\n"}
+
 
 class Parser(argparse.ArgumentParser):
     """Usage errors are one text on stderr and exit code 2."""
+
+    def format_help(self) -> str:
+        """The help of a command, headed like the help of the program."""
+        text = super().format_help()
+        for heading, ours in _HEADINGS.items():
+            text = text.replace(heading, ours, 1)
+        return text
 
     def error(self, message: str) -> NoReturn:
         """Argparse found something that does not fit."""
