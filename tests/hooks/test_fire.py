@@ -10,7 +10,7 @@ import trio.testing
 
 from aimx import limits
 from aimx.flows import fire
-from tests.hooks.stage import gone, stage, task
+from tests.hooks.stage import alive, gone, stage, task
 
 
 def run(*argv, stdin=b"", **options):
@@ -135,8 +135,14 @@ def test_how_a_hook_may_end(text, code, tail):
     assert len(result.stderr_tail) <= limits.HOOK_STDERR_TAIL_CHARACTERS
 
 
+def test_what_a_hook_leaves_in_its_group_ends_with_it():
+    result = shell("sleep 1000 & echo $! >&2")
+    assert result.exit_code == 0
+    assert not alive(int(result.stderr_tail))
+
+
 def test_what_leaves_the_group_does_not_hold_the_slot():
-    result = shell("setsid sleep 1000 & echo $! >&2")
+    result = shell("pid=$(setsid -f sh -c 'echo $$; exec sleep 1000 > /dev/null'); echo $pid >&2")
     assert result.exit_code == 0
     os.kill(int(result.stderr_tail), signal.SIGKILL)
 

@@ -122,6 +122,21 @@ def test_a_spoiled_mailbox_spools_and_delays_nobody(store, tmp_path, spoil, file
     assert not elsewhere.exists() or not list(elsewhere.iterdir())
 
 
+@pytest.mark.parametrize("files", [(), ATTACHED], ids=["flat", "bundle"])
+def test_a_spooled_copy_is_as_durable_as_a_placed_one(store, tmp_path, monkeypatch, files):
+    _file(tmp_path / "data/inbox/ops", tmp_path)
+    spool, real, synced = tmp_path / "data/.aimx/spool", os.fsync, []
+
+    def fsync(fd):
+        if os.path.samestat(os.fstat(fd), spool.stat()):
+            synced.append((len(os.listdir(spool)), rows(store, "spool")))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store.committer.commit(plan(copy(files=files)))
+    assert synced == [(1, 0)]  # after the rename, before the promise is settled
+
+
 def test_unknown_owner_spools(store):
     unknown = copy()
     unknown = type(unknown)(**{f: getattr(unknown, f) for f in unknown.__struct_fields__} | {"owner": "no-such-user"})
