@@ -5,6 +5,7 @@ database, no DNS, no clock: the same octets always give the same answer.
 """
 
 import hashlib
+import os
 import tomllib
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -27,8 +28,8 @@ def load(path: Path, data_dir: Path | None) -> Config:
 def read(path: Path) -> bytes:
     """The octets of the file, bounded. Raises: ConfigInvalid."""
     try:
-        with path.open("rb") as file:
-            octets = file.read(limits.CONFIG_OCTETS + 1)
+        with open(path, "rb", opener=_open) as file:
+            octets = file.read(limits.CONFIG_OCTETS + 1) or b""
     except FileNotFoundError as error:
         raise ConfigInvalid(f"Config file not found at {path}; book/configuration.md shows one") from error
     except PermissionError as error:
@@ -36,6 +37,11 @@ def read(path: Path) -> bytes:
     except OSError as error:
         raise ConfigInvalid(f"{path} cannot be read: {error.strerror}") from error
     return octets
+
+
+def _open(path: str, flags: int) -> int:
+    """Not blocking: a FIFO in its place would hold the whole daemon at its next reload."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def parse(octets: bytes, source: str, data_dir: Path | None) -> Config:

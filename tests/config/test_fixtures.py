@@ -1,5 +1,6 @@
 """fixtures/configs: every rule has a file that breaks it, with its message; good files load."""
 
+import os
 import re
 from pathlib import Path
 
@@ -161,6 +162,12 @@ def test_ten_megabytes_are_refused_by_size(tmp_path):
 def test_the_override_wins_over_the_file(tmp_path):
     config = load.parse(b'domain = "agent.test"\ndata_dir = "/srv/a"', "c", tmp_path)
     assert str(config.data_dir) == str(tmp_path)
+
+
+def test_a_fifo_holds_nobody(tmp_path):
+    os.mkfifo(tmp_path / "config.toml")
+    with pytest.raises(ConfigInvalid, match="domain"):
+        load.load(tmp_path / "config.toml", None)
 
 
 def test_unreadable_is_its_own_error_with_a_hint():
