@@ -48,7 +48,7 @@ def open_storage(config: Config) -> StorageParts:
     """
     accounts = Accounts(as_root=os.geteuid() == 0)
     tree = Tree(config.data_dir, accounts)
-    lock = WriterLock(tree.private)
+    lock = WriterLock(tree.private, config.data_dir)
     now = time.time()
     state = State(str(config.data_dir / ".aimx" / "state.db"))
     index = Index(str(config.data_dir / ".aimx" / "index.db"))

@@ -110,7 +110,7 @@ def test_who_finds_the_lock_held_and_nobody_to_ask_waits_his_turn(tmp_path, monk
         monkeypatch.setenv(name, tree.env[name])
     ingested = cli_ingest._once("ops", mail("First"), None)
     private = os.open(tree.data / ".aimx", os.O_RDONLY)
-    held, waits = WriterLock(private), []
+    held, waits = WriterLock(private, tree.data), []
 
     def wait(seconds):
         waits.append(seconds)
@@ -242,4 +242,4 @@ def test_a_second_daemon_on_the_same_tree_is_one_line(running):
         [*AIMX, "serve", "--bind", "127.0.0.1:0"], capture_output=True, text=True, env=running.env, timeout=60
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("Error: another aimx process holds the writer lock")
+    assert done.stderr.splitlines()[-1] == f"Error: another aimx process holds the writer lock of {running.data}"
