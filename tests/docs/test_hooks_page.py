@@ -30,8 +30,12 @@ def _reasons() -> set[str]:
     """What a hook can be skipped for: by the rule, and by the pool."""
     hooks = (Hook("a", "on_receive", ("/x",)), Hook("b", "on_receive", ("/x",), True, skip_automated=True))
     ruled = firing.on_receive(Mailbox("m", "m@a.test", "alice", hooks=hooks), "false", automated=True)
-    calls = (node for node in ast.walk(ast.parse(inspect.getsource(hookpool))) if isinstance(node, ast.Call))
+    tree = ast.parse(inspect.getsource(hookpool))
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     skips = [call.args[1] for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "_skip"]
+    claims = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_claim")
+    ends = (node for claim in claims for node in ast.walk(claim) if isinstance(node, ast.Return))
+    skips += [end.value for end in ends if isinstance(end.value, ast.Constant) and end.value.value is not None]
     named = {node.value for skip in skips for node in ast.walk(skip) if isinstance(node, ast.Constant)}
     return {skip.reason for skip in ruled.skips} | {str(name) for name in named} | set(firing.FAULTS)
 
