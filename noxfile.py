@@ -72,7 +72,9 @@ def faults(session: nox.Session) -> None:
     """Longer fault runs: kill -9, full disks, failing writes."""
     _install(session)
     rounds = os.environ.get("AIMX_FAULT_ROUNDS", "200")
-    _run(session, "pytest", "-rs", "tests/faults", *session.posargs, AIMX_FAULT_ROUNDS=rounds)
+    # One test takes minutes here; the dump of stacks is for one that hangs.
+    patience = ("-o", "faulthandler_timeout=900")
+    _run(session, "pytest", "-rs", *patience, "tests/faults", *session.posargs, AIMX_FAULT_ROUNDS=rounds)
 
 
 @nox.session(python=False)

@@ -3,6 +3,7 @@
 Everything waits under a deadline; what takes too long or goes wrong is told with the daemon's last log lines.
 """
 
+import contextlib
 import grp
 import os
 import pwd
@@ -189,12 +190,22 @@ def perform(keep: bool, tell: Tell) -> Performance:
 def throw_away_uid() -> int:
     """A uid that no account, group or process has. Raises: Failed."""
     taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
-    taken |= {os.stat(f"/proc/{name}").st_uid for name in os.listdir("/proc") if name.isdigit()}
+    taken |= _running()
     mapped = [*_mapped("/proc/self/uid_map"), *_mapped("/proc/self/gid_map")]
     free = [uid for uid in limits.DEMO_UIDS if uid not in taken and sum(uid in ids for ids in mapped) == 2]
     if not free:
         raise Failed("there is no free uid to become; run the demo as an ordinary user")
     return random.choice(free)
+
+
+def _running() -> set[int]:
+    """The uids of all processes."""
+    uids = set()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+                uids.add(os.stat(f"/proc/{name}").st_uid)
+    return uids
 
 
 def _mapped(table: str) -> list[range]:
