@@ -9,7 +9,8 @@ import nox
 nox.options.sessions = ["lint", "types", "tests"]
 _SOURCES = ("aimx", "aimx_tui", "tests", "noxfile.py")
 _BIN = os.path.abspath(".nox/dev/bin")  # one environment for all sessions: the same packages, installed once
-
+# One test may take minutes in the long sessions; the dump of stacks is for one that hangs.
+_PATIENCE = ("-o", "faulthandler_timeout=1200")
 
 _installed: list[str] = []
 
@@ -72,9 +73,7 @@ def faults(session: nox.Session) -> None:
     """Longer fault runs: kill -9, full disks, failing writes."""
     _install(session)
     rounds = os.environ.get("AIMX_FAULT_ROUNDS", "200")
-    # One test takes minutes here; the dump of stacks is for one that hangs.
-    patience = ("-o", "faulthandler_timeout=900")
-    _run(session, "pytest", "-rs", *patience, "tests/faults", *session.posargs, AIMX_FAULT_ROUNDS=rounds)
+    _run(session, "pytest", "-rs", *_PATIENCE, "tests/faults", *session.posargs, AIMX_FAULT_ROUNDS=rounds)
 
 
 @nox.session(python=False)
@@ -82,7 +81,7 @@ def fuzz(session: nox.Session) -> None:
     """The property tests with many more examples; HYPOTHESIS_PROFILE names a profile of tests/conftest.py."""
     _install(session)
     profile = os.environ.get("HYPOTHESIS_PROFILE", "fuzz")
-    _run(session, "pytest", "-m", "hypothesis", *session.posargs, HYPOTHESIS_PROFILE=profile)
+    _run(session, "pytest", *_PATIENCE, "-m", "hypothesis", *session.posargs, HYPOTHESIS_PROFILE=profile)
 
 
 @nox.session(python=False)
