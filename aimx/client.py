@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aimx import limits
 from aimx.errors import DaemonAbsent, DaemonRefused, DaemonUnavailable
-from aimx.wire import codec
+from aimx.wire import answers, codec
 from aimx.wire.frames import Request, Response
 
 
@@ -30,7 +30,7 @@ def call(path: Path, request: Request, timeout_s: float = limits.CLIENT_REPLY_S)
         raise kind(_why(path, error), detail=str(error)) from error
     finally:
         sock.close()
-    return codec.decode_response(answer)
+    return answers.decode_response(answer, type(request))
 
 
 def body_of(response: Response) -> bytes:

@@ -86,6 +86,10 @@ class UnknownVerb(WireError):
     """A well-formed frame with a verb nobody knows."""
 
 
+class InvalidBody(WireError):
+    """A well-formed frame whose JSON body is not what its verb takes."""
+
+
 class DaemonRefused(Refused):
     """The daemon answered with an error frame; the reason is `[CODE] reason`."""
 
@@ -129,6 +133,7 @@ DISPOSITIONS: dict[type[AimxError], Disposition] = {
     UnknownRecipient: Disposition(WireCode.MAILBOX, Exit.FAILED, replies.UNKNOWN_RECIPIENT),
     RelayDenied: Disposition(WireCode.DOMAIN, Exit.FAILED, replies.RELAY_DENIED),
     UnknownVerb: Disposition(WireCode.PROTOCOL, Exit.FAILED, replies.UNKNOWN_COMMAND),
+    InvalidBody: Disposition(WireCode.PROTOCOL, Exit.FAILED, replies.SYNTAX),
     WireError: Disposition(WireCode.MALFORMED, Exit.FAILED, replies.SYNTAX),
     Refused: Disposition(WireCode.VALIDATION, Exit.FAILED, replies.SYNTAX),
     ResourcesExhausted: Disposition(WireCode.TEMP, Exit.FAILED, replies.OUT_OF_MEMORY),

@@ -18,7 +18,7 @@ from aimx.effects.memory import MemoryBudget
 from aimx.errors import Failed, ResourcesExhausted, StorageFailed, WireCode, WireError
 from aimx.flows.dispatch import refusal
 from aimx.model.caller import Caller
-from aimx.wire import codec
+from aimx.wire import answers, codec
 from aimx.wire.frames import Request, Response
 
 Handle = Callable[[Request, Caller], Awaitable[Response]]
@@ -211,7 +211,7 @@ async def _read_request(stream: trio.SocketStream, held: Held) -> Request | None
 
 async def _send(stream: trio.SocketStream, response: Response) -> None:
     with trio.move_on_after(limits.FRAME_S):
-        await stream.send_all(codec.encode_response(response))
+        await stream.send_all(answers.encode_response(response))
         await stream.send_eof()
 
 

@@ -45,10 +45,9 @@ class Buffer:
         except UnicodeDecodeError as error:
             raise WireError("header line contains invalid UTF-8") from error
 
-    def take(self, count: int) -> bytes | None:
-        """Exactly `count` octets, or None when they have not arrived."""
-        if len(self._octets) < count:
-            return None
+    def take(self, count: int) -> bytes:
+        """At most `count` octets of those that have arrived."""
         taken = bytes(memoryview(self._octets)[:count])
         del self._octets[:count]
+        self._searched = 0
         return taken

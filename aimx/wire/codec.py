@@ -1,34 +1,25 @@
-"""Both roles of AIMX/1 as state machines over a Buffer: requests in, responses out, and the other way round.
+"""Requests of AIMX/1: octets to frames as a state machine over a Buffer, and frames to octets.
 
-Never reads a socket; never interprets a frame.
+Never reads a socket; never interprets a frame. Everything about a verb comes from the table in `frames`.
 """
 
+import io
 import re
 from typing import Any
 
+import msgspec
+
 from aimx import limits
-from aimx.errors import UnknownVerb, WireError
+from aimx.errors import InvalidBody, UnknownVerb, WireError
 from aimx.wire import frames
 from aimx.wire.buffer import Buffer
-from aimx.wire.frames import Header, Request, Response, Shape
+from aimx.wire.frames import LENGTHS, Header, Request, Shape
+from aimx.wire.text import number, one_line, quoted
 
 PREFIX = "AIMX/1 "
-_NUMBER = re.compile(r"\+?0*([0-9]{1,20})\Z")
-_NUMBER_MAX = 2**64 - 1  # usize of the reference
-
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
-
-
-def _quoted(text: str) -> str:
-    """As the reference prints a string for debugging: quotes and backslashes escaped, nothing unprintable."""
-    return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\u{{{ord(c):x}}}") for c in text) + '"'
-
-
-def _number(text: str) -> int | None:
-    """The value of a length header; None: it is none."""
-    found = _NUMBER.match(text)
-    value = int(found[1]) if found else _NUMBER_MAX + 1
-    return value if value <= _NUMBER_MAX else None
+_OWNER = re.compile(r"[a-z_][a-z0-9_-]*[$]?\Z", re.ASCII)
+_OWNER_RULE = "[a-z_][a-z0-9_-]*[$]?"
+_FLAGS = {"true": True, "false": False}
 
 
 class RequestParser:
@@ -36,12 +27,15 @@ class RequestParser:
 
     def __init__(self, body_limit: int = limits.FRAME_BODY_OCTETS) -> None:
         self.buffer = Buffer()
+        self.announced: type[Request] | None = None  # what the request will be, once its headers are complete
         self._body_limit = body_limit
         self._shape: Shape | None = None
-        self._fields: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self._values: dict[str, Any] = {}
+        self._lengths: dict[str, int] = {}
         self._count = 0
-        self._length: int | None = None
-        self._in_body = False
+        self._bodies: list[tuple[Header, int]] = []
+        self._body = io.BytesIO()
 
     def feed(self, octets: bytes) -> None:
         """Add received octets; an empty piece is the end of input."""
@@ -50,9 +44,9 @@ class RequestParser:
     def next_request(self) -> Request | None:
         """The request once it is complete; None while more input is needed.
 
-        Raises: WireError (MALFORMED) or UnknownVerb (PROTOCOL); after that the parser is of no further use.
+        Raises: WireError (MALFORMED), UnknownVerb or InvalidBody (PROTOCOL); after that the parser is of no use.
         """
-        while not self._in_body:
+        while self.announced is None:
             line = self.buffer.line()
             if line is None:
                 if self.buffer.eof:
@@ -65,148 +59,153 @@ class RequestParser:
             else:
                 self._header(self._shape, line)
         assert self._shape is not None
-        return self._with_body(self._shape)
+        return self._with_bodies(self._shape)
 
     def _header(self, shape: Shape, line: str) -> None:
         self._count += 1
         if self._count > limits.FRAME_HEADERS:
             raise WireError(f"more than {limits.FRAME_HEADERS} headers")
         if shape.bare:
-            raise WireError(f"{shape.verb} takes no headers, got {_quoted(line)}")
+            raise WireError(f"{shape.verb} takes no headers, got {quoted(line)}")
         name, colon, value = line.partition(":")
         if not colon:
-            raise WireError(f"invalid header line: {_quoted(line)}")
+            raise WireError(f"invalid header line: {quoted(line)}")
         if not name.isascii():
-            raise WireError(f"non-ascii header name: {_quoted(name)}")
+            raise WireError(f"non-ascii header name: {quoted(name)}")
         key, value = name.strip().lower(), value.strip()
-        if key == "content-length":
-            self._content_length(value)
-            return
+        for refused, text in shape.refused:
+            if key == refused.lower():
+                raise WireError(text)
         known = next((header for header in shape.headers if header.name.lower() == key), None)
         if known is not None:
             self._known(known, value)
 
-    def _content_length(self, value: str) -> None:
-        if self._length is not None:
-            raise WireError("duplicate Content-Length header")
-        self._length = _number(value)
-        if self._length is None:
-            raise WireError(f"non-integer Content-Length: {_quoted(value)}")
-        if self._length > self._body_limit:
-            raise WireError(f"Content-Length {self._length} exceeds cap {self._body_limit}")
-
     def _known(self, header: Header, value: str) -> None:
-        if header.attribute in self._fields:
+        if header.name in self._seen:
             raise WireError(f"duplicate {header.name} header")
-        if not value:
-            raise WireError(f"empty {header.name} value")
-        if "\0" in value or "\r" in value:
-            raise WireError(f"control character in {header.name} value")
-        self._fields[header.attribute] = value
+        self._seen.add(header.name)
+        if header.reading in LENGTHS:
+            self._lengths[header.name] = _length(header, value, self._body_limit)
+        elif header.attribute:
+            self._values[header.attribute] = _value(header, value)
+        else:
+            _value(header, value)
 
     def _end_of_headers(self, shape: Shape) -> None:
+        instead = any(header.reading == "json" and self._lengths.get(header.name) for header in shape.headers)
         for header in shape.headers:
-            if header.required and header.attribute not in self._fields:
+            if header.required and header.name not in self._seen and not instead:
                 raise WireError(f"missing required header: {header.name}")
-        if shape.body is not None and self._length is None:
-            raise WireError("missing required header: Content-Length")
-        if shape.body is None and self._length:
-            raise WireError(f"{shape.verb} must have Content-Length: 0, got {self._length}")
-        self._in_body = True
+            length = self._lengths.get(header.name)
+            if header.reading == "empty" and length:
+                raise WireError(f"{shape.label} must have Content-Length: 0, got {length}")
+            if length is not None and (header.reading == "body" or (header.reading == "json" and length)):
+                self._bodies.append((header, length))
+        if shape.exclusive:
+            first, second, text = shape.exclusive
+            if self._values.get(first) and any(header.attribute == second for header, _ in self._bodies):
+                raise WireError(text)
+        self.announced = shape.frame
 
-    def _with_body(self, shape: Shape) -> Request | None:
-        values: dict[str, Any] = dict(self._fields)
-        if shape.body is not None:
-            length = self._length or 0
-            body = self.buffer.take(length)
-            if body is None:
+    def _with_bodies(self, shape: Shape) -> Request | None:
+        while self._bodies:
+            header, length = self._bodies[0]
+            self._body.write(self.buffer.take(length - self._body.tell()))
+            if self._body.tell() < length:
                 if self.buffer.eof:
-                    raise WireError(f"body truncated: expected {length} bytes")
+                    raise WireError(header.truncated.format(length))
                 return None
-            values[shape.body] = body
-        return shape.frame(**values)
+            octets = self._body.getvalue()
+            self._body = io.BytesIO()
+            del self._bodies[0]
+            if header.reading == "json":
+                self._from_json(shape, octets)
+            else:
+                self._values[header.attribute] = octets
+        return shape.frame(**self._values)
+
+    def _from_json(self, shape: Shape, octets: bytes) -> None:
+        """Values of the headers, given as an object of the frame's attributes."""
+        texts = {header.attribute: header for header in shape.headers if header.attribute}
+        try:
+            found = msgspec.json.decode(octets, type=dict[str, str | None])
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise InvalidBody(f"invalid {shape.verb} body: {one_line(str(error))}") from error
+        for key, value in found.items():
+            if key not in texts:
+                raise InvalidBody(f"invalid {shape.verb} body: unknown field {quoted(key)}")
+            if value is None:
+                continue
+            given = _value(texts[key], value.strip())
+            if self._values.setdefault(key, given) != given:
+                raise InvalidBody(f"invalid {shape.verb} body: {key} differs from the {texts[key].name} header")
+        for header in texts.values():
+            if header.required and header.attribute not in self._values:
+                raise InvalidBody(f"invalid {shape.verb} body: missing field {quoted(header.attribute)}")
 
 
 def _shape_of(line: str) -> Shape:
     if not line.startswith(PREFIX):
-        raise WireError(f"expected 'AIMX/1 <verb>', got {_quoted(line)}")
+        raise WireError(f"expected 'AIMX/1 <verb>', got {quoted(line)}")
     verb = line[len(PREFIX) :]
     if verb not in frames.BY_VERB:
-        raise UnknownVerb(f"unknown verb '{_one_line(verb)}'")
+        raise UnknownVerb(f"unknown verb '{one_line(verb)}'")
     return frames.BY_VERB[verb]
+
+
+def _length(header: Header, text: str, limit: int) -> int:
+    length = number(text)
+    if length is None:
+        raise WireError(f"non-integer {header.name}: {quoted(text)}")
+    if length > limit:
+        raise WireError(f"{header.name} {length} exceeds cap {limit}")
+    return length
+
+
+def _value(header: Header, text: str) -> str | bool:
+    if header.reading == "flag":
+        if text.lower() not in _FLAGS:
+            raise WireError(f"invalid {header.name} value: {quoted(text)} (expected 'true' or 'false')")
+        return _FLAGS[text.lower()]
+    if not text:
+        raise WireError(f"empty {header.name} value")
+    if text != one_line(text):
+        raise WireError(f"control character in {header.name} value")
+    if header.reading == "owner" and (not _OWNER.match(text) or len(text) > limits.USER_NAME_OCTETS):
+        raise WireError(f"invalid {header.name} value: {quoted(text)} (must match {_OWNER_RULE})")
+    return text
 
 
 def encode_request(request: Request) -> bytes:
     """Client role: the octets of a request.
 
-    Raises: WireError when a value cannot be framed (empty, or with a line break).
+    Raises: WireError when a value cannot be framed (empty, with a line break, not text, or over a limit).
     """
     shape = frames.BY_FRAME[type(request)]
-    lines = [f"{PREFIX}{shape.verb}"]
+    if shape.exclusive:
+        first, second, text = shape.exclusive
+        if getattr(request, first) and getattr(request, second) is not None:
+            raise WireError(text)
+    lines, bodies = [f"{PREFIX}{shape.verb}".encode()], []
     for header in shape.headers:
-        value = getattr(request, header.attribute)
-        if value is None and not header.required:
-            continue
-        if not value or value != _one_line(value).strip():
-            raise WireError(f"{header.name} cannot be framed: {_quoted(value)}")
-        lines.append(f"{header.name}: {value}")
-    body = getattr(request, shape.body) if shape.body else b""
-    if shape.body:
-        lines.append(f"Content-Length: {len(body)}")
-    return "\n".join(lines).encode() + b"\n\n" + body
+        value = getattr(request, header.attribute) if header.attribute else None
+        if header.reading == "body" and value is not None:
+            bodies.append(value)
+            value = str(len(value))
+        elif header.reading in {"json", "empty"}:
+            value = "0"
+        elif header.reading == "flag":
+            value = "true" if value else None
+        if value is not None:
+            lines.append(_header_line(header, value))
+    return b"\n".join([*lines, b"", b"".join(bodies)])
 
 
-def _one_line(text: str) -> str:
-    return text.replace("\r", "").replace("\n", "").replace("\0", "")
-
-
-def encode_response(response: Response) -> bytes:
-    """Server role: the three success shapes and the error frame (reference section 1.4)."""
-    if response.kind == "error":
-        return f"AIMX/1 ERR {response.code} {_one_line(response.reason)}\nCode: {response.code}\n\n".encode()
-    if response.kind == "json":
-        return f"AIMX/1 OK\nContent-Length: {len(response.body)}\n\n".encode() + response.body
-    note = f" {_one_line(response.note)}" if response.note else ""
-    return f"AIMX/1 OK{note}\n".encode()
-
-
-def decode_response(octets: bytes) -> Response:
-    """Client role: a whole answer, read until end of input.
-
-    Raises: WireError for anything that is none of the four shapes.
-    """
-    buffer = Buffer()
-    buffer.feed(octets)
-    buffer.feed(b"")
-    status = buffer.line()
-    if status is None:
-        raise WireError("the daemon closed the connection without an answer")
-    if status == "AIMX/1 OK" or status.startswith("AIMX/1 OK "):
-        return _decode_ok(status[len("AIMX/1 OK") :].strip(), buffer)
-    if not status.startswith("AIMX/1 ERR "):
-        raise WireError(f"not an AIMX/1 answer: {_quoted(status)}")
-    code, _, reason = status[len("AIMX/1 ERR ") :].partition(" ")
-    named = _headers(buffer).get("code", code)
-    return Response("error", code=named, reason=reason)
-
-
-def _decode_ok(note: str, buffer: Buffer) -> Response:
-    if not len(buffer):
-        return Response("ok", note=note)
-    length = _number(_headers(buffer).get("content-length", ""))
-    if length is None:
-        raise WireError("answer without Content-Length")
-    body = buffer.take(length)
-    if body is None or len(buffer):
-        raise WireError("answer body does not match its Content-Length")
-    return Response("json", note=note, body=body)
-
-
-def _headers(buffer: Buffer) -> dict[str, str]:
-    found: dict[str, str] = {}
-    while (line := buffer.line()) not in (None, ""):
-        name, colon, value = str(line).partition(":")
-        if not colon:
-            raise WireError(f"invalid header line: {_quoted(str(line))}")
-        found[name.strip().lower()] = value.strip()
-    return found
+def _header_line(header: Header, value: str) -> bytes:
+    try:
+        line = f"{header.name}: {value}".encode()
+    except UnicodeEncodeError:
+        line = b""
+    if not value or value != one_line(value).strip() or not 0 < len(line) <= limits.HEADER_LINE_OCTETS:
+        raise WireError(f"{header.name} cannot be framed: {quoted(value)}")
+    return line

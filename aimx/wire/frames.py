@@ -1,8 +1,72 @@
-"""Request frames of AIMX/1 and the one table that says how each is written."""
+"""Request and response frames of AIMX/1 and the one table that says how each is written.
+
+The codec, the page of the book and the dictionary of the fuzz tests are derived from it. Never reads or writes.
+"""
 
 from typing import Literal, NamedTuple
 
 import msgspec
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Sign and deliver an unsigned message. `html` None: none was supplied; empty octets are a supplied body."""
+
+    message: bytes
+    html: bytes | None = None
+    text_only: bool = False
+    hook_job: str | None = None  # U5: the token of the hook that this is sent from
+    dry_run: bool = False
+
+
+class MarkRead(msgspec.Struct, frozen=True):
+    """Mark a mail of the inbox as read."""
+
+    mailbox: str
+    id: str
+
+
+class MarkUnread(msgspec.Struct, frozen=True):
+    """Mark a mail of the inbox as unread."""
+
+    mailbox: str
+    id: str
+
+
+class MailboxCreate(msgspec.Struct, frozen=True):
+    """Add a mailbox. `owner` counts for root only; for others it is the caller."""
+
+    name: str
+    owner: str | None = None
+
+
+class MailboxDelete(msgspec.Struct, frozen=True):
+    """Remove a mailbox; `force` with its mail."""
+
+    name: str
+    force: bool = False
+
+
+class MailboxList(msgspec.Struct, frozen=True):
+    """The caller's mailboxes."""
+
+
+class HookCreate(msgspec.Struct, frozen=True):
+    """Add a hook. The JSON in `body` is read after authorization, so that it tells nothing to strangers."""
+
+    mailbox: str
+    event: str
+    body: bytes
+    name: str | None = None  # None: the name is derived from what the hook does
+
+
+class HookDelete(msgspec.Struct, frozen=True):
+    """Remove a hook by its effective name."""
+
+    name: str
+
+
+class HookList(msgspec.Struct, frozen=True):
+    """The hooks of the caller's mailboxes."""
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -16,33 +80,105 @@ class Ingest(msgspec.Struct, frozen=True):
     body: bytes
 
 
-Request = Version | Ingest
+Request = (
+    Send | MarkRead | MarkUnread | MailboxCreate | MailboxDelete | MailboxList
+    | HookCreate | HookDelete | HookList | Version | Ingest
+)  # fmt: skip
+
+Reading = Literal["text", "flag", "owner", "body", "json", "empty"]
+LENGTHS = frozenset({"body", "json", "empty"})
 
 
 class Header(NamedTuple):
-    """A known header of a verb: its name on the wire, the frame's attribute, whether it must be there."""
+    """A known header of a verb: its name on the wire, the frame's attribute ("": read and dropped), how it is read.
+
+    text: not empty. flag: `true` or `false`. owner: the shape of a user name.
+    body: octets to follow after the blank line, in the order of the table. empty: a length that can only be 0.
+    json: an optional object that may stand for the headers.
+    """
 
     name: str
     attribute: str
-    required: bool
+    reading: Reading = "text"
+    required: bool = False
+    truncated: str = "body truncated: expected {} bytes"
 
 
 class Shape(NamedTuple):
-    """How one verb is framed. `body` names the attribute that takes the octets after the blank line.
+    """How one verb is framed, and what its success looks like. Headers are written in this order.
 
-    A `bare` verb takes no header at all; the others ignore headers they do not know (U2).
+    A `bare` verb takes no header at all; the others ignore headers they do not know (U2), but for the refused ones.
     """
 
     verb: str
     frame: type[Request]
     headers: tuple[Header, ...] = ()
-    body: str | None = None
+    answers: tuple["Success", ...] = ("ack",)
     bare: bool = False
+    label: str = ""  # how the reference calls the verb when a body is announced for it
+    refused: tuple[tuple[str, str], ...] = ()  # header, text
+    exclusive: tuple[str, str, str] | None = None  # two attributes, text
 
+
+Success = Literal["id", "ack", "json"]
+
+_MAILBOX = Header("Mailbox", "mailbox", required=True)
+_NAME = Header("Name", "name", required=True)
+_EMPTY = Header("Content-Length", "", "empty")
+_MARK = (_MAILBOX, Header("Id", "id", required=True), _EMPTY)
+_FOLDER = (("Folder", "Folder header is not allowed on MARK verbs; they act on the inbox"),)
+_HTML_TRUNCATED = "html body truncated: expected {} bytes after main body"
+_EXCLUSIVE = "AIMX/1 SEND: --text-only and --html-body are mutually exclusive"
 
 SHAPES: tuple[Shape, ...] = (
-    Shape("VERSION", Version, bare=True),
-    Shape("INGEST", Ingest, (Header("Rcpt", "rcpt", True),), body="body"),
+    Shape(
+        "SEND",
+        Send,
+        (
+            Header("Text-Only", "text_only", "flag"),
+            Header("Content-Length", "message", "body", required=True),
+            Header("Html-Body-Length", "html", "body", truncated=_HTML_TRUNCATED),
+            Header("Hook-Job", "hook_job"),
+            Header("Dry-Run", "dry_run", "flag"),
+        ),
+        answers=("id", "json"),
+        exclusive=("text_only", "html", _EXCLUSIVE),
+    ),
+    Shape("MARK-READ", MarkRead, _MARK, label="MARK verb", refused=_FOLDER),
+    Shape("MARK-UNREAD", MarkUnread, _MARK, label="MARK verb", refused=_FOLDER),
+    Shape(
+        "MAILBOX-CREATE",
+        MailboxCreate,
+        (_NAME, Header("Owner", "owner", "owner"), Header("Content-Length", "", "json")),
+        refused=(("Force", "Force header is only valid on MAILBOX-DELETE"),),
+    ),
+    Shape(
+        "MAILBOX-DELETE",
+        MailboxDelete,
+        (_NAME, Header("Force", "force", "flag"), Header("Owner", "", "owner"), _EMPTY),
+        label="MAILBOX verb",
+    ),
+    Shape("MAILBOX-LIST", MailboxList, answers=("json",), bare=True),
+    Shape(
+        "HOOK-CREATE",
+        HookCreate,
+        (
+            _MAILBOX,
+            Header("Event", "event", required=True),
+            Header("Name", "name"),
+            Header("Content-Length", "body", "body", required=True),
+        ),
+        answers=("ack", "json"),
+    ),
+    Shape("HOOK-DELETE", HookDelete, (Header("Hook-Name", "name", required=True), _EMPTY), label="HOOK-DELETE"),
+    Shape("HOOK-LIST", HookList, answers=("json",), bare=True),
+    Shape("VERSION", Version, answers=("json",), bare=True),
+    Shape(
+        "INGEST",
+        Ingest,
+        (Header("Rcpt", "rcpt", required=True), Header("Content-Length", "body", "body", required=True)),
+        answers=("json",),
+    ),
 )
 BY_VERB = {shape.verb: shape for shape in SHAPES}
 BY_FRAME = {shape.frame: shape for shape in SHAPES}

@@ -12,7 +12,7 @@ from aimx import client, limits
 from aimx.daemon.verbd import SocketServer
 from aimx.effects.memory import MemoryBudget
 from aimx.errors import DaemonRefused, DaemonUnavailable, WireError
-from aimx.wire.frames import Ingest, Response, Version
+from aimx.wire.frames import Ingest, Response, Send, Version
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def ask_stub(path, reply: bytes | None) -> Response:
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            return client.call(path, Version(), timeout_s=0.1 if reply is None else 30.0)
+            return client.call(path, Send(b""), timeout_s=0.1 if reply is None else 30.0)
         finally:
             over.set()
             thread.join(30)

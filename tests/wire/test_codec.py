@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from aimx import limits
 from aimx.errors import UnknownVerb, WireError
-from aimx.wire import codec, frames
-from aimx.wire.frames import Ingest, Response, Version
+from aimx.wire import answers, codec, frames
+from aimx.wire.frames import Ingest, Response, Send, Version
 
 STEPS = [1, 2, 7, 10_000]
 
@@ -41,6 +41,18 @@ FRAMES = {
     "body-with-line-ends": (b"AIMX/1 INGEST\nRcpt: a\nContent-Length: 4\n\n\n\r\n\0", Ingest("a", b"\n\r\n\0")),
     "utf-8": ("AIMX/1 INGEST\nRcpt: ü@b\nContent-Length: 0\n\n".encode(), Ingest("ü@b", b"")),
     "second-request-ignored": (b"AIMX/1 VERSION\n\nAIMX/1 VERSION\n\n", Version()),
+    "send": (b"AIMX/1 SEND\nContent-Length: 3\n\nabc", Send(b"abc")),
+    "send-html": (b"AIMX/1 SEND\nHtml-Body-Length: 2\nContent-Length: 3\n\nabcde", Send(b"abc", html=b"de")),
+    "send-no-octets-of-html": (b"AIMX/1 SEND\nContent-Length: 1\nHtml-Body-Length: 0\n\na", Send(b"a", html=b"")),
+    "send-text-only": (b"AIMX/1 SEND\nText-Only: TRUE\nContent-Length: 1\n\na", Send(b"a", text_only=True)),
+    "send-not-text-only": (
+        b"AIMX/1 SEND\nText-Only: False\nContent-Length: 1\nHtml-Body-Length: 1\n\nab",
+        Send(b"a", html=b"b"),
+    ),
+    "send-extensions": (
+        b"AIMX/1 SEND\nHook-Job: t0ken\nDry-Run: true\nContent-Length: 1\n\na",
+        Send(b"a", hook_job="t0ken", dry_run=True),
+    ),
     "longest-line": (
         b"AIMX/1 INGEST\nX: " + b"x" * (limits.HEADER_LINE_OCTETS - 3) + b"\nRcpt: a\nContent-Length: 0\n\n",
         Ingest("a", b""),
@@ -101,6 +113,23 @@ REFUSED = {
         b"AIMX/1 VERSION\nContent-Length: 0\n\n",
         'VERSION takes no headers, got "Content-Length: 0"',
     ),
+    "send-text-only-value": (
+        b"AIMX/1 SEND\nText-Only: yes\n",
+        "invalid Text-Only value: \"yes\" (expected 'true' or 'false')",
+    ),
+    "send-exclusive": (
+        b"AIMX/1 SEND\nText-Only: true\nContent-Length: 1\nHtml-Body-Length: 0\n\na",
+        "AIMX/1 SEND: --text-only and --html-body are mutually exclusive",
+    ),
+    "send-html-length": (b"AIMX/1 SEND\nHtml-Body-Length: x\n", 'non-integer Html-Body-Length: "x"'),
+    "send-html-too-big": (
+        b"AIMX/1 SEND\nHtml-Body-Length: 26214401\n",
+        "Html-Body-Length 26214401 exceeds cap 26214400",
+    ),
+    "send-html-short": (
+        b"AIMX/1 SEND\nContent-Length: 1\nHtml-Body-Length: 3\n\nab",
+        "html body truncated: expected 3 bytes after main body",
+    ),
     "too-many-headers": (I + b"X: 1\n" * 65, "more than 64 headers"),
 }
 
@@ -116,8 +145,8 @@ def test_a_refusal_is_independent_of_chunking(octets, text, step):
 
 @pytest.mark.parametrize("shape", frames.SHAPES, ids=lambda shape: shape.verb)
 def test_every_verb_survives_the_round_trip(shape):
-    values = {header.attribute: "x y" for header in shape.headers} | ({shape.body: b"\0\n"} if shape.body else {})
-    request = shape.frame(**values)
+    values = {"text": "x y", "flag": True, "owner": "ops", "body": b"\0\n"}
+    request = shape.frame(**{h.attribute: values[h.reading] for h in shape.headers if h.attribute and h.required})
     assert parse(codec.encode_request(request)) == request
 
 
@@ -140,19 +169,19 @@ RESPONSES = {
 
 @pytest.mark.parametrize(("response", "octets"), RESPONSES.values(), ids=RESPONSES)
 def test_an_answer_is_written_as_the_reference_writes_it(response, octets):
-    assert codec.encode_response(response) == octets
-    assert codec.decode_response(octets) == response
+    assert answers.encode_response(response) == octets
+    assert answers.decode_response(octets) == response
 
 
 def test_line_breaks_in_answers_are_dropped():
-    assert codec.encode_response(Response("error", code="IO", reason="a\r\nCode: OK\n\0b")) == (
+    assert answers.encode_response(Response("error", code="IO", reason="a\r\nCode: OK\n\0b")) == (
         b"AIMX/1 ERR IO aCode: OKb\nCode: IO\n\n"
     )
-    assert codec.encode_response(Response("ok", note="<a>\r\nX")) == b"AIMX/1 OK <a>X\n"
+    assert answers.encode_response(Response("ok", note="<a>\r\nX")) == b"AIMX/1 OK <a>X\n"
 
 
 def test_the_code_header_wins_over_the_line():
-    answer = codec.decode_response(b"AIMX/1 ERR IO disk full\nCode: TEMP\n\n")
+    answer = answers.decode_response(b"AIMX/1 ERR IO disk full\nCode: TEMP\n\n")
     assert (answer.code, answer.reason) == ("TEMP", "disk full")
 
 
@@ -170,7 +199,7 @@ BROKEN_ANSWERS = {
 @pytest.mark.parametrize(("octets", "text"), BROKEN_ANSWERS.values(), ids=BROKEN_ANSWERS)
 def test_a_broken_answer_is_an_error(octets, text):
     with pytest.raises(WireError, match=text):
-        codec.decode_response(octets)
+        answers.decode_response(octets)
 
 
 PIECES = st.lists(
@@ -202,7 +231,7 @@ def test_garbage_is_a_request_or_a_wire_error_the_same_in_any_chunks(pieces, ste
 @given(PIECES)
 def test_garbage_as_an_answer_is_an_answer_or_a_wire_error(pieces):
     try:
-        assert isinstance(codec.decode_response(b"".join(pieces)), Response)
+        assert isinstance(answers.decode_response(b"".join(pieces)), Response)
     except WireError as error:
         assert error.reason
 
