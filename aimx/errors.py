@@ -78,6 +78,30 @@ class RelayDenied(Refused):
     """The address is not at our domain."""
 
 
+class NoSender(Refused):
+    """No mailbox sends under this From address; only root is told so (U1)."""
+
+
+class ForeignSender(Refused):
+    """The From address is not at our domain."""
+
+
+class MalformedMessage(Refused):
+    """A submitted message that cannot be read as one; the reason names the field."""
+
+
+class BodyTooLarge(Refused):
+    """A Markdown source, or what it became, over its limit."""
+
+
+class DeliveryFailed(Refused):
+    """Recipients' servers refused the message for good."""
+
+
+class DeliveryUnknown(DeliveryFailed):
+    """A connection was lost after the final dot: the message may have been delivered (O4)."""
+
+
 class WireError(Refused):
     """A frame that is not AIMX/1."""
 
@@ -100,6 +124,14 @@ class Failed(AimxError):
 
 class StorageFailed(Failed):
     """Disk full, I/O error: nothing was kept."""
+
+
+class SignFailed(Failed):
+    """There is no usable DKIM key: unsigned mail never leaves (O3)."""
+
+
+class DeliveryDeferred(Failed):
+    """Recipients' servers said to try later, or could not be reached."""
 
 
 class ResourcesExhausted(Failed):
@@ -132,6 +164,13 @@ DISPOSITIONS: dict[type[AimxError], Disposition] = {
     ConfigInvalid: Disposition(WireCode.VALIDATION, Exit.FAILED, replies.INTERNAL),
     UnknownRecipient: Disposition(WireCode.MAILBOX, Exit.FAILED, replies.UNKNOWN_RECIPIENT),
     RelayDenied: Disposition(WireCode.DOMAIN, Exit.FAILED, replies.RELAY_DENIED),
+    NoSender: Disposition(WireCode.MAILBOX, Exit.FAILED, replies.RELAY_DENIED),
+    ForeignSender: Disposition(WireCode.DOMAIN, Exit.FAILED, replies.RELAY_DENIED),
+    MalformedMessage: Disposition(WireCode.MALFORMED, Exit.FAILED, replies.SYNTAX),
+    BodyTooLarge: Disposition(WireCode.BODY_TOO_LARGE, Exit.FAILED, replies.TOO_BIG),
+    DeliveryFailed: Disposition(WireCode.DELIVERY, Exit.FAILED, replies.INTERNAL),
+    DeliveryDeferred: Disposition(WireCode.TEMP, Exit.FAILED, replies.INTERNAL),
+    SignFailed: Disposition(WireCode.SIGN, Exit.FAILED, replies.INTERNAL),
     UnknownVerb: Disposition(WireCode.PROTOCOL, Exit.FAILED, replies.UNKNOWN_COMMAND),
     InvalidBody: Disposition(WireCode.PROTOCOL, Exit.FAILED, replies.SYNTAX),
     WireError: Disposition(WireCode.MALFORMED, Exit.FAILED, replies.SYNTAX),

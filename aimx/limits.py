@@ -173,6 +173,14 @@ INGEST_WAIT_S = 60.0  # for the writer lock, while another ingestion awaits its 
 INGEST_RETRY_S = 0.2
 CLIENT_REPLY_S = 630.0  # a SEND waits for remote servers
 
+# Sending
+SUBMITTED_HEAD_OCTETS = 64 * KIB  # reference section 6.2
+OUTBOUND_OCTETS = 50 * MIB  # a wire message; the largest mainstream servers take is a quarter of it
+COMPOSE_ATTEMPTS = 2  # one retry when a worker is lost
+COMPOSE_VICTIMS = 8  # losses by the fault of another message's computation, not counted as attempts
+
+CONCLUDE_THREADS = 4  # outcomes of sends on their way to disk; each is two syncs
+
 # Logs
 LOG_FIELD_CHARACTERS = 1000
 

@@ -60,6 +60,11 @@ class Daemon(AbstractContextManager["Daemon"]):
         self.process: subprocess.Popen[str] | None = None
         self.port = 0
 
+    @property
+    def socket(self) -> Path:
+        """The AIMX/1 socket."""
+        return self.run / "aimx.sock"
+
     def write_config(self, text: str) -> None:
         """Replace config.toml."""
         (self.etc / "config.toml").write_text(text)

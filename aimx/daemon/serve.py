@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import time
+import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -19,23 +21,26 @@ from aimx.daemon.hookpool import HookPool
 from aimx.daemon.inbound import Inbound
 from aimx.daemon.listener import SmtpListener
 from aimx.daemon.resolver import ResolverClient
+from aimx.daemon.signing import Signing
 from aimx.daemon.storage import Storage, open_storage
 from aimx.daemon.verbd import SocketServer
 from aimx.daemon.workers import WorkerPool
-from aimx.effects import descriptors, privileges
+from aimx.effects import descriptors, maildrop, privileges
 from aimx.effects.accounts import Accounts
-from aimx.effects.api import Effects
+from aimx.effects.api import Effects, Sending
 from aimx.effects.memory import MemoryBudget
 from aimx.effects.process import SpawnerClient, cpu_count
 from aimx.errors import ConfigInvalid, Failed, sole
 from aimx.flows import dispatch
+from aimx.flows.answer import Answer
 from aimx.model.caller import Caller
 from aimx.model.config import Config
 from aimx.model.event import ConfigReloaded
-from aimx.wire.frames import Request, Response
+from aimx.wire.frames import Request
 
 WORKER_USER = "aimx-worker"
 TEST_DNS = "AIMX_TEST_DNS"
+TEST_MAIL_DROP = "AIMX_TEST_MAIL_DROP"
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -61,6 +66,7 @@ class Daemon:
             log.warning("test-dns", server=os.environ[TEST_DNS], note="every DNS answer comes from there")
         self.spawner = SpawnerClient(spawner_options(options.run_as))
         self.certificate = Certificate(options.tls_cert, options.tls_key)
+        self.signing = Signing(options.config_file.parent, self._session_config)
         smtp_socket = bind_smtp(options.bind)
         if options.run_as is not None:
             privileges.become(options.run_as, options.run_as, ())
@@ -70,9 +76,10 @@ class Daemon:
         self.storage = Storage(self.storage_parts.committer, self.bus.publish)
         self.workers = WorkerPool(self.spawner, cpu_count())
         self.resolver = ResolverClient(self.spawner)
+        sending = Sending(self.signing, lambda: str(uuid.uuid4()), self._in_hook, mail_drop())
         self.fx = Effects(
             time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
-            self.bus.publish,
+            self.bus.publish, sending,
         )  # fmt: skip
         memory = MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S)
         inbound = Inbound(self.fx, memory)
@@ -86,7 +93,10 @@ class Daemon:
     def _session_config(self) -> Config:
         return self.live.current
 
-    async def _handle(self, request: Request, caller: Caller) -> Response:
+    def _in_hook(self, token: str) -> bool:
+        return self.hooks.run_of(token) is not None
+
+    async def _handle(self, request: Request, caller: Caller) -> Answer:
         return await dispatch.dispatch(self.fx, self.live.current, request, caller)
 
     async def run(self) -> None:
@@ -152,12 +162,26 @@ class Daemon:
         except ConfigInvalid as error:
             log.error("config-reload-failed", path=str(self.live.path), why=error.reason, kept="previous configuration")
             return
+        self.signing.load()
         settings.announce(config, self.storage_parts.accounts)
         hooks = sum(len(mailbox.hooks) for mailbox in config.mailboxes.values())
         log.info("config-reloaded", path=str(self.live.path), mailboxes=len(config.mailboxes), hooks=hooks)
         event = ConfigReloaded(at=time.time(), mailbox="", owner_uid=None, mailboxes=len(config.mailboxes), hooks=hooks)
         self.bus.publish(None, event)
         self.storage.retry_spool()
+
+
+def mail_drop() -> Callable[[bytes], Awaitable[None]] | None:
+    """Where mail goes instead of the network, announced; None in earnest."""
+    path = os.environ.get(TEST_MAIL_DROP)
+    if not path:
+        return None
+    log.warning("test-mail-drop", path=path, note="no mail leaves this machine")
+
+    async def take(octets: bytes) -> None:
+        await trio.to_thread.run_sync(maildrop.drop, Path(path), octets)
+
+    return take
 
 
 def spawner_options(run_as: int | None) -> dict[str, int]:

@@ -13,7 +13,7 @@ from aimx.effects.accounts import Accounts
 from aimx.effects.lock import WriterLock
 from aimx.errors import AimxError
 from aimx.model.config import Config
-from aimx.model.delivery import CommitPlan, Outcome
+from aimx.model.delivery import CommitPlan, Conclusion, Outcome
 from aimx.model.event import Event
 from aimx.store import jobs, recovery
 from aimx.store.commit import Committed, Committer
@@ -57,6 +57,7 @@ def open_storage(config: Config) -> StorageParts:
     committer.load_repeats(now)
     for hook, mailbox, email_id in state.run(lambda db: jobs.interrupt_started(db, now)):
         log.warning("hook-interrupted", hook_name=hook, mailbox=mailbox, email_id=email_id, reason="daemon-restart")
+    state.run(jobs.release_all)
     committer.maintain(now)
     Spool(committer).adopt()
     prepare_mailboxes(committer, config)
@@ -83,6 +84,7 @@ class Storage:
         self._ended: dict[Task, trio.Event] = {}
         self._token: trio.lowlevel.TrioToken | None = None
         self._care = trio.CapacityLimiter(1)
+        self._concluding = trio.CapacityLimiter(limits.CONCLUDE_THREADS)
         self._wake: Callable[[], None] = lambda: None
         self._retry = trio.Event()
 
@@ -106,6 +108,21 @@ class Storage:
         for seq, event in committed.events:
             self._publish(seq, event)
         return committed.outcomes
+
+    async def conclude(self, conclusion: Conclusion) -> tuple[int, ...]:
+        """Settle a pending sent record and tell the event; the ids of its held jobs. Raises: StorageFailed."""
+        jobs, events = await trio.to_thread.run_sync(
+            self.committer.conclude, conclusion, limiter=self._concluding, abandon_on_cancel=False
+        )
+        for seq, event in events:
+            self._publish(seq, event)
+        return jobs
+
+    async def release(self, jobs: tuple[int, ...]) -> None:
+        """Held jobs may run now. Raises: StorageFailed."""
+        if jobs:
+            await trio.to_thread.run_sync(self.committer.release, jobs, limiter=self._concluding)
+            self._wake()
 
     def _told(self, tasks: list[Task]) -> None:
         """Called in the thread that stores."""

@@ -16,12 +16,12 @@ import trio
 from aimx import limits, log
 from aimx.effects.memory import MemoryBudget
 from aimx.errors import Failed, ResourcesExhausted, StorageFailed, WireCode, WireError
-from aimx.flows.dispatch import refusal
+from aimx.flows.answer import Answer, refusal
 from aimx.model.caller import Caller
 from aimx.wire import answers, codec
 from aimx.wire.frames import Request, Response
 
-Handle = Callable[[Request, Caller], Awaitable[Response]]
+Handle = Callable[[Request, Caller], Awaitable[Answer]]
 _UCRED = struct.Struct("3i")
 _MODE = 0o666  # guide: any local user may connect; authority is the peer's uid
 
@@ -102,25 +102,33 @@ class SocketServer:
         try:
             answer = await self._respond(stream, caller, held)
             if answer is not None:
-                await _send(stream, answer)
-                await _drain(stream)
+                await self._tell(stream, answer)
         finally:
             held.release()
             self._use.leave(caller)
             self._working.discard(held)
             self._finished.set()
 
-    async def _respond(self, stream: trio.SocketStream, caller: Caller, held: "Held") -> Response | None:
+    async def _tell(self, stream: trio.SocketStream, answer: Answer) -> None:
+        try:
+            await _send(stream, answer.response)
+            await _drain(stream)
+        finally:
+            if answer.afterwards is not None:
+                with trio.CancelScope(shield=True):
+                    await answer.afterwards()
+
+    async def _respond(self, stream: trio.SocketStream, caller: Caller, held: "Held") -> Answer | None:
         try:
             with trio.fail_after(limits.FRAME_S):
                 request = await _read_request(stream, held)
         except WireError as error:
             answer = refusal(error)
-            return _malformed(answer.reason) if answer.code == WireCode.MALFORMED else answer
+            return Answer(_malformed(answer.reason) if answer.code == WireCode.MALFORMED else answer)
         except trio.TooSlowError:
-            return _malformed("request timed out")
+            return Answer(_malformed("request timed out"))
         except ResourcesExhausted as error:
-            return refusal(error)
+            return Answer(refusal(error))
         if request is None:
             return None
         self._working.add(held)
@@ -128,7 +136,7 @@ class SocketServer:
             return await self._handle(request, caller)
         except Exception as error:  # noqa: BLE001  a shell: no peer sees an exception
             log.error("verb-failed", verb=type(request).__name__, why=f"{type(error).__name__}: {error}")
-            return refusal(error)
+            return Answer(refusal(error))
 
 
 class Use:

@@ -3,6 +3,8 @@
 What a worker answers is hostile: it is decoded, checked and never acted upon.
 """
 
+import hashlib
+
 import msgspec
 import trio
 
@@ -13,14 +15,18 @@ from aimx.effects.api import WorkerLost
 from aimx.effects.channel import ChannelClosed
 from aimx.effects.payload import Payload
 from aimx.effects.process import SpawnerClient
+from aimx.errors import BodyTooLarge, MalformedMessage, Refused
 from aimx.model.dns import Answer
 from aimx.model.envelope import Envelope
-from aimx.model.job import Broken, Done, FromWorker, Job, NeedDns
-from aimx.model.message import Examined
+from aimx.model.job import Broken, Declined, Done, FromWorker, Job, NeedDns
+from aimx.model.message import Attachment, Examined
+from aimx.model.outbound import Composed, ComposeOrder
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(FromWorker).decode
 _examined = msgspec.msgpack.Decoder(Examined).decode
+_composed = msgspec.msgpack.Decoder(Composed).decode
+_DECLINED: dict[str, type[Refused]] = {"MalformedMessage": MalformedMessage, "BodyTooLarge": BodyTooLarge}
 
 
 class Slot:
@@ -34,7 +40,7 @@ class Slot:
         self._turn = trio.Lock()
         self._forgotten: list[int] = []
 
-    async def compute(self, job: Job, fd: int | None) -> Done | NeedDns:
+    async def compute(self, job: Job, fd: int | None) -> Done | NeedDns | Declined:
         """One computation. Raises: WorkerLost."""
         try:
             self._turn.acquire_nowait()  # `acquire` would yield even when it is free
@@ -45,7 +51,7 @@ class Slot:
         finally:
             self._turn.release()
 
-    async def _compute(self, job: Job, fd: int | None) -> Done | NeedDns:
+    async def _compute(self, job: Job, fd: int | None) -> Done | NeedDns | Declined:
         if self.lost.is_set():
             raise WorkerLost("worker ended", victim=True)
         try:
@@ -64,7 +70,7 @@ class Slot:
             return ended.code == -1 and ended.signal == 0
         return False
 
-    async def _exchange(self, job: Job, fd: int | None) -> Done | NeedDns:
+    async def _exchange(self, job: Job, fd: int | None) -> Done | NeedDns | Declined:
         while self._forgotten:
             await self._send(Job(self._forgotten.pop(), "drop"), ())
         await self._send(job, () if fd is None else (fd,))
@@ -72,7 +78,7 @@ class Slot:
             answer = helpers.decoded(_decode, await self.helper.channel.receive())
             if isinstance(answer, Broken) and answer.id == job.id:
                 raise WorkerLost(f"broken: {answer.why}")
-            if isinstance(answer, Done | NeedDns) and answer.id == job.id:
+            if isinstance(answer, Done | NeedDns | Declined) and answer.id == job.id:
                 return answer
             # Anything else answers a job whose flow was cancelled.
 
@@ -155,8 +161,28 @@ class WorkerPool:
 
     def session(self) -> "WorkerSession":
         """A place for one message."""
+        return WorkerSession(self, self._job_id())
+
+    def _job_id(self) -> int:
         self._next_id += 1
-        return WorkerSession(self, self._next_id)
+        return self._next_id
+
+    async def compose(self, order: ComposeOrder) -> Composed:
+        """A submission as a wire message. Raises: WorkerLost; Refused for input that breaks a rule."""
+        slot = await self.any_slot()
+        slot.load += 1
+        try:
+            answer = await slot.compute(Job(self._job_id(), "compose", compose=order), None)
+            if isinstance(answer, Declined):
+                raise _DECLINED.get(answer.error, Refused)(answer.reason)
+            if not isinstance(answer, Done):
+                raise ChannelClosed("a worker asked when it had to compose")
+            return believable_message(helpers.decoded(_composed, answer.value))
+        except (ChannelClosed, ValueError) as error:
+            slot.give_up(str(error))
+            raise WorkerLost(str(error)) from error
+        finally:
+            slot.load -= 1
 
 
 class WorkerSession:
@@ -179,10 +205,12 @@ class WorkerSession:
         assert self._slot is not None
         return self._result(await self._slot.compute(Job(self._id, "resume", answers=answers), None))
 
-    def _result(self, answer: Done | NeedDns) -> Examined | NeedDns:
+    def _result(self, answer: Done | NeedDns | Declined) -> Examined | NeedDns:
         if isinstance(answer, NeedDns):
             return answer
         try:
+            if isinstance(answer, Declined):
+                raise ChannelClosed("a worker declined to examine")
             return believable(helpers.decoded(_examined, answer.value))
         except (ChannelClosed, ValueError) as error:
             assert self._slot is not None
@@ -205,13 +233,25 @@ class WorkerSession:
 
 def believable(message: Examined) -> Examined:
     """The message when its attachments are what parsing makes; the front writes them as root. Raises: ValueError."""
-    if len(message.attachments) > limits.PARTS + 1:  # the last one is for everything beyond
+    _believable_files(message.attachments)
+    return message
+
+
+def believable_message(message: Composed) -> Composed:
+    """The wire message when its files may be stored. Raises: ValueError."""
+    _believable_files(message.attachments)
+    if len(message.body_hash) != hashlib.sha256().digest_size or not message.head.endswith(b"\r\n"):
+        raise ValueError("a worker composed something that is no message")
+    return message
+
+
+def _believable_files(attachments: tuple[Attachment, ...]) -> None:
+    if len(attachments) > limits.PARTS + 1:  # the last one is for everything beyond
         raise ValueError("a worker found more attachments than there can be")
-    names = [attachment.filename for attachment in message.attachments]
+    names = [attachment.filename for attachment in attachments]
     for name in names:
         octets = name.encode("utf-8", "surrogatepass")
         if name in ("", ".", "..") or "/" in name or "\0" in name or len(octets) > 255:
             raise ValueError("a worker named an attachment outside its bundle")
     if len(set(names)) != len(names):
         raise ValueError("a worker named two attachments alike")
-    return message

@@ -1,18 +1,19 @@
 """What flows may ask of the world: small Protocols and the bundle that a shell hands to every flow."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
 
 from aimx.effects.accounts import Accounts
 from aimx.effects.payload import Payload
-from aimx.model.delivery import CommitPlan, Outcome
+from aimx.model.delivery import CommitPlan, Conclusion, Outcome
 from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
 from aimx.model.event import Event
 from aimx.model.job import Exited, JobSpec, NeedDns, SpawnFailed
 from aimx.model.message import Examined
+from aimx.model.outbound import Composed, ComposeOrder
 
 
 class WorkerLost(Exception):
@@ -45,6 +46,9 @@ class Workers(Protocol):
     def session(self) -> Session:
         """A place at the least busy worker."""
 
+    async def compose(self, order: ComposeOrder) -> Composed:
+        """A submission as a wire message. Raises: WorkerLost; Refused for input that breaks a rule."""
+
 
 class Resolver(Protocol):
     """The one resolver."""
@@ -59,11 +63,24 @@ class Store(Protocol):
     async def commit(self, plan: CommitPlan) -> tuple[Outcome, ...]:
         """Store every copy and tell the events. Shielded. Raises: StorageFailed, with nothing left behind."""
 
+    async def conclude(self, conclusion: Conclusion) -> tuple[int, ...]:
+        """Settle a pending sent record and tell the event; the ids of its held jobs. Raises: StorageFailed."""
+
+    async def release(self, jobs: tuple[int, ...]) -> None:
+        """Held jobs may run now. Raises: StorageFailed."""
+
     def note_unseen(self, repeat_key: bytes, mailboxes: tuple[str, ...]) -> None:
         """The peer vanished between our 250 and its next command (R5). Never waits."""
 
     def wake_hooks(self) -> None:
         """There may be runnable jobs."""
+
+
+class Signer(Protocol):
+    """The DKIM key of our domain (O3)."""
+
+    def sign(self, head: bytes, body_hash: bytes, now: float) -> bytes:
+        """The DKIM-Signature field, with its CRLF, for a header block. Raises: SignFailed."""
 
 
 class Process(Protocol):
@@ -85,8 +102,21 @@ class Spawner(Protocol):
         """Start a program as its owner. Safe to cancel: either nothing was started or the process is returned."""
 
 
+class Sending(msgspec.Struct, frozen=True):
+    """What only sending needs.
+
+    `token` makes an unguessable string; `in_hook` says whether one belongs to a running hook (U5). `drop` takes a
+    message instead of the network (O7); None: there is none.
+    """
+
+    signer: Signer
+    token: Callable[[], str]
+    in_hook: Callable[[str], bool]
+    drop: Callable[[bytes], Awaitable[None]] | None = None
+
+
 class Effects(msgspec.Struct, frozen=True):
-    """Everything a flow may touch. `now` is seconds since the epoch."""
+    """Everything a flow may touch. `now` is seconds since the epoch. `sending` is None where nothing is ever sent."""
 
     now: Callable[[], float]
     workers: Workers
@@ -95,3 +125,4 @@ class Effects(msgspec.Struct, frozen=True):
     spawner: Spawner
     accounts: Accounts
     publish: Callable[[int | None, Event], None]
+    sending: Sending | None = None

@@ -6,6 +6,7 @@ a sender could make arbitrarily slow, are replaced here, in this one place, by `
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import dkim
@@ -24,7 +25,12 @@ def _verify_with_key(hashed: dkim.HashThrough, octets: bytes, key: keys.Key) -> 
     return key.verifies(hashed.digest(), octets)
 
 
+def _sign_with_key(hashed: dkim.HashThrough, sign: Callable[[bytes], bytes]) -> bytes:
+    return sign(hashed.digest())
+
+
 dkim.RSASSA_PKCS1_v1_5_verify = _verify_with_key
+dkim.RSASSA_PKCS1_v1_5_sign = _sign_with_key
 dkim.canonicalization.Relaxed.canonicalize_body = staticmethod(canonical.relaxed)
 dkim.canonicalization.Relaxed.canonicalize_headers = staticmethod(canonical.relaxed_fields)
 # dkimpy's own expression for the value of b=, a run of base64 at a time instead of a character.
@@ -165,3 +171,19 @@ def _covered(message: Message, read: Signature) -> tuple[list[tuple[bytes, bytes
     return [(field.name, field.value) for field in kept], [
         name.encode("ascii") for name in read.names if name.encode("ascii") in present
     ]
+
+
+def written(message: Message, tags: list[tuple[bytes, bytes]], sign: Callable[[bytes], bytes]) -> bytes:
+    """The value of a DKIM-Signature field over the header fields that its h= names, folded, with its CRLF.
+
+    Args:
+        tags: all of them in order, b= last and its value a placeholder.
+        sign: from a SHA-256 digest to its RSA signature.
+    """
+    signer = dkim.DKIM(None, linesep=b"\r\n")
+    signer.headers = [(field.name, field.value) for field in message.fields or ()]
+    signer.signature_algorithm, signer.hasher = b"rsa-sha256", hashlib.sha256
+    names = dict(tags)[b"h"].split(b" : ")
+    policy = dkim.canonicalization.CanonicalizationPolicy.from_c_value(b"relaxed/relaxed")
+    value: bytes = signer.gen_header(list(tags), names, policy, b"DKIM-Signature", sign)
+    return value

@@ -52,12 +52,11 @@ def headers(fields: Fields, malformed: bool, envelope: Envelope) -> Headers:
     senders = addresses.read(_text(values, "from"))
     message_id = _first_id(_text(values, "message-id"))
     in_reply_to = _first_id(_text(values, "in-reply-to"))
-    references = _ids(_text(values, "references"))
+    references = message_ids(_text(values, "references"))
     author, problem = _author(values, repeated, malformed, senders)
     precedence = _KEYWORD.match(_text(values, "precedence"))
     auto_submitted = _raw(values, "auto-submitted")
     date = dates.rfc3339(_text(values, "date")) if "date" in values else None
-    root = in_reply_to or (references[0] if references else message_id)
     return Headers(
         from_=_bounded(str(senders.mailboxes[0])) if senders.mailboxes else "",
         to=_first(values, "to"),
@@ -70,13 +69,19 @@ def headers(fields: Fields, malformed: bool, envelope: Envelope) -> Headers:
         references=_bounded(" ".join(references)),
         list_id=_raw(values, "list-id"),
         auto_submitted=auto_submitted,
-        thread_id=hashlib.sha256(root.encode()).hexdigest()[:16],
+        thread_id=thread_id(message_id, in_reply_to, references),
         author=author,
         from_problem=problem,
         automated=_is_automated(auto_submitted, envelope)
         or (precedence is not None and precedence[1].lower() in _BULK),
         repeated=" ".join(repeated),
     )
+
+
+def thread_id(message_id: str, in_reply_to: str, references: list[str]) -> str:
+    """The guide's formula: 16 hex digits of the SHA-256 of the thread's root."""
+    root = in_reply_to or (references[0] if references else message_id)
+    return hashlib.sha256(root.encode()).hexdigest()[:16]
 
 
 def _author(
@@ -131,7 +136,7 @@ def _all(values: dict[str, bytes], name: str) -> str:
     return _bounded(", ".join(str(mailbox) for mailbox in addresses.read(_text(values, name)).mailboxes))
 
 
-def _ids(value: str) -> list[str]:
+def message_ids(value: str) -> list[str]:
     """Message-IDs in order, without brackets; a value without any brackets is read as bare ids."""
     found = _MSG_ID.findall(value) or _BARE_ID.findall(value)
     cleaned = (clean.one_line(structured.latin(item)) for item in found)
@@ -139,5 +144,5 @@ def _ids(value: str) -> list[str]:
 
 
 def _first_id(value: str) -> str:
-    found = _ids(value)
+    found = message_ids(value)
     return _bounded(found[0]) if found else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from aimx import limits
 from aimx.errors import Refused
+from aimx.model.message import Attachment
 
 DELIMITER = "+++"
 _DELIMITER_LINE = re.compile(rb"^\+\+\+\r?(?:\n|\Z)", re.MULTILINE)
@@ -58,6 +59,19 @@ def head(fields: list[tuple[str, Value]], tables: list[list[tuple[str, Value]]])
         lines += [f"{key} = {value(item)}" for key, item in table]
     lines += [DELIMITER, "", ""]
     return "\n".join(lines).encode()
+
+
+def attachment_tables(attachments: tuple[Attachment, ...]) -> list[list[tuple[str, Value]]]:
+    """The `[[attachments]]` of a message."""
+    return [
+        [
+            ("filename", attachment.filename),
+            ("content_type", attachment.content_type),
+            ("size", len(attachment.content)),
+            ("path", attachment.filename),
+        ]
+        for attachment in attachments
+    ]
 
 
 def text(body: str) -> bytes:

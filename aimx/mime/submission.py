@@ -50,7 +50,7 @@ def submission(draft: Draft) -> bytes:
     head = "".join(f"{name}: {value}{_CRLF}" for name, value in written).encode()
     if [name for name, _ in parse.entities(head)[0].fields] != [name.lower() for name, _ in written]:
         raise Refused("a header value would be read as another field")
-    text = _text_part(draft.body)
+    text = text_part(draft.body)
     if not draft.attachments:
         return head + text
     parts = [text, *(_file_part(file) for file in draft.attachments)]
@@ -121,7 +121,7 @@ def _refuse_controls(name: str, value: str) -> None:
         raise Refused(f"{name}: control characters and line breaks are not allowed")
 
 
-def _text_part(body: str) -> bytes:
+def text_part(body: str) -> bytes:
     """text/plain with CRLF line ends: 8bit or 7bit where the lines allow, else quoted-printable."""
     text = body.replace("\r\n", "\n")
     content = text.encode("utf-8", "replace").replace(b"\n", b"\r\n")

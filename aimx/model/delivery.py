@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from aimx.model.outbound import SendStatus
+
 Folder = Literal["inbox", "sent"]
 
 
@@ -59,11 +61,13 @@ class CommitPlan(msgspec.Struct, frozen=True):
     """Every copy of one message.
 
     `repeat_key` identifies (octets, reverse-path, peer) for R5; None never de-duplicates (`aimx ingest`).
+    `may_spool`: whether a copy that its owner's directory refuses may wait in the spool; otherwise nothing is stored.
     """
 
     copies: tuple[Copy, ...]
     received_at: float
     repeat_key: bytes | None = None
+    may_spool: bool = True
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -85,6 +89,25 @@ class Duplicate(msgspec.Struct, frozen=True):
     """This copy is the repeat of one whose 250 the peer may not have seen (R5)."""
 
     mailbox: str
+
+
+class Conclusion(msgspec.Struct, frozen=True):
+    """What becomes of a pending sent record: replaced by `document` and `body`, or removed when there is no document.
+
+    `id` and `path` are those it was placed under. `jobs` are recorded with it and held until they are released, which
+    is after the caller has its answer (O5). `status`, `to`, `subject` and `message_id` are what the event tells.
+    """
+
+    mailbox: str
+    owner: str
+    id: str
+    path: str
+    document: bytes | None
+    body: bytes
+    jobs: tuple[HookJob, ...]
+    at: float
+    status: SendStatus
+    summary: dict[str, str] = {}
 
 
 Outcome = Placed | InSpool | Duplicate

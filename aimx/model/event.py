@@ -21,6 +21,16 @@ class Received(EventBase, frozen=True, kw_only=True, tag="received"):
     thread_id: str
 
 
+class Sent(EventBase, frozen=True, kw_only=True, tag="sent"):
+    """A send ended, and how. `id` is empty when no record is kept (`deferred`)."""
+
+    id: str
+    to: str
+    subject: str
+    message_id: str
+    status: str
+
+
 class Spooled(EventBase, frozen=True, kw_only=True, tag="spooled"):
     """A copy waits in the root-only spool because its mailbox directory could not be written."""
 
@@ -61,4 +71,4 @@ class ConfigReloaded(EventBase, frozen=True, kw_only=True, tag="config_reloaded"
     hooks: int
 
 
-Event = Received | Spooled | HookStarted | HookFinished | HookSkipped | ConfigReloaded
+Event = Received | Sent | Spooled | HookStarted | HookFinished | HookSkipped | ConfigReloaded

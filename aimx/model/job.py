@@ -1,6 +1,6 @@
 """Seam: frames between the front and its helper processes (u32 length + msgpack).
 
-Front to worker: Job. Worker to front: Ready, Done, NeedDns, Broken.
+Front to worker: Job. Worker to front: Ready, Done, NeedDns, Declined, Broken.
 Front to spawner: Spawn, Signal. Spawner to front: Started, SpawnFailed, Exited.
 """
 
@@ -10,21 +10,25 @@ import msgspec
 
 from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
+from aimx.model.outbound import ComposeOrder
+
+ErrorName = Literal["MalformedMessage", "BodyTooLarge", "Refused"]
 
 
 class Job(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """One computation. A worker keeps a job's parsed state until Done or Broken.
 
     `octets` is None when the message travels as the descriptor sent with the frame (`has_fd`), or when `resume`
-    carries the answers that the job's NeedDns asked for.
+    carries the answers that the job's NeedDns asked for. `compose` is a job of one round.
     """
 
     id: int
-    kind: Literal["examine", "resume", "drop"]
+    kind: Literal["examine", "resume", "drop", "compose"]
     envelope: Envelope | None = None
     octets: bytes | None = None
     has_fd: bool = False
     answers: tuple[Answer, ...] = ()
+    compose: ComposeOrder | None = None
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -54,6 +58,14 @@ class Broken(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
     id: int
     why: str
+
+
+class Declined(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The job's input breaks a rule: the caller's fault, told as `reason`. `error` names what it is in `errors`."""
+
+    id: int
+    error: ErrorName
+    reason: str
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -131,6 +143,6 @@ class Exited(msgspec.Struct, frozen=True, tag=True, array_like=True):
     signal: int
 
 
-FromWorker = Ready | Done | NeedDns | Broken
+FromWorker = Ready | Done | NeedDns | Declined | Broken
 ToSpawner = Spawn | Signal
 FromSpawner = Ready | Started | SpawnFailed | Exited

@@ -4,6 +4,8 @@ import msgspec
 
 from aimx.errors import NotAuthorized
 from aimx.model.caller import Caller
+from aimx.model.config import Mailbox as Sender
+from aimx.model.outbound import Submission
 
 
 class Anyone(msgspec.Struct, frozen=True):
@@ -20,7 +22,18 @@ class Mailbox(msgspec.Struct, frozen=True):
     owner_uid: int | None
 
 
-Action = Anyone | System | Mailbox
+class SendAs(msgspec.Struct, frozen=True):
+    """Owner of the mailbox that the From address names, or root. Carries what was read, so that just that is sent.
+
+    `mailbox` None: no mailbox sends under this address; `owner_uid` is then None as well.
+    """
+
+    owner_uid: int | None
+    mailbox: Sender | None
+    submission: Submission
+
+
+Action = Anyone | System | Mailbox | SendAs
 
 
 class Authorized(msgspec.Struct, frozen=True):
@@ -35,6 +48,7 @@ def authorize(caller: Caller, action: Action) -> Authorized:
     """Decide. Raises: NotAuthorized, identical for missing and foreign (U1)."""
     if caller.is_root:
         return Authorized(caller, action, root_bypass=not isinstance(action, Anyone))
-    if isinstance(action, Anyone) or (isinstance(action, Mailbox) and action.owner_uid == caller.uid):
+    owned = isinstance(action, Mailbox | SendAs) and action.owner_uid == caller.uid
+    if isinstance(action, Anyone) or owned:
         return Authorized(caller, action, root_bypass=False)
     raise NotAuthorized("not authorized", detail=f"uid={caller.uid} action={action!r}")

@@ -6,6 +6,7 @@ from aimx import limits
 from aimx.model.config import Hook, Mailbox
 from aimx.model.delivery import Skip
 from aimx.model.message import Headers
+from aimx.model.outbound import SendStatus, Submission
 
 FAULTS = ("owner-not-found", "owner-is-root")  # reasons for a skip that somebody has to repair
 
@@ -44,6 +45,19 @@ def mail_environment(headers: Headers) -> dict[str, str]:
     }
     if headers.automated:
         values["AIMX_AUTOMATED"] = "1"
+    return {key: bounded(text) for key, text in values.items()}
+
+
+def sent_environment(submission: Submission, status: SendStatus) -> dict[str, str]:
+    """The same for a message that was sent, with how that ended."""
+    values = {
+        "AIMX_FROM": submission.from_,
+        "AIMX_TO": submission.to,
+        "AIMX_SUBJECT": submission.subject,
+        "AIMX_MESSAGE_ID": submission.message_id,
+        "AIMX_DATE": submission.date,
+        "AIMX_SEND_STATUS": status,
+    }
     return {key: bounded(text) for key, text in values.items()}
 
 

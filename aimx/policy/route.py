@@ -2,8 +2,8 @@
 
 import re
 
-from aimx.errors import RelayDenied, UnknownRecipient
-from aimx.model.address import folded
+from aimx.errors import ForeignSender, RelayDenied, UnknownRecipient
+from aimx.model.address import Address, folded
 from aimx.model.config import Config, Mailbox
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
@@ -40,6 +40,20 @@ def recipient(config: Config, rcpt: str) -> Mailbox:
     if found is None:
         raise UnknownRecipient(f"{rcpt}: recipient address rejected: user unknown")
     return found
+
+
+def sender(config: Config, author: Address) -> Mailbox | None:
+    """The concrete mailbox that sends as this author: by address, then by name; None: there is none.
+
+    The catchall only receives. Raises: ForeignSender for any domain but exactly ours.
+    """
+    if folded(author.domain) != folded(config.domain):
+        raise ForeignSender(f"sender domain '{author.domain}' does not match aimx domain '{config.domain}'")
+    wanted, name = folded(str(author)), folded(author.local_part)
+    concrete = [mailbox for mailbox in config.mailboxes.values() if not mailbox.catchall]
+    by_address = (mailbox for mailbox in concrete if folded(mailbox.address) == wanted)
+    by_name = (mailbox for mailbox in concrete if folded(mailbox.name) == name)
+    return next(by_address, None) or next(by_name, None)
 
 
 def by_hand(config: Config, rcpt: str) -> Mailbox:

@@ -8,9 +8,9 @@ import threading
 
 from aimx import limits, log
 from aimx.errors import AimxError, StorageFailed
-from aimx.model.delivery import CommitPlan, Copy, Duplicate, InSpool, Outcome, Placed
+from aimx.model.delivery import CommitPlan, Conclusion, Copy, Duplicate, InSpool, Outcome, Placed
 from aimx.model.event import Event
-from aimx.store import group, ledger
+from aimx.store import group, jobs, ledger, replace
 from aimx.store.group import Steps, Sync, Work
 from aimx.store.index import Index
 from aimx.store.intent import Intent, Staged
@@ -119,6 +119,8 @@ class Committer:
 
         done = self.publisher.move(draft, promise)
         if isinstance(done, str):
+            if not plan.may_spool:
+                raise StorageFailed(f"the record cannot be written: {done}", detail=f"{draft.staged.mailbox}: {done}")
             return self.publisher.to_spool(draft, done)
         assert draft.directory is not None
         yield Sync(draft.directory)
@@ -138,6 +140,22 @@ class Committer:
             log.error("undo-failed", why=getattr(error, "detail", "") or str(error))
             with self._lock:
                 self._withdrawn.append(intent_id)
+
+    def conclude(self, conclusion: Conclusion) -> tuple[tuple[int, ...], list[tuple[int, Event]]]:
+        """Settle a pending sent record. Returns: ids of held jobs, events to tell. Raises: StorageFailed."""
+        try:
+            replace.settle_file(self.tree, conclusion)
+        except OSError as error:
+            raise StorageFailed("storage failed", detail=f"conclude: {error}") from error
+        return self.state.run(lambda db: ledger.conclude(db, conclusion, self._owner_uid(conclusion.owner)))
+
+    def _owner_uid(self, owner: str) -> int | None:
+        account = self.tree.accounts.identity(owner)
+        return account.uid if account is not None else None
+
+    def release(self, held: tuple[int, ...]) -> None:
+        """Held jobs may run now. Raises: StorageFailed."""
+        self.state.run(lambda db: jobs.release(db, held))
 
     def maintain(self, now: float) -> None:
         """Forget what is old, and intents that could not be forgotten when they came to nothing."""

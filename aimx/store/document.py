@@ -59,24 +59,12 @@ def head(message: Examined, envelope: Envelope, rcpt: str, mailbox: Mailbox, ver
         ("examined", False if not message.examined else None),
     ]
     present = [(key, item) for key, item in fields if item is not None]
-    return frontmatter.head(present, _attachment_tables(message))
+    return frontmatter.head(present, frontmatter.attachment_tables(message.attachments))
 
 
 @lru_cache(maxsize=16)
 def _instant(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _attachment_tables(message: Examined) -> list[list[tuple[str, frontmatter.Value]]]:
-    return [
-        [
-            ("filename", attachment.filename),
-            ("content_type", attachment.content_type),
-            ("size", len(attachment.content)),
-            ("path", attachment.filename),
-        ]
-        for attachment in message.attachments
-    ]
 
 
 def files(message: Examined) -> tuple[File, ...]:

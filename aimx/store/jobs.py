@@ -1,4 +1,4 @@
-"""Hook jobs as rows: pending → started (durable before the spawn) → done | interrupted; or skipped."""
+"""Hook jobs as rows: (held →) pending → started (durable before the spawn) → done | interrupted; or skipped."""
 
 import sqlite3
 from typing import Any
@@ -86,6 +86,16 @@ def finish(db: sqlite3.Connection, job_id: int, now: float, result: tuple[int, b
         " reason = ? WHERE id = ?",
         (state, now, *result, job_id),
     )
+
+
+def release(db: sqlite3.Connection, held: tuple[int, ...]) -> None:
+    """What was held until its caller had an answer may run (O5)."""
+    db.executemany("UPDATE jobs SET state = 'pending' WHERE id = ? AND state = 'held'", [(job,) for job in held])
+
+
+def release_all(db: sqlite3.Connection) -> None:
+    """After a crash nobody waits for an answer any more."""
+    db.execute("UPDATE jobs SET state = 'pending' WHERE state = 'held'")
 
 
 def skip(db: sqlite3.Connection, job_id: int, now: float, reason: str) -> None:

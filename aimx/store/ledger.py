@@ -6,7 +6,8 @@ from pathlib import PurePath
 import msgspec
 
 from aimx import limits
-from aimx.model.event import Event, HookSkipped, Received, Spooled
+from aimx.model.delivery import Conclusion
+from aimx.model.event import Event, HookSkipped, Received, Sent, Spooled
 from aimx.store import intent, layout
 from aimx.store.intent import Intent, Staged
 
@@ -94,14 +95,36 @@ def settle_copy(
     return [_log(db, received), *(_log(db, event) for event in skipped)]
 
 
+def conclude(
+    db: sqlite3.Connection, done: Conclusion, owner_uid: int | None
+) -> tuple[tuple[int, ...], list[tuple[int, Event]]]:
+    """A send ended: its jobs, held, and its event. Returns: ids of the jobs; the event with its number."""
+    kept = done.document is not None
+    email_id, path = (done.id, done.path) if kept else ("", "")
+    message = int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM jobs").fetchone()[0])
+    held = tuple(
+        _insert_job(
+            db, ("held", job.hook, job.mailbox, job.event, "sent", email_id, path, message), intent.encode(job.env),
+            job.conversation, done.at, None,
+        )
+        for job in done.jobs
+    )  # fmt: skip
+    sent = Sent(
+        at=done.at, mailbox=done.mailbox, owner_uid=owner_uid, id=email_id, to=done.summary.get("to", ""),
+        subject=done.summary.get("subject", ""), message_id=done.summary.get("message_id", ""), status=done.status,
+    )  # fmt: skip
+    return held, [_log(db, sent)]
+
+
 def _insert_job(
     db: sqlite3.Connection, row: tuple[object, ...], env: bytes, conversation: str, at: float, reason: str | None
-) -> None:
-    db.execute(
+) -> int:
+    cursor = db.execute(
         "INSERT INTO jobs (state, hook, mailbox, event, folder, email_id, path, message, env, conversation, created,"
         " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*row, env, conversation, at, reason),
     )
+    return int(cursor.lastrowid or 0)
 
 
 def _log(db: sqlite3.Connection, event: Event) -> tuple[int, Event]:

@@ -5,12 +5,16 @@ import os
 import msgspec
 
 from aimx import limits
+from aimx.errors import BodyTooLarge, MalformedMessage, Refused
+from aimx.mailauth import sign
 from aimx.mailauth.verify import Verification
-from aimx.mime import charset, read
+from aimx.mime import charset, compose, read
 from aimx.model.envelope import Envelope
-from aimx.model.job import Broken, Done, Job, NeedDns
+from aimx.model.job import Broken, Declined, Done, ErrorName, Job, NeedDns
 from aimx.model.message import with_auth
 from aimx.worker.answers import Known, Memory
+
+_DECLINED: dict[type[Refused], ErrorName] = {MalformedMessage: "MalformedMessage", BodyTooLarge: "BodyTooLarge"}
 
 
 class _State:
@@ -31,12 +35,14 @@ class Examiner:
         self._memory = Memory()
         self._encode = msgspec.msgpack.Encoder().encode
 
-    def handle(self, job: Job, fd: int | None) -> Done | NeedDns | Broken | None:
+    def handle(self, job: Job, fd: int | None) -> Done | NeedDns | Declined | Broken | None:
         """The answer to one job; None for `drop`. Never raises: hostile octets must not end the worker."""
         try:
             if job.kind == "drop":
                 self._states.pop(job.id, None)
                 return None
+            if job.kind == "compose":
+                return self._compose(job)
             if job.kind == "examine":
                 self._start(job, fd)
             else:
@@ -45,6 +51,15 @@ class Examiner:
         except (Exception, RecursionError, MemoryError) as error:  # noqa: BLE001  a worker is a shell
             self._states.pop(job.id, None)
             return Broken(job.id, f"{type(error).__name__}: {error}"[:500])
+
+    def _compose(self, job: Job) -> Done | Declined:
+        assert job.compose is not None
+        try:
+            composed = compose.compose(job.compose)
+        except Refused as error:
+            return Declined(job.id, _DECLINED.get(type(error), "Refused"), error.reason)
+        hashed = msgspec.structs.replace(composed, body_hash=sign.body_hash(composed.body))
+        return Done(job.id, msgspec.Raw(self._encode(hashed)))
 
     def _start(self, job: Job, fd: int | None) -> None:
         octets = job.octets if fd is None else _read_all(fd)

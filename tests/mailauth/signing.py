@@ -2,7 +2,10 @@
 
 import base64
 import hashlib
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 
 import dkim
@@ -71,3 +74,21 @@ def sign(octets: bytes, key: str = "rsa2048", names: tuple[bytes, ...] = SIGNED,
     lowered = [name.lower() for name in names]
     header = signer.gen_header(pairs, lowered, policy, b"DKIM-Signature", private(key))
     return b"DKIM-Signature: " + header + octets
+
+
+def install(config_dir: Path) -> None:
+    """The DKIM key of a daemon: `rsa2048`, whose record is `record()`."""
+    (config_dir / "dkim").mkdir(parents=True, exist_ok=True)
+    (config_dir / "dkim" / "private.key").write_bytes((FIXTURES / "keys" / "rsa2048.pem").read_bytes())
+
+
+_STOCK = """
+import sys, dkim
+print(dkim.verify(sys.stdin.buffer.read(), dnsfunc=lambda name, timeout=5: sys.argv[1].encode()))
+"""
+
+
+def verifies(octets: bytes) -> bool:
+    """The verdict of dkimpy as it is; in a process of its own, since aimx replaces parts of it."""
+    argv = [sys.executable, "-c", _STOCK, record()]
+    return subprocess.run(argv, input=octets, capture_output=True, check=True).stdout == b"True\n"

@@ -1,0 +1,65 @@
+"""The record of a send as a file: the text with its signature, never the wire message nor custom HTML (S6)."""
+
+import msgspec
+
+from aimx.mime import dates, frontmatter
+from aimx.model.config import Mailbox
+from aimx.model.delivery import File
+from aimx.model.outbound import Composed, Record, Submission
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A message on its way, and the mailbox that sends it. `size`: octets on the wire."""
+
+    mailbox: Mailbox
+    submission: Submission
+    composed: Composed
+    size: int
+
+
+def head(letter: Letter, record: Record) -> bytes:
+    """The document without its text, its `id` still empty (see `document.with_id`).
+
+    Key order: that of inbound mail, then the outbound block.
+    """
+    submission = letter.submission
+    delivered = dates.utc(record.delivered_at) if record.delivered_at is not None else None
+    fields: list[tuple[str, frontmatter.Value | None]] = [
+        ("id", ""),
+        ("message_id", submission.message_id),
+        ("thread_id", submission.thread_id),
+        ("from", submission.from_),
+        ("to", submission.to),
+        ("cc", submission.cc or None),
+        ("reply_to", submission.reply_to or None),
+        ("delivered_to", ", ".join(str(address) for address in submission.recipients)),
+        ("subject", submission.subject),
+        ("date", submission.date),
+        ("size_bytes", letter.size),
+        ("in_reply_to", submission.in_reply_to or None),
+        ("references", " ".join(submission.references) or None),
+        ("dkim", "pass"),
+        ("spf", "none"),
+        ("dmarc", "none"),
+        ("trusted", "none"),
+        ("mailbox", letter.mailbox.name),
+        ("read", False),
+        ("outbound", True),
+        ("outbound_format", letter.composed.format),
+        ("delivery_status", record.status),
+        ("bcc", submission.bcc or None),
+        ("delivered_at", delivered),
+        ("delivery_details", record.details or None),
+    ]
+    present = [(key, item) for key, item in fields if item is not None]
+    return frontmatter.head(present, frontmatter.attachment_tables(letter.composed.attachments))
+
+
+def text(letter: Letter) -> bytes:
+    """What follows the head."""
+    return frontmatter.text(letter.composed.source)
+
+
+def files(letter: Letter) -> tuple[File, ...]:
+    """The attachments as sibling files of the record."""
+    return tuple(File(attachment.filename, attachment.content) for attachment in letter.composed.attachments)
