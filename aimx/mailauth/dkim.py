@@ -25,12 +25,7 @@ def _verify_with_key(hashed: dkim.HashThrough, octets: bytes, key: keys.Key) -> 
     return key.verifies(hashed.digest(), octets)
 
 
-def _sign_with_key(hashed: dkim.HashThrough, sign: Callable[[bytes], bytes]) -> bytes:
-    return sign(hashed.digest())
-
-
 dkim.RSASSA_PKCS1_v1_5_verify = _verify_with_key
-dkim.RSASSA_PKCS1_v1_5_sign = _sign_with_key
 dkim.canonicalization.Relaxed.canonicalize_body = staticmethod(canonical.relaxed)
 dkim.canonicalization.Relaxed.canonicalize_headers = staticmethod(canonical.relaxed_fields)
 # dkimpy's own expression for the value of b=, a run of base64 at a time instead of a character.
@@ -173,6 +168,18 @@ def _covered(message: Message, read: Signature) -> tuple[list[tuple[bytes, bytes
     ]
 
 
+class _ForeignKey:
+    """What dkimpy expects of a key object: `sign` returns something with a `signature`."""
+
+    def __init__(self, sign: Callable[[bytes], bytes]) -> None:
+        self._sign = sign
+        self.signature = b""
+
+    def sign(self, digest: bytes) -> "_ForeignKey":
+        self.signature = self._sign(digest)
+        return self
+
+
 def written(message: Message, tags: list[tuple[bytes, bytes]], sign: Callable[[bytes], bytes]) -> bytes:
     """The value of a DKIM-Signature field over the header fields that its h= names, folded, with its CRLF.
 
@@ -182,8 +189,9 @@ def written(message: Message, tags: list[tuple[bytes, bytes]], sign: Callable[[b
     """
     signer = dkim.DKIM(None, linesep=b"\r\n")
     signer.headers = [(field.name, field.value) for field in message.fields or ()]
-    signer.signature_algorithm, signer.hasher = b"rsa-sha256", hashlib.sha256
+    # dkimpy's way to a key object of another library, which it only takes for the other algorithm.
+    signer.signature_algorithm, signer.hasher = b"ed25519-sha256", hashlib.sha256
     names = dict(tags)[b"h"].split(b" : ")
     policy = dkim.canonicalization.CanonicalizationPolicy.from_c_value(b"relaxed/relaxed")
-    value: bytes = signer.gen_header(list(tags), names, policy, b"DKIM-Signature", sign)
+    value: bytes = signer.gen_header(list(tags), names, policy, b"DKIM-Signature", _ForeignKey(sign))
     return value

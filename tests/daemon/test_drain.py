@@ -10,6 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from aimx import limits
 from aimx.daemon.verbd import SocketServer
 from aimx.effects.memory import MemoryBudget
+from aimx.flows.answer import Answer
 from aimx.wire.frames import Response
 
 
@@ -36,7 +37,7 @@ def test_a_request_under_way_is_answered_and_new_ones_are_not_taken():
 
     async def handle(request, caller):
         await release.wait()
-        return Response("ok")
+        return Answer(Response("ok"))
 
     async def story(server, path):
         async with await trio.open_unix_socket(path) as asked:

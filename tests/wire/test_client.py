@@ -12,6 +12,7 @@ from aimx import client, limits
 from aimx.daemon.verbd import SocketServer
 from aimx.effects.memory import MemoryBudget
 from aimx.errors import DaemonRefused, DaemonUnavailable, WireError
+from aimx.flows.answer import Answer
 from aimx.wire.frames import Ingest, Response, Send, Version
 
 
@@ -26,7 +27,7 @@ def ask_real(path, request) -> Response:
     """One call to the real socket server."""
 
     async def answer(_request, _caller):
-        return Response("json", body=b"{}")
+        return Answer(Response("json", body=b"{}"))
 
     async def main():
         server = SocketServer(path, answer, MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S))

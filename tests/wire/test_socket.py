@@ -15,6 +15,7 @@ from aimx import limits
 from aimx.daemon.verbd import SocketServer, Use
 from aimx.effects.memory import MemoryBudget
 from aimx.errors import Failed, ResourcesExhausted, StorageFailed
+from aimx.flows.answer import Answer
 from aimx.model.caller import Caller
 from aimx.wire.frames import Ingest, Response, Version
 
@@ -31,8 +32,8 @@ def path():
 async def echo(request, caller):
     """Says what arrived."""
     if isinstance(request, Ingest):
-        return Response("json", body=str(len(request.body)).encode())
-    return Response("ok", note=f"uid={caller.uid}")
+        return Answer(Response("json", body=str(len(request.body)).encode()))
+    return Answer(Response("ok", note=f"uid={caller.uid}"))
 
 
 def against(path, story, handle=echo, clock=None):
@@ -142,7 +143,7 @@ def test_clients_that_say_nothing_or_vanish_leave_nothing(path):
 
     async def slow(request, caller):
         seen.append(request)
-        return Response("json", body=bytes(limits.MIB))
+        return Answer(Response("json", body=bytes(limits.MIB)))
 
     async def story():
         async with await trio.open_unix_socket(path) as stream:
@@ -280,7 +281,7 @@ def test_requests_of_many_clients_run_side_by_side(path):
         started.append(request)
         while len(started) < 10:
             await trio.lowlevel.checkpoint()
-        return Response("ok")
+        return Answer(Response("ok"))
 
     async def story():
         async with trio.open_nursery() as nursery:
