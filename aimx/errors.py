@@ -98,6 +98,10 @@ class DeliveryFailed(Refused):
     """Recipients' servers refused the message for good."""
 
 
+class DeliveryPartial(DeliveryFailed):
+    """Some recipients have the message, others do not: it must not be sent again as it is (S6)."""
+
+
 class DeliveryUnknown(DeliveryFailed):
     """A connection was lost after the final dot: the message may have been delivered (O4)."""
 
