@@ -180,7 +180,6 @@ COMPOSE_ATTEMPTS = 2  # one retry when a worker is lost
 COMPOSE_VICTIMS = 8  # losses by the fault of another message's computation, not counted as attempts
 
 REASON_OCTETS = 6 * KIB  # of an answer about many recipients; the line that carries it ends at HEADER_LINE_OCTETS
-CONCLUDE_THREADS = 4  # outcomes of sends on their way to disk; each is two syncs
 
 # Logs
 LOG_FIELD_CHARACTERS = 1000

@@ -39,7 +39,7 @@ class HookPool:
         self._config = config
         self._wake = trio.Event()
         self._threads = trio.CapacityLimiter(limits.HOOK_THREADS)
-        self._mails: set[tuple[str, str, str, str]] = set()  # whose job is running; never two of one mail
+        self._mails: set[tuple[str, str, str, str, int]] = set()  # whose job is running; never two of one mail
         self._hooks: Counter[str] = Counter()  # running, by name
         self._tokens: dict[str, int] = {}  # AIMX_JOB → run
         self._scope = trio.CancelScope()

@@ -11,13 +11,14 @@ import trio
 from aimx import limits, log
 from aimx.effects.accounts import Accounts
 from aimx.effects.lock import WriterLock
-from aimx.errors import AimxError
+from aimx.errors import AimxError, StorageFailed
 from aimx.model.config import Config
 from aimx.model.delivery import CommitPlan, Conclusion, Outcome
 from aimx.model.event import Event
 from aimx.store import jobs, recovery
 from aimx.store.commit import Committed, Committer
-from aimx.store.group import Group, Task
+from aimx.store.conclude import Concluder, Told
+from aimx.store.group import Group, Steps, Task
 from aimx.store.index import Index
 from aimx.store.repeats import Repeats
 from aimx.store.spool import Spool
@@ -79,12 +80,13 @@ class Storage:
     def __init__(self, committer: Committer, publish: Callable[[int | None, Event], None]) -> None:
         self.committer = committer
         self._spool = Spool(committer)
+        self._concluder = Concluder(committer)
+        self._unreleased: tuple[int, ...] = ()
         self._publish = publish
         self._group = Group(committer.state, self._told)
         self._ended: dict[Task, trio.Event] = {}
         self._token: trio.lowlevel.TrioToken | None = None
         self._care = trio.CapacityLimiter(1)
-        self._concluding = trio.CapacityLimiter(limits.CONCLUDE_THREADS)
         self._wake: Callable[[], None] = lambda: None
         self._retry = trio.Event()
 
@@ -94,7 +96,32 @@ class Storage:
 
     async def commit(self, plan: CommitPlan) -> tuple[Outcome, ...]:
         """Store every copy, together with whatever else is being stored now. Raises: StorageFailed."""
-        task = Task(self.committer.steps(plan))
+        committed: Committed = await self._carry(self.committer.steps(plan))
+        self._tell(committed.events)
+        return committed.outcomes
+
+    async def conclude(self, conclusion: Conclusion) -> tuple[int, ...]:
+        """Settle a pending sent record and tell the event; the ids of its held jobs. Trouble is logged."""
+        concluded: tuple[tuple[int, ...], Told] = await self._carry(self._concluder.steps(conclusion))
+        self._tell(concluded[1])
+        return concluded[0]
+
+    async def release(self, jobs: tuple[int, ...]) -> None:
+        """Held jobs may run now, or as soon as that can be recorded."""
+        held = self._unreleased + jobs
+        self._unreleased = ()
+        if not held:
+            return
+        try:
+            await self._carry(self.committer.release(held))
+        except StorageFailed as error:
+            log.error("hooks-not-released", jobs=len(held), why=error.detail or error.reason, note="tried again")
+            self._unreleased += held
+        self._wake()
+
+    async def _carry(self, steps: Steps[Any]) -> Any:
+        """Run steps to their end, in company. Not cancelled once begun by who shields it. Raises: what they raise."""
+        task = Task(steps)
         ended = self._ended[task] = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
         if self._group.add(task):
@@ -104,25 +131,11 @@ class Storage:
                 await ended.wait()
             if not ended.is_set() and self._group.stalled(task):
                 trio.lowlevel.start_thread_soon(self._group.drive, _driven)
-        committed: Committed = task.result()
-        for seq, event in committed.events:
-            self._publish(seq, event)
-        return committed.outcomes
+        return task.result()
 
-    async def conclude(self, conclusion: Conclusion) -> tuple[int, ...]:
-        """Settle a pending sent record and tell the event; the ids of its held jobs. Raises: StorageFailed."""
-        jobs, events = await trio.to_thread.run_sync(
-            self.committer.conclude, conclusion, limiter=self._concluding, abandon_on_cancel=False
-        )
+    def _tell(self, events: Told) -> None:
         for seq, event in events:
             self._publish(seq, event)
-        return jobs
-
-    async def release(self, jobs: tuple[int, ...]) -> None:
-        """Held jobs may run now. Raises: StorageFailed."""
-        if jobs:
-            await trio.to_thread.run_sync(self.committer.release, jobs, limiter=self._concluding)
-            self._wake()
 
     def _told(self, tasks: list[Task]) -> None:
         """Called in the thread that stores."""
@@ -165,9 +178,9 @@ class Storage:
 
     async def _take_care(self, config: Config) -> None:
         owners = {mailbox.name: mailbox.owner for mailbox in config.mailboxes.values()}
+        await self.release(())
         events = await trio.to_thread.run_sync(self._spool.retry, owners, limiter=self._care)
-        for seq, event in events:
-            self._publish(seq, event)
+        self._tell(events)
         if events:
             self._wake()
         await trio.to_thread.run_sync(self.committer.maintain, time.time(), limiter=self._care)

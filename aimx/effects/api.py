@@ -64,10 +64,10 @@ class Store(Protocol):
         """Store every copy and tell the events. Shielded. Raises: StorageFailed, with nothing left behind."""
 
     async def conclude(self, conclusion: Conclusion) -> tuple[int, ...]:
-        """Settle a pending sent record and tell the event; the ids of its held jobs. Raises: StorageFailed."""
+        """Settle a pending sent record and tell the event; the ids of its held jobs. Trouble is logged."""
 
     async def release(self, jobs: tuple[int, ...]) -> None:
-        """Held jobs may run now. Raises: StorageFailed."""
+        """Held jobs may run now, or as soon as that can be recorded."""
 
     def note_unseen(self, repeat_key: bytes, mailboxes: tuple[str, ...]) -> None:
         """The peer vanished between our 250 and its next command (R5). Never waits."""

@@ -13,6 +13,7 @@ CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 rename_noreplace = linux.rename_noreplace
+rename_exchange = linux.rename_exchange
 
 
 def open_directory(name: str, parent: int | None = None) -> int:

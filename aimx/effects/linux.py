@@ -9,6 +9,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 CLONE_NEWNET = 0x40000000
 RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
 SYS_OPENAT2 = 437  # the same number on every architecture
 RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_SYMLINKS = 0x04
@@ -34,6 +35,16 @@ def rename_noreplace(src_dir: int, src: str, dst_dir: int, dst: str) -> None:
     """
     result = _libc.renameat2(src_dir, os.fsencode(src), dst_dir, os.fsencode(dst), RENAME_NOREPLACE)
     _check(result, "renameat2")
+
+
+def rename_exchange(src_dir: int, src: str, dst_dir: int, dst: str) -> None:
+    """renameat2(2) with RENAME_EXCHANGE: both names exist before and after, each is the other's then.
+
+    Raises: FileNotFoundError when one of them does not exist; OSError otherwise.
+    """
+    _check(
+        _libc.renameat2(src_dir, os.fsencode(src), dst_dir, os.fsencode(dst), RENAME_EXCHANGE), "renameat2"
+    )
 
 
 class _OpenHow(ctypes.Structure):

@@ -101,7 +101,7 @@ async def _record(fx: Effects, letter: Letter) -> Placed:
         stem=layout.stem(fx.now(), submission.subject),
         document=sent.head(letter, Record("pending")),
         files=sent.files(letter),
-        summary=_summary(submission),
+        summary={**_summary(submission), "status": "pending"},
         body=sent.text(letter),
     )
     with trio.CancelScope(shield=True):
@@ -118,8 +118,7 @@ async def _conclude(fx: Effects, letter: Letter, placed: Placed, decided: Verdic
         HookJob(hook.name, mailbox.name, "after_send", env, "") for hook in mailbox.hooks if hook.event == "after_send"
     )
     conclusion = Conclusion(
-        mailbox.name, mailbox.owner, placed.id, placed.path,
-        document.with_id(head, placed.id) if head is not None else None, sent.text(letter), jobs, fx.now(),
+        placed, document.with_id(head, placed.id) if head is not None else None, sent.text(letter), jobs, fx.now(),
         decided.status, _summary(submission),
     )  # fmt: skip
     return await fx.store.conclude(conclusion)

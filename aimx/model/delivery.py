@@ -70,12 +70,48 @@ class CommitPlan(msgspec.Struct, frozen=True):
     may_spool: bool = True
 
 
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """What a message file looked like when it was written; what looks different is another file."""
+
+    dev: int
+    ino: int
+    size: int
+    mtime_ns: int
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """A message on disk, as it was when it was written or read. `files`: names of its attachments, if a bundle."""
+
+    folder: Folder
+    mailbox: str
+    owner: str
+    id: str
+    mark: Mark
+    files: tuple[str, ...] = ()
+
+    @property
+    def bundle(self) -> bool:
+        """Whether it is a directory."""
+        return bool(self.files)
+
+    @property
+    def file(self) -> str:
+        """The name of the message file, in the mailbox or in the bundle."""
+        return f"{self.id}.md"
+
+    @property
+    def entry(self) -> str:
+        """What the mailbox directory holds of it."""
+        return self.id if self.files else self.file
+
+
 class Placed(msgspec.Struct, frozen=True):
-    """A copy is on disk under its final name, synced."""
+    """A copy is on disk under its final name, synced. `path` is that of the message file."""
 
     mailbox: str
     id: str
     path: str
+    ref: Ref
 
 
 class InSpool(msgspec.Struct, frozen=True):
@@ -94,14 +130,11 @@ class Duplicate(msgspec.Struct, frozen=True):
 class Conclusion(msgspec.Struct, frozen=True):
     """What becomes of a pending sent record: replaced by `document` and `body`, or removed when there is no document.
 
-    `id` and `path` are those it was placed under. `jobs` are recorded with it and held until they are released, which
-    is after the caller has its answer (O5). `status`, `to`, `subject` and `message_id` are what the event tells.
+    `placed` says where it lies. `jobs` are recorded with it and held until they are released, which is after the
+    caller has its answer (O5). `status` and `summary` are what the event and the index tell.
     """
 
-    mailbox: str
-    owner: str
-    id: str
-    path: str
+    placed: Placed
     document: bytes | None
     body: bytes
     jobs: tuple[HookJob, ...]

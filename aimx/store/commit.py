@@ -8,9 +8,9 @@ import threading
 
 from aimx import limits, log
 from aimx.errors import AimxError, StorageFailed
-from aimx.model.delivery import CommitPlan, Conclusion, Copy, Duplicate, InSpool, Outcome, Placed
+from aimx.model.delivery import CommitPlan, Copy, Duplicate, InSpool, Outcome, Placed, Ref
 from aimx.model.event import Event
-from aimx.store import group, jobs, ledger, replace
+from aimx.store import group, jobs, ledger
 from aimx.store.group import Steps, Sync, Work
 from aimx.store.index import Index
 from aimx.store.intent import Intent, Staged
@@ -72,7 +72,10 @@ class Committer:
     def _outcome(self, copy: Settled) -> Outcome:
         if copy.spooled is not None:
             return InSpool(copy.staged.mailbox, copy.spooled)
-        return Placed(copy.staged.mailbox, copy.stem, path_of(self.tree, copy))
+        staged = copy.staged
+        names = tuple(name for name, _ in staged.sizes[1:])
+        ref = Ref(staged.folder, staged.mailbox, staged.owner, copy.stem, staged.mark, names)
+        return Placed(staged.mailbox, copy.stem, path_of(self.tree, copy), ref)
 
     def _store(self, copies: list[Copy], plan: CommitPlan) -> Steps[tuple[list[Settled], list[tuple[int, Event]]]]:
         if not copies:
@@ -141,21 +144,9 @@ class Committer:
             with self._lock:
                 self._withdrawn.append(intent_id)
 
-    def conclude(self, conclusion: Conclusion) -> tuple[tuple[int, ...], list[tuple[int, Event]]]:
-        """Settle a pending sent record. Returns: ids of held jobs, events to tell. Raises: StorageFailed."""
-        try:
-            replace.settle_file(self.tree, conclusion)
-        except OSError as error:
-            raise StorageFailed("storage failed", detail=f"conclude: {error}") from error
-        return self.state.run(lambda db: ledger.conclude(db, conclusion, self._owner_uid(conclusion.owner)))
-
-    def _owner_uid(self, owner: str) -> int | None:
-        account = self.tree.accounts.identity(owner)
-        return account.uid if account is not None else None
-
-    def release(self, held: tuple[int, ...]) -> None:
+    def release(self, held: tuple[int, ...]) -> Steps[None]:
         """Held jobs may run now. Raises: StorageFailed."""
-        self.state.run(lambda db: jobs.release(db, held))
+        yield Work(lambda db: jobs.release(db, held))
 
     def maintain(self, now: float) -> None:
         """Forget what is old, and intents that could not be forgotten when they came to nothing."""

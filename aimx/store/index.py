@@ -5,6 +5,8 @@ reply; a failure here is logged once and never reaches a delivery. Nothing is de
 """
 
 import contextlib
+import itertools
+import operator
 import os
 import queue
 import sqlite3
@@ -14,17 +16,18 @@ import time
 import msgspec
 
 from aimx import limits, log
+from aimx.model.delivery import Mark, Ref
 from aimx.store.ledger import Settled
 
-VERSION = 1
+VERSION = 2
 
-# flags: 1 trusted, 2 automated, 4 unread. dev … mtime_ns: the message file as it was written (see intent.Mark).
+# status: of sent mail. dev … mtime_ns: the message file as it was written (see model.delivery.Mark).
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
   mailbox TEXT NOT NULL, folder TEXT NOT NULL, stem TEXT NOT NULL, received_at REAL NOT NULL, bundle INTEGER NOT NULL,
   attachments INTEGER NOT NULL, unread INTEGER NOT NULL, from_ TEXT, to_ TEXT, subject TEXT, message_id TEXT,
   in_reply_to TEXT, references_ TEXT, thread_id TEXT, trusted TEXT, dkim TEXT, spf TEXT, dmarc TEXT, automated TEXT,
-  dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+  status TEXT, dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
   PRIMARY KEY (mailbox, folder, stem)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS messages_by_time ON messages (mailbox, folder, received_at, stem);
 CREATE INDEX IF NOT EXISTS messages_by_id ON messages (message_id);
@@ -32,13 +35,19 @@ CREATE INDEX IF NOT EXISTS messages_unread ON messages (mailbox, folder) WHERE u
 """
 
 SUMMARY = ("from", "to", "subject", "message_id", "in_reply_to", "references", "thread_id", "trusted", "dkim", "spf",
-           "dmarc", "automated")  # fmt: skip
+           "dmarc", "automated", "status")  # fmt: skip
 _COLUMNS = (
     "mailbox, folder, stem, received_at, bundle, attachments, unread, from_, to_, subject, message_id, in_reply_to,"
-    " references_, thread_id, trusted, dkim, spf, dmarc, automated, dev, ino, size, mtime_ns"
+    " references_, thread_id, trusted, dkim, spf, dmarc, automated, status, dev, ino, size, mtime_ns"
 )
 _INSERT = f"INSERT OR REPLACE INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * (_COLUMNS.count(',') + 1))})"
+_CHANGE = (
+    "UPDATE messages SET status = ?, dev = ?, ino = ?, size = ?, mtime_ns = ?"
+    " WHERE mailbox = ? AND folder = ? AND stem = ?"
+)
+_FORGET = "DELETE FROM messages WHERE mailbox = ? AND folder = ? AND stem = ?"
 _Values = tuple[object, ...]
+_Change = tuple[str, _Values]
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -63,6 +72,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     spf: str
     dmarc: str
     automated: str
+    status: str
     dev: int
     ino: int
     size: int
@@ -74,7 +84,7 @@ class Index:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._queue: queue.SimpleQueue[_Values | threading.Event | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Change | threading.Event | None] = queue.SimpleQueue()
         self._connection = _open(path)
         self._healthy = True
         self._thread = threading.Thread(target=self._write, name="index", daemon=True)
@@ -82,11 +92,21 @@ class Index:
 
     def add(self, settled: list[Settled], received_at: float) -> None:
         """Rows for copies that are on disk now."""
-        if self._connection is None or self._queue.qsize() > limits.INDEX_QUEUE_ROWS:
-            return
         for copy in settled:
             if copy.spooled is None:
-                self._queue.put(_values(copy, received_at))
+                self._put(_INSERT, _values(copy, received_at))
+
+    def change(self, ref: Ref, mark: Mark, status: str) -> None:
+        """A sent record was replaced by what its send came to."""
+        self._put(_CHANGE, (status, *msgspec.structs.astuple(mark), *_key(ref)))
+
+    def forget(self, ref: Ref) -> None:
+        """A message was removed."""
+        self._put(_FORGET, _key(ref))
+
+    def _put(self, statement: str, values: _Values) -> None:
+        if self._connection is not None and self._queue.qsize() <= limits.INDEX_QUEUE_ROWS:
+            self._queue.put((statement, values))
 
     def page(
         self, mailbox: str, limit: int, before: tuple[float, str] | None = None, folder: str = "inbox"
@@ -126,22 +146,27 @@ class Index:
                 while len(batch) < limits.INDEX_BATCH_ROWS:
                     batch.append(self._queue.get_nowait())
             closing = None in batch
-            self._insert([item for item in batch if isinstance(item, tuple)])
+            self._execute([item for item in batch if isinstance(item, tuple)])
             for item in batch:
                 if isinstance(item, threading.Event):
                     item.set()
 
-    def _insert(self, rows: list[_Values]) -> None:
-        if not rows or self._connection is None:
+    def _execute(self, changes: list[_Change]) -> None:
+        if not changes or self._connection is None:
             return
         try:
             with self._connection:
-                self._connection.executemany(_INSERT, rows)
+                for statement, group in itertools.groupby(changes, key=operator.itemgetter(0)):
+                    self._connection.executemany(statement, (values for _, values in group))
             self._healthy = True
         except sqlite3.Error as error:
             if self._healthy:
                 log.warning("index-not-written", why=str(error), note="mail is unaffected")
             self._healthy = False
+
+
+def _key(ref: Ref) -> _Values:
+    return (ref.mailbox, ref.folder, ref.id)
 
 
 def _values(copy: Settled, received_at: float) -> _Values:

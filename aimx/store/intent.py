@@ -2,16 +2,7 @@
 
 import msgspec
 
-from aimx.model.delivery import Folder, HookJob, Skip
-
-
-class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """What a message file looked like when it was written; an index row is stale when it looks different."""
-
-    dev: int
-    ino: int
-    size: int
-    mtime_ns: int
+from aimx.model.delivery import Folder, HookJob, Mark, Skip
 
 
 class Staged(msgspec.Struct, frozen=True, array_like=True):

@@ -21,9 +21,12 @@ class JobRow(msgspec.Struct, frozen=True, array_like=True):
     conversation: str
 
     @property
-    def mail(self) -> tuple[str, str, str, str]:
-        """What the jobs of one mail in one mailbox share; they run in order, one after another."""
-        return (self.event, self.folder, self.mailbox, self.email_id)
+    def mail(self) -> tuple[str, str, str, str, int]:
+        """What the jobs of one mail in one mailbox share; they run in order, one after another.
+
+        `message` tells sends apart that left no record and so have no id.
+        """
+        return (self.event, self.folder, self.mailbox, self.email_id, self.message)
 
 
 _COLUMNS = "id, hook, mailbox, event, folder, email_id, path, message, env, conversation"
@@ -52,7 +55,7 @@ def earlier(db: sqlite3.Connection, job: JobRow) -> bool:
     """Whether a job of the same mail has to run first."""
     query = (
         "SELECT 1 FROM jobs WHERE state = 'pending' AND id < ? AND event = ? AND folder = ?"
-        " AND mailbox = ? AND email_id = ? LIMIT 1"
+        " AND mailbox = ? AND email_id = ? AND message = ? LIMIT 1"
     )
     return db.execute(query, (job.id, *job.mail)).fetchone() is not None
 

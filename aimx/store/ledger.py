@@ -96,21 +96,23 @@ def settle_copy(
 
 
 def conclude(
-    db: sqlite3.Connection, done: Conclusion, owner_uid: int | None
+    db: sqlite3.Connection, done: Conclusion, record: tuple[str, str], owner_uid: int | None
 ) -> tuple[tuple[int, ...], list[tuple[int, Event]]]:
-    """A send ended: its jobs, held, and its event. Returns: ids of the jobs; the event with its number."""
-    kept = done.document is not None
-    email_id, path = (done.id, done.path) if kept else ("", "")
+    """A send ended: its jobs, held, and its event. `record`: id and path, empty when there is none.
+
+    Returns: ids of the jobs; the event with its number.
+    """
+    # The number that groups the runs of this send, also when it left no record: that of its first job.
     message = int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM jobs").fetchone()[0])
     held = tuple(
         _insert_job(
-            db, ("held", job.hook, job.mailbox, job.event, "sent", email_id, path, message), intent.encode(job.env),
+            db, ("held", job.hook, job.mailbox, job.event, "sent", *record, message), intent.encode(job.env),
             job.conversation, done.at, None,
         )
         for job in done.jobs
     )  # fmt: skip
     sent = Sent(
-        at=done.at, mailbox=done.mailbox, owner_uid=owner_uid, id=email_id, to=done.summary.get("to", ""),
+        at=done.at, mailbox=done.placed.mailbox, owner_uid=owner_uid, id=record[0], to=done.summary.get("to", ""),
         subject=done.summary.get("subject", ""), message_id=done.summary.get("message_id", ""), status=done.status,
     )  # fmt: skip
     return held, [_log(db, sent)]

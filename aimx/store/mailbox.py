@@ -1,4 +1,4 @@
-"""Mailbox directories: with publish.py the only code that opens a path below inbox/ and sent/ (S2).
+"""Mailbox directories: with publish.py and replace.py the only code that opens a path below inbox/ and sent/ (S2).
 
 The owner of such a directory is an adversary. Everything goes through descriptors that do not follow links.
 """

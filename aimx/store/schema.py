@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS spool (
   id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, entry TEXT NOT NULL, reason TEXT NOT NULL,
   since REAL NOT NULL, copy BLOB NOT NULL);
 
--- state: pending → started (durable before the spawn) → done | interrupted; or skipped.
+-- state: (held until its caller has an answer →) pending → started (durable before the spawn) → done | interrupted;
+-- or skipped. message: what the jobs of one mail have in common.
 CREATE TABLE IF NOT EXISTS jobs (
   id INTEGER PRIMARY KEY, state TEXT NOT NULL, hook TEXT NOT NULL, mailbox TEXT NOT NULL, event TEXT NOT NULL,
   folder TEXT NOT NULL, email_id TEXT NOT NULL, path TEXT NOT NULL, message INTEGER NOT NULL,

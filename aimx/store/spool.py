@@ -15,10 +15,11 @@ import msgspec
 
 from aimx import limits, log
 from aimx.effects import files
+from aimx.model.delivery import Mark
 from aimx.model.event import Event
 from aimx.store import ledger, staging
 from aimx.store.commit import Committer
-from aimx.store.intent import Mark, Staged
+from aimx.store.intent import Staged
 from aimx.store.ledger import Settled, SpoolRow
 from aimx.store.publish import Draft
 

@@ -13,9 +13,9 @@ from aimx import log
 from aimx.effects import files
 from aimx.effects.accounts import Identity
 from aimx.errors import StorageFailed
-from aimx.model.delivery import Copy, Folder
+from aimx.model.delivery import Copy, Folder, Mark
 from aimx.store import document, layout
-from aimx.store.intent import Mark, Staged
+from aimx.store.intent import Staged
 from aimx.store.mailbox import Unwritable
 
 _unique = itertools.count()
@@ -75,7 +75,7 @@ def write(home: int, copy: Copy, stem: str, litter: Litter) -> Staged:
     sizes = ((f"{stem}.md", len(head) + len(copy.body)), *((file.name, len(file.octets)) for file in copy.files))
     return Staged(
         entry, inode, copy.mailbox, copy.folder, copy.owner, stem, copy.bundle, sizes, copy.jobs, copy.skips,
-        copy.summary, _mark(status),
+        copy.summary, mark(status),
     )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def renumber(home: int, staged: Staged, stem: str, scratch: int, litter: Litter)
     os.fsync(home)
     return Staged(
         entry, inode, staged.mailbox, staged.folder, staged.owner, stem, staged.bundle,
-        ((f"{stem}.md", len(octets)), *with_files.items()), staged.jobs, staged.skips, staged.summary, _mark(status),
+        ((f"{stem}.md", len(octets)), *with_files.items()), staged.jobs, staged.skips, staged.summary, mark(status),
     )  # fmt: skip
 
 
@@ -173,5 +173,6 @@ def complete(home: int, staged: Staged) -> bool:
         os.close(directory)
 
 
-def _mark(status: os.stat_result) -> Mark:
+def mark(status: os.stat_result) -> Mark:
+    """What a file looks like."""
     return Mark(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)

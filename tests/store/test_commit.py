@@ -11,8 +11,9 @@ import pytest
 
 from aimx.effects import files
 from aimx.errors import StorageFailed
-from aimx.model.delivery import Duplicate, File, HookJob, InSpool, Placed
+from aimx.model.delivery import Duplicate, File, HookJob, InSpool, Placed, Ref
 from aimx.store import publish, staging
+from tests.harness import owner
 from tests.store.parts import copy, opened, plan, rows, tree_of
 
 STEM = "2025-03-14-150926-hello"
@@ -26,7 +27,8 @@ def _ids(done):
 def test_a_flat_copy(store, tmp_path):
     done = store.committer.commit(plan())
     path = tmp_path / "data/inbox/ops" / f"{STEM}.md"
-    assert done.outcomes == (Placed("ops", STEM, str(path)),)
+    mark = staging.mark(path.stat())
+    assert done.outcomes == (Placed("ops", STEM, str(path), Ref("inbox", "ops", owner(), STEM, mark)),)
     assert tomllib.loads(path.read_text().split("+++\n")[1])["id"] == STEM
     assert path.stat().st_mode & 0o7777 == 0o644
     assert path.parent.stat().st_mode & 0o7777 == 0o700

@@ -1,0 +1,69 @@
+"""Settle a send: its record says how it ended, or is gone; its event has a number, its hooks are held (S6, O5).
+
+Runs as steps, like a commit. The message has left: whatever happens to the record changes nothing of that, so trouble
+with it is logged, and never becomes the caller's answer.
+"""
+
+from aimx import log
+from aimx.errors import StorageFailed
+from aimx.model.delivery import Conclusion
+from aimx.model.event import Event
+from aimx.store import ledger
+from aimx.store.commit import Committer
+from aimx.store.group import Steps, Work
+from aimx.store.replace import Replacer
+
+Told = list[tuple[int, Event]]
+
+
+class Concluder:
+    """Carries out Conclusions. Thread-safe."""
+
+    def __init__(self, committer: Committer) -> None:
+        self._committer = committer
+        self._replacer = Replacer(committer.tree, committer.publisher.litter)
+
+    def steps(self, done: Conclusion) -> Steps[tuple[tuple[int, ...], Told]]:
+        """Settle one send. Returns: ids of the held jobs, events to tell; none when state.db cannot be written."""
+        email_id, path = yield from self._record(done)
+        owner_uid = self._owner_uid(done.placed.ref.owner)
+        try:
+            told: tuple[tuple[int, ...], Told] = yield Work(
+                lambda db: ledger.conclude(db, done, (email_id, path), owner_uid)
+            )
+        except StorageFailed as error:
+            why = error.detail or error.reason
+            log.error("outcome-not-recorded", **_what(done, why), lost="its hooks and its event")
+            return (), []
+        self._committer.publisher.litter.sweep()
+        return told
+
+    def _record(self, done: Conclusion) -> Steps[tuple[str, str]]:
+        """Returns: id and path of the record; the path is empty when it is gone, both when none is kept."""
+        ref = done.placed.ref
+        try:
+            if done.document is None:
+                problem = yield from self._replacer.remove(ref)
+                if not problem:
+                    self._committer.index.forget(ref)
+            else:
+                mark = yield from self._replacer.replace(ref, done.document, done.body)
+                problem = mark if isinstance(mark, str) else ""
+                if not isinstance(mark, str):
+                    self._committer.index.change(ref, mark, done.status)
+        except (OSError, StorageFailed) as error:
+            log.error("record-not-settled", **_what(done, str(error)))
+            return (ref.id, done.placed.path) if done.document is not None else ("", "")
+        if problem:
+            log.warning("record-not-settled", **_what(done, problem))
+        if done.document is None:
+            return "", ""
+        return ref.id, "" if problem else done.placed.path
+
+    def _owner_uid(self, owner: str) -> int | None:
+        account = self._committer.tree.accounts.identity(owner)
+        return account.uid if account is not None else None
+
+
+def _what(done: Conclusion, why: str) -> dict[str, object]:
+    return {"mailbox": done.placed.mailbox, "id": done.placed.id, "status": done.status, "why": why}
