@@ -42,9 +42,7 @@ def rename_exchange(src_dir: int, src: str, dst_dir: int, dst: str) -> None:
 
     Raises: FileNotFoundError when one of them does not exist; OSError otherwise.
     """
-    _check(
-        _libc.renameat2(src_dir, os.fsencode(src), dst_dir, os.fsencode(dst), RENAME_EXCHANGE), "renameat2"
-    )
+    _check(_libc.renameat2(src_dir, os.fsencode(src), dst_dir, os.fsencode(dst), RENAME_EXCHANGE), "renameat2")
 
 
 class _OpenHow(ctypes.Structure):
