@@ -1,6 +1,6 @@
 """One copy on its way from a private directory to its owner's: published, spooled or withdrawn.
 
-Together with mailbox.py and replace.py the only code that touches names below inbox/ and sent/, always by descriptor (S2).
+With mailbox.py and replace.py the only code that touches names below inbox/ and sent/, always by descriptor (S2).
 """
 
 import contextlib
