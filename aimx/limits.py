@@ -21,7 +21,7 @@ LINGER_OCTETS = 1 * MIB
 COMMAND_READ_OCTETS = 4 * KIB  # one socket read between commands
 COMMAND_LINE_OCTETS = 2048  # 512 of RFC 5321 plus extensions; threats.md row 4
 SESSION_ERRORS = 20  # 5yz replies before the session ends (threats.md row 9)
-RESERVED_DESCRIPTORS = 256  # RLIMIT_NOFILE: what is not for connections (store, hooks, helpers, socket clients)
+RESERVED_DESCRIPTORS = 384  # RLIMIT_NOFILE: what is not for connections (store, hooks, helpers, clients, delivery)
 DESCRIPTORS_PER_CONNECTION = 2  # the socket and a staging file
 LOG_REPEAT_S = 60.0  # a condition that strangers can cause at will is logged once in this time
 LOCAL_PART_OCTETS = 64  # RFC 5321 section 4.5.3.1.1
@@ -178,8 +178,30 @@ SUBMITTED_HEAD_OCTETS = 64 * KIB  # reference section 6.2
 OUTBOUND_OCTETS = 50 * MIB  # a wire message; the largest mainstream servers take is a quarter of it
 COMPOSE_ATTEMPTS = 2  # one retry when a worker is lost
 COMPOSE_VICTIMS = 8  # losses by the fault of another message's computation, not counted as attempts
-
 REASON_OCTETS = 6 * KIB  # of an answer about many recipients; the line that carries it ends at HEADER_LINE_OCTETS
+
+# Delivery (O4). RFC 5321 section 4.5.3.2 lets a queue wait 2 to 10 minutes at each stage; here a caller waits for the
+# answer, so that stages are shorter and what a slow server does not take in time is deferred to the caller.
+MX_HOSTS = 10  # O4; further ones are never asked
+MX_ADDRESSES = 8  # of one host; large providers publish four
+MX_CONNECT_S = 30.0  # one address; Linux has then sent SYN five times
+MX_BANNER_S = 60.0  # RFC: 5 minutes
+MX_COMMAND_S = 60.0  # EHLO, STARTTLS, MAIL, RCPT, DATA; RFC: 2 to 5 minutes
+MX_TLS_S = 30.0  # handshake; then the connection is made again without TLS
+MX_BLOCK_S = 60.0  # between two pieces of the message that the peer takes; RFC: 3 minutes
+MX_TOTAL_S = 300.0  # until the whole message has left, over all hosts of a domain
+MX_FINAL_S = 240.0  # then for the answer to the final dot, so that few outcomes are unknown; RFC: 10 minutes
+MX_QUIT_S = 2.0  # for QUIT and the end of TLS to leave; nobody waits for the answer
+MX_PIECE_OCTETS = 64 * KIB  # of the message, made ready and written at once
+MX_REPLY_LINE_OCTETS = 2048  # RFC 5321 section 4.5.3.1.5: 512; threats.md row 38
+MX_REPLY_LINES = 100  # of one reply; EHLO of large providers has 15
+MX_REPLY_OCTETS = 64 * KIB  # of one reply
+MX_TEXT_CHARACTERS = 1000  # of a reply, shown or stored
+MX_DOMAINS = 16  # of one message, at once
+MX_CONNECTIONS = 128  # at once, of all messages
+MX_CONNECTIONS_PER_SENDER = 64  # so that half is left while one sender's mail meets servers that stall
+MX_CONNECTIONS_PER_DESTINATION = 10  # more are refused by many large providers
+OWN_ADDRESS_S = 5.0  # for our public address, before a session of our own connection begins
 
 # Logs
 LOG_FIELD_CHARACTERS = 1000

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import signal
 import socket
 import time
@@ -29,6 +30,7 @@ from aimx.effects import descriptors, maildrop, privileges
 from aimx.effects.accounts import Accounts
 from aimx.effects.api import Effects, Sending
 from aimx.effects.memory import MemoryBudget
+from aimx.effects.network import TcpNetwork
 from aimx.effects.process import SpawnerClient, cpu_count
 from aimx.errors import ConfigInvalid, Failed, sole
 from aimx.flows import dispatch
@@ -41,6 +43,8 @@ from aimx.wire.frames import Request
 WORKER_USER = "aimx-worker"
 TEST_DNS = "AIMX_TEST_DNS"
 TEST_MAIL_DROP = "AIMX_TEST_MAIL_DROP"
+TEST_MX_PORT = "AIMX_TEST_MX_PORT"
+SMTP_PORT = 25
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -76,7 +80,12 @@ class Daemon:
         self.storage = Storage(self.storage_parts.committer, self.bus.publish)
         self.workers = WorkerPool(self.spawner, cpu_count())
         self.resolver = ResolverClient(self.spawner)
-        sending = Sending(self.signing, lambda: str(uuid.uuid4()), self._in_hook, mail_drop())
+        self.network = TcpNetwork()
+        own_smtp = reachable(smtp_socket)
+        sending = Sending(
+            self.signing, lambda: str(uuid.uuid4()), self._in_hook, self.network, lambda: own_smtp, random.shuffle,
+            mx_port(), mail_drop(),
+        )  # fmt: skip
         self.fx = Effects(
             time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
             self.bus.publish, sending,
@@ -182,6 +191,23 @@ def mail_drop() -> Callable[[bytes], Awaitable[None]] | None:
         await trio.to_thread.run_sync(maildrop.drop, Path(path), octets)
 
     return take
+
+
+def mx_port() -> int:
+    """The port of other domains' mail servers; another one than 25 is announced. Raises: Failed."""
+    text = os.environ.get(TEST_MX_PORT)
+    if not text:
+        return SMTP_PORT
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise Failed(f"{TEST_MX_PORT} is not a port: {text}")
+    log.warning("test-mx-port", port=int(text), note="mail goes to this port of every mail server")
+    return int(text)
+
+
+def reachable(sock: socket.socket) -> tuple[str, int]:
+    """Where this machine reaches a listening socket: its address, or loopback when it listens on all of them."""
+    host, port = sock.getsockname()[:2]
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port
 
 
 def spawner_options(run_as: int | None) -> dict[str, int]:

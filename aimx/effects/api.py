@@ -1,9 +1,11 @@
 """What flows may ask of the world: small Protocols and the bundle that a shell hands to every flow."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 import msgspec
+import trio
 
 from aimx.effects.accounts import Accounts
 from aimx.effects.payload import Payload
@@ -102,16 +104,42 @@ class Spawner(Protocol):
         """Start a program as its owner. Safe to cancel: either nothing was started or the process is returned."""
 
 
+class ConnectFailed(Exception):
+    """No connection to this address; the text says why."""
+
+
+class TlsFailed(Exception):
+    """The handshake did not succeed; the connection is of no more use."""
+
+
+class Network(Protocol):
+    """Connections to others, and places for them."""
+
+    def place(self, sender: str, destination: str) -> AbstractAsyncContextManager[None]:
+        """A bounded number of connections at once, for a sender, to a destination and in all. Waits for its turn."""
+
+    def connect(self, address: str, port: int, own: bool) -> AbstractAsyncContextManager[trio.abc.Stream]:
+        """A connection, closed at the end. `own`: to this daemon, which will know it. Raises: ConnectFailed."""
+
+    async def start_tls(self, stream: trio.abc.Stream, host: str) -> trio.abc.Stream:
+        """Encrypt without asking who the peer is (RFC 7435). Raises: TlsFailed."""
+
+
 class Sending(msgspec.Struct, frozen=True):
     """What only sending needs.
 
-    `token` makes an unguessable string; `in_hook` says whether one belongs to a running hook (U5). `drop` takes a
+    `token` makes an unguessable string; `in_hook` says whether one belongs to a running hook (U5). `own_smtp` is where
+    our own listener is reached. `shuffle` reorders a list in place. `mx_port` is 25 but in tests. `drop` takes a
     message instead of the network (O7); None: there is none.
     """
 
     signer: Signer
     token: Callable[[], str]
     in_hook: Callable[[str], bool]
+    network: Network
+    own_smtp: Callable[[], tuple[str, int]]
+    shuffle: Callable[[list[Any]], None]
+    mx_port: int = 25
     drop: Callable[[bytes], Awaitable[None]] | None = None
 
 

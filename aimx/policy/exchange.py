@@ -1,0 +1,98 @@
+"""Which hosts take a domain's mail (RFC 5321 section 5.1, RFC 7505), and which addresses may be connected to.
+
+Never looks anything up: answers are arguments.
+"""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
+
+from aimx import limits
+from aimx.model.dns import Answer
+
+# Reachable from here, but not where a stranger's mail server can be (IANA special-purpose registries). Addresses for
+# documentation are not among them: they lead nowhere.
+_INSIDE_4 = tuple(
+    map(
+        IPv4Network,
+        ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+         "192.0.0.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"),
+    )
+)  # fmt: skip
+_GLOBAL_6 = IPv6Network("2000::/3")
+_TEREDO = IPv6Network("2001::/32")
+_6TO4 = IPv6Network("2002::/16")
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class Hosts(NamedTuple):
+    """Groups of equal preference, best first; the order within a group is the caller's to choose."""
+
+    groups: tuple[tuple[str, ...], ...]
+
+
+class NoHosts(NamedTuple):
+    """Nobody takes mail for the domain. `permanent`: asking again later is of no use."""
+
+    permanent: bool
+    why: str
+
+
+class Implicit(NamedTuple):
+    """There are no MX records: the domain itself is the host."""
+
+
+def hosts(answer: Answer) -> Hosts | NoHosts | Implicit:
+    """What the answer to the MX question means."""
+    domain = answer.question.name
+    if answer.status == "nxdomain":
+        return NoHosts(True, f"5.1.2 the domain {domain} does not exist")
+    if answer.status == "nodata":
+        return Implicit()
+    records = [_exchange(record) for record in answer.records]
+    if answer.status == "temperror" or not records:
+        return NoHosts(False, f"4.4.3 the mail servers of {domain} could not be looked up")
+    named = sorted({(preference, name) for preference, name in records if name})
+    if not named:  # RFC 7505 section 3
+        return NoHosts(True, f"5.1.10 the domain {domain} accepts no mail")
+    seen: set[str] = set()
+    groups: dict[int, list[str]] = {}
+    for preference, name in named:
+        if name not in seen and len(seen) < limits.MX_HOSTS:
+            seen.add(name)
+            groups.setdefault(preference, []).append(name)
+    return Hosts(tuple(map(tuple, groups.values())))
+
+
+def _exchange(record: str) -> tuple[int, str]:
+    preference, _, name = record.partition(" ")
+    return int(preference) if preference.isdecimal() else 2**16, name.rstrip(".").lower()
+
+
+def inside(text: str) -> bool:
+    """Whether an address belongs to this host, its networks, or nobody: never to a mail server of the Internet."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return True
+    if isinstance(address, IPv4Address):
+        return any(address in network for network in _INSIDE_4)
+    if address in _NAT64:
+        return inside(str(IPv4Address(int(address) & 0xFFFF_FFFF)))
+    if address in _6TO4:
+        return inside(str(IPv4Address(int(address) >> 80 & 0xFFFF_FFFF)))
+    return address not in _GLOBAL_6 or address in _TEREDO
+
+
+def connectable(text: str, allow_private: bool) -> bool:
+    """Whether we connect there: private networks only on request, what is no host's address never."""
+    if not inside(text):
+        return True
+    if not allow_private:
+        return False
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return False
+    return not (address.is_multicast or address.is_unspecified or text == "255.255.255.255")
