@@ -74,7 +74,9 @@ def _success(note: str, buffer: Buffer) -> Response:
         raise WireError(f"non-integer Content-Length: {quoted(headers['content-length'])}")
     if length != len(buffer):
         raise WireError("answer body does not match its Content-Length")
-    return Response("json", note=note, body=buffer.take(length))
+    if note:
+        raise WireError(f"answer with a note and a body: {quoted(note)}")
+    return Response("json", body=buffer.take(length))
 
 
 def _headers(buffer: Buffer) -> dict[str, str]:

@@ -129,13 +129,15 @@ class RequestParser:
         texts = {header.attribute: header for header in shape.headers if header.attribute}
         try:
             found = msgspec.json.decode(octets, type=dict[str, str | None])
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # msgspec raises all three
             raise InvalidBody(f"invalid {shape.verb} body: {one_line(str(error))}") from error
         for key, value in found.items():
             if key not in texts:
                 raise InvalidBody(f"invalid {shape.verb} body: unknown field {quoted(key)}")
             if value is None:
                 continue
+            if len(key) + len(value.encode()) >= limits.HEADER_LINE_OCTETS:
+                raise InvalidBody(f"invalid {shape.verb} body: {key} exceeds {limits.HEADER_LINE_OCTETS} bytes")
             given = _value(texts[key], value.strip())
             if self._values.setdefault(key, given) != given:
                 raise InvalidBody(f"invalid {shape.verb} body: {key} differs from the {texts[key].name} header")
@@ -202,10 +204,12 @@ def encode_request(request: Request) -> bytes:
 
 
 def _header_line(header: Header, value: str) -> bytes:
+    if not value or value != one_line(value).strip():
+        raise WireError(f"{header.name} cannot be framed: {quoted(value)}")
     try:
         line = f"{header.name}: {value}".encode()
-    except UnicodeEncodeError:
-        line = b""
-    if not value or value != one_line(value).strip() or not 0 < len(line) <= limits.HEADER_LINE_OCTETS:
-        raise WireError(f"{header.name} cannot be framed: {quoted(value)}")
+    except UnicodeEncodeError as error:
+        raise WireError(f"{header.name} is not UTF-8: {quoted(value)}") from error
+    if len(line) > limits.HEADER_LINE_OCTETS:
+        raise WireError(f"{header.name} exceeds {limits.HEADER_LINE_OCTETS} bytes")
     return line
