@@ -11,20 +11,31 @@ from ipaddress import ip_address
 import trio
 
 from aimx import limits, log, replies
+from aimx.daemon.ownmail import OwnConnections
 from aimx.daemon.smtpd import Services, SmtpSession
 from aimx.effects import tcp
 from aimx.replies import SmtpReply
 
 
 class SmtpListener:
-    """The listening socket and its sessions. `ceiling` is what the descriptors of this process allow."""
+    """The listening socket and its sessions. `ceiling` is what the descriptors of this process allow.
 
-    def __init__(self, sock: socket.socket, services: Services, tls: Callable[[], ssl.SSLContext | None]) -> None:
+    `own`: a session with ourselves stands for one from our public address. None: there are none.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        services: Services,
+        tls: Callable[[], ssl.SSLContext | None],
+        own: OwnConnections | None = None,
+    ) -> None:
         self.address = "{}:{}".format(*sock.getsockname()[:2])
         sock.setblocking(False)
         self._socket = sock
         self._services = services
         self._tls = tls
+        self._own = own
         self.ceiling = limits.CONNECTIONS_MAX
         self._count = 0
         self._per_peer: Counter[str] = Counter()
@@ -60,7 +71,8 @@ class SmtpListener:
 
     async def _session(self, stream: trio.SocketStream) -> None:
         peer = _peer_ip(stream)
-        refusal = self._refusal(peer) or (replies.EARLY_TALKER if _talks_early(stream) else None)
+        ours = self._own if self._own is not None and self._own.includes(_peer_name(stream)) else None
+        refusal = self._refusal(peer, ours is not None) or (replies.EARLY_TALKER if _talks_early(stream) else None)
         if refusal is not None:
             await self._refuse(stream, peer, refusal)
             return
@@ -68,7 +80,8 @@ class SmtpListener:
         self._per_peer[peer] += 1
         try:
             async with tcp.adopt(stream) as connection:
-                await self._serve(connection, peer)
+                stands_for = await ours.public_address() if ours is not None else None
+                await self._serve(connection, stands_for or peer)
         except Exception as error:  # noqa: BLE001  one session never takes the listener down
             log.error("smtp-session", peer=peer, why=f"{type(error).__name__}: {error}")
         finally:
@@ -86,13 +99,14 @@ class SmtpListener:
         finally:
             self._sessions.discard(session)
 
-    def _refusal(self, peer: str) -> SmtpReply | None:
+    def _refusal(self, peer: str, ours: bool) -> SmtpReply | None:
         config = self._services.config()
         if self._accepting.cancel_called:
             return replies.SHUTTING_DOWN
         if self._count >= min(config.max_connections, self.ceiling):
             return replies.TOO_MANY_CONNECTIONS
-        if self._per_peer[peer] >= config.max_connections_per_peer and not ip_address(peer).is_loopback:
+        exempt = ours or ip_address(peer).is_loopback
+        if self._per_peer[peer] >= config.max_connections_per_peer and not exempt:
             return replies.TOO_MANY_FROM_PEER
         return None
 
@@ -141,6 +155,14 @@ def _peer_ip(stream: trio.SocketStream) -> str:
     address = ip_address(host.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)
     return str(mapped or address)
+
+
+def _peer_name(stream: trio.SocketStream) -> tuple[str, int]:
+    try:
+        host, port = stream.socket.getpeername()[:2]
+    except OSError:
+        return "", 0
+    return str(host), int(port)
 
 
 def _talks_early(stream: trio.SocketStream) -> bool:

@@ -21,6 +21,7 @@ from aimx.daemon.events import Bus
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.inbound import Inbound
 from aimx.daemon.listener import SmtpListener
+from aimx.daemon.ownmail import OwnConnections
 from aimx.daemon.resolver import ResolverClient
 from aimx.daemon.signing import Signing
 from aimx.daemon.storage import Storage, open_storage
@@ -92,7 +93,8 @@ class Daemon:
         )  # fmt: skip
         memory = MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S)
         inbound = Inbound(self.fx, memory)
-        self.listener = SmtpListener(smtp_socket, inbound.services(self.live), lambda: self.certificate.context)
+        own = OwnConnections(self.network, self.resolver, self._session_config)
+        self.listener = SmtpListener(smtp_socket, inbound.services(self.live), lambda: self.certificate.context, own)
         parts = self.storage_parts
         self.hooks = HookPool(self.fx, parts.state, parts.committer.folders, self._session_config)
         self.storage.on_runnable(self.hooks.wake)

@@ -1,0 +1,1 @@
+"""The client's side of SMTP without I/O: replies, the dialog, the octets of DATA."""
