@@ -178,6 +178,7 @@ SUBMITTED_HEAD_OCTETS = 64 * KIB  # reference section 6.2
 OUTBOUND_OCTETS = 50 * MIB  # a wire message; the largest mainstream servers take is a quarter of it
 COMPOSE_ATTEMPTS = 2  # one retry when a worker is lost
 COMPOSE_VICTIMS = 8  # losses by the fault of another message's computation, not counted as attempts
+REPLY_CHARACTERS = 1024  # of what a server said about one recipient, kept in the record and told
 REASON_OCTETS = 6 * KIB  # of an answer about many recipients; the line that carries it ends at HEADER_LINE_OCTETS
 
 # Delivery (O4). RFC 5321 section 4.5.3.2 lets a queue wait 2 to 10 minutes at each stage; here a caller waits for the

@@ -7,10 +7,10 @@ from typing import Any
 from aimx import limits
 from aimx.config import fields, legacy, naming, schema, suggest
 from aimx.config.fields import Place, quoted, single
-from aimx.model.config import Event, Hook
+from aimx.model.config import Hook, HookEvent
 
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}\Z")
-_EVENTS: tuple[Event, ...] = ("on_receive", "after_send")
+_EVENTS: tuple[HookEvent, ...] = ("on_receive", "after_send")
 _ANONYMOUS = "'<anonymous>'"
 
 
@@ -80,7 +80,7 @@ def _refuse_unknown(place: Place, label: str, mailbox: str, table: dict[str, Any
             )
 
 
-def _event(place: Place, value: str) -> Event:
+def _event(place: Place, value: str) -> HookEvent:
     for event in _EVENTS:
         if value == event:
             return event
@@ -111,7 +111,7 @@ def _timeout(place: Place, seconds: int) -> int:
     return seconds
 
 
-def _on_receive_only(place: Place, hook: str, event: Event, values: dict[str, Any]) -> None:
+def _on_receive_only(place: Place, hook: str, event: HookEvent, values: dict[str, Any]) -> None:
     for key in ("fire_on_untrusted", "skip_automated"):
         if event != "on_receive" and values.get(key):
             raise place.key(key).refuse(

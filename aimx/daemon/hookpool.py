@@ -17,7 +17,8 @@ from aimx.effects.api import Effects
 from aimx.errors import StorageFailed
 from aimx.flows import fire
 from aimx.flows.fire import Run, Task
-from aimx.model.config import Config, Hook, Mailbox
+from aimx.model.caller import Caller
+from aimx.model.config import Config, Hook, HookEvent, Mailbox
 from aimx.model.event import Event, HookFinished, HookSkipped, HookStarted
 from aimx.policy import firing
 from aimx.store import jobs, ledger
@@ -41,7 +42,7 @@ class HookPool:
         self._threads = trio.CapacityLimiter(limits.HOOK_THREADS)
         self._mails: set[tuple[str, str, str, str, int]] = set()  # whose job is running; never two of one mail
         self._hooks: Counter[str] = Counter()  # running, by name
-        self._tokens: dict[str, int] = {}  # AIMX_JOB → run
+        self._tokens: dict[str, Task] = {}  # AIMX_JOB → what runs
         self._scope = trio.CancelScope()
         self._idle = trio.Event()
 
@@ -49,9 +50,12 @@ class HookPool:
         """There may be runnable jobs."""
         self._wake.set()
 
-    def run_of(self, token: str) -> int | None:
-        """The running hook whose processes know this token (U5); None for any other string."""
-        return self._tokens.get(token)
+    def event_of(self, token: str, caller: Caller) -> HookEvent | None:
+        """The event of the running hook that has this token (U5), if the caller is its owner or root."""
+        task = self._tokens.get(token)
+        if task is None or not (caller.is_root or caller.uid == task.account.uid):
+            return None
+        return task.hook.event
 
     async def run(self) -> None:
         """Run jobs until cancelled or drained."""
@@ -182,7 +186,7 @@ class HookPool:
         )  # fmt: skip
 
     async def _run(self, row: JobRow, task: Task, mailbox: Mailbox) -> None:
-        self._tokens[task.token] = row.id
+        self._tokens[task.token] = task
         run = Run(-1, False, 0, "", "interrupted")
         try:
             run = await self._with_stdin(row, task, mailbox.owner)

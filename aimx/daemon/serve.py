@@ -37,7 +37,7 @@ from aimx.errors import ConfigInvalid, Failed, sole
 from aimx.flows import dispatch
 from aimx.flows.answer import Answer
 from aimx.model.caller import Caller
-from aimx.model.config import Config
+from aimx.model.config import Config, HookEvent
 from aimx.model.event import ConfigReloaded
 from aimx.wire.frames import Request
 
@@ -104,8 +104,8 @@ class Daemon:
     def _session_config(self) -> Config:
         return self.live.current
 
-    def _in_hook(self, token: str) -> bool:
-        return self.hooks.run_of(token) is not None
+    def _in_hook(self, token: str, caller: Caller) -> HookEvent | None:
+        return self.hooks.event_of(token, caller)
 
     async def _handle(self, request: Request, caller: Caller) -> Answer:
         return await dispatch.dispatch(self.fx, self.live.current, request, caller)
@@ -190,7 +190,7 @@ def mail_drop() -> Callable[[bytes], Awaitable[None]] | None:
     log.warning("test-mail-drop", path=path, note="no mail leaves this machine")
 
     async def take(octets: bytes) -> None:
-        await trio.to_thread.run_sync(maildrop.drop, Path(path), octets)
+        await trio.to_thread.run_sync(maildrop.drop, Path(path), octets, abandon_on_cancel=True)  # may be a FIFO
 
     return take
 

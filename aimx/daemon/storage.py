@@ -120,17 +120,18 @@ class Storage:
         self._wake()
 
     async def _carry(self, steps: Steps[Any]) -> Any:
-        """Run steps to their end, in company. Not cancelled once begun by who shields it. Raises: what they raise."""
+        """Run steps to their end, in company. Shielded. Raises: what they raise."""
         task = Task(steps)
         ended = self._ended[task] = trio.Event()
         self._token = trio.lowlevel.current_trio_token()
         if self._group.add(task):
             trio.lowlevel.start_thread_soon(self._group.drive, _driven)
-        while not ended.is_set():
-            with trio.move_on_after(limits.COMMIT_STALL_S):
-                await ended.wait()
-            if not ended.is_set() and self._group.stalled(task):
-                trio.lowlevel.start_thread_soon(self._group.drive, _driven)
+        with trio.CancelScope(shield=True):
+            while not ended.is_set():
+                with trio.move_on_after(limits.COMMIT_STALL_S):
+                    await ended.wait()
+                if not ended.is_set() and self._group.stalled(task):
+                    trio.lowlevel.start_thread_soon(self._group.drive, _driven)
         return task.result()
 
     def _tell(self, events: Told) -> None:

@@ -112,11 +112,11 @@ class SocketServer:
     async def _tell(self, stream: trio.SocketStream, answer: Answer) -> None:
         try:
             await _send(stream, answer.response)
-            await _drain(stream)
-        finally:
+        finally:  # nor does a client that is gone stop what follows its answer
             if answer.afterwards is not None:
                 with trio.CancelScope(shield=True):
                     await answer.afterwards()
+        await _drain(stream)
 
     async def _respond(self, stream: trio.SocketStream, caller: Caller, held: "Held") -> Answer | None:
         try:

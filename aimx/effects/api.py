@@ -9,6 +9,8 @@ import trio
 
 from aimx.effects.accounts import Accounts
 from aimx.effects.payload import Payload
+from aimx.model.caller import Caller
+from aimx.model.config import HookEvent
 from aimx.model.delivery import CommitPlan, Conclusion, Outcome
 from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
@@ -66,10 +68,10 @@ class Store(Protocol):
         """Store every copy and tell the events. Shielded. Raises: StorageFailed, with nothing left behind."""
 
     async def conclude(self, conclusion: Conclusion) -> tuple[int, ...]:
-        """Settle a pending sent record and tell the event; the ids of its held jobs. Trouble is logged."""
+        """Settle a pending sent record and tell the event; the ids of its held jobs. Shielded. Trouble is logged."""
 
     async def release(self, jobs: tuple[int, ...]) -> None:
-        """Held jobs may run now, or as soon as that can be recorded."""
+        """Held jobs may run now, or as soon as that can be recorded. Shielded."""
 
     def note_unseen(self, repeat_key: bytes, mailboxes: tuple[str, ...]) -> None:
         """The peer vanished between our 250 and its next command (R5). Never waits."""
@@ -128,14 +130,14 @@ class Network(Protocol):
 class Sending(msgspec.Struct, frozen=True):
     """What only sending needs.
 
-    `token` makes an unguessable string; `in_hook` says whether one belongs to a running hook (U5). `own_smtp` is where
-    our own listener is reached. `shuffle` reorders a list in place. `mx_port` is 25 but in tests. `drop` takes a
-    message instead of the network (O7); None: there is none.
+    `token` makes an unguessable string; `in_hook` says of which event's running hook one is, if its owner or root
+    presents it (U5). `own_smtp` is where our own listener is reached. `shuffle` reorders a list in place. `mx_port` is
+    25 but in tests. `drop` takes a message instead of the network (O7); None: there is none.
     """
 
     signer: Signer
     token: Callable[[], str]
-    in_hook: Callable[[str], bool]
+    in_hook: Callable[[str, Caller], HookEvent | None]
     network: Network
     own_smtp: Callable[[], tuple[str, int]]
     shuffle: Callable[[list[Any]], None]

@@ -1,20 +1,18 @@
 """Send one message: who asks may send as its author, a worker composes, we sign, deliver, record and answer."""
 
+import msgspec
 import trio
 
 from aimx import limits, log
 from aimx.effects.api import Effects, Sending, WorkerLost
-from aimx.errors import Failed, NoSender
-from aimx.flows import deliver
+from aimx.errors import AimxError, Failed, NoSender
+from aimx.flows import deliver, record
 from aimx.flows.answer import Answer, refusal
-from aimx.mime import outbound
-from aimx.model.config import Config
-from aimx.model.delivery import CommitPlan, Conclusion, Copy, HookJob, Placed
-from aimx.model.outbound import Composed, ComposeOrder, Parcel, Record, Submission
-from aimx.policy import firing, route, verdict
+from aimx.mime import clean, outbound
+from aimx.model.config import Config, HookEvent
+from aimx.model.outbound import Composed, ComposeOrder, Parcel, RecipientOutcome, Submission
+from aimx.policy import route, verdict
 from aimx.policy.authorize import Action, Authorized, SendAs
-from aimx.policy.verdict import Verdict
-from aimx.store import document, layout, sent
 from aimx.store.sent import Letter
 from aimx.wire.frames import Response, Send
 
@@ -45,18 +43,19 @@ async def send(fx: Effects, config: Config, frame: Send, authorized: Authorized)
             f"no mailbox matches From: {submission.author} (run `aimx mailboxes create"
             f" {submission.author.local_part}` to register one; catchall is inbound-only)"
         )
-    composed = await _compose(fx, config, frame, submission)
+    caller = authorized.caller
+    within = _sending(fx).in_hook(frame.hook_job, caller) if frame.hook_job is not None else None
+    composed = await _compose(fx, config, frame, submission, within)
     outbound.check(submission, composed.head)
     if frame.dry_run:
         return Answer(Response("json", body=composed.head + b"\r\n" + composed.body))
     signature = _sending(fx).signer.sign(composed.head, composed.body_hash, fx.now())
     parcel = Parcel(str(submission.author), signature + composed.head + b"\r\n" + composed.body)
     letter = Letter(mailbox, submission, composed, len(parcel.octets))
-    placed = await _record(fx, letter)
-    outcomes = await deliver.deliver(fx, config, parcel, submission.recipients)
+    placed = await record.begin(fx, letter)
+    outcomes = await _deliver(fx, config, parcel, submission)
     decided = verdict.decide(outcomes, fx.now())
-    with trio.CancelScope(shield=True):
-        held = await _conclude(fx, letter, placed, decided)
+    held = await record.end(fx, letter, placed, decided, within)
     log.info(
         "sent", mailbox=mailbox.name, id=placed.id, status=decided.status, recipients=len(outcomes),
         message_id=submission.message_id,
@@ -76,11 +75,29 @@ def _sending(fx: Effects) -> Sending:
     return fx.sending
 
 
-async def _compose(fx: Effects, config: Config, frame: Send, submission: Submission) -> Composed:
+async def _deliver(fx: Effects, config: Config, parcel: Parcel, submission: Submission) -> tuple[RecipientOutcome, ...]:
+    """What became of each recipient, in words that may be shown. Our own failure says nothing of what was sent."""
+    try:
+        outcomes = await deliver.deliver(fx, config, parcel, submission.recipients)
+    except (AimxError, OSError) as error:
+        log.error("delivery-failed", message_id=submission.message_id, why=getattr(error, "detail", "") or str(error))
+        outcomes = tuple(RecipientOutcome(str(rcpt), "unknown", "internal error") for rcpt in submission.recipients)
+    most = limits.REPLY_CHARACTERS
+    return tuple(msgspec.structs.replace(outcome, reply=clean.one_line(outcome.reply[:most])) for outcome in outcomes)
+
+
+async def _compose(
+    fx: Effects, config: Config, frame: Send, submission: Submission, within: HookEvent | None
+) -> Composed:
     """One worker's work; another worker tries when it is lost."""
-    in_hook = frame.hook_job is not None and _sending(fx).in_hook(frame.hook_job)
     order = ComposeOrder(
-        frame.message, frame.html, frame.text_only, config.signature, submission.message_id, fx.now(), in_hook
+        frame.message,
+        frame.html,
+        frame.text_only,
+        config.signature,
+        submission.message_id,
+        fx.now(),
+        within is not None,
     )
     attempts = victims = 0
     while attempts < limits.COMPOSE_ATTEMPTS and victims < limits.COMPOSE_VICTIMS:
@@ -90,48 +107,3 @@ async def _compose(fx: Effects, config: Config, frame: Send, submission: Submiss
             attempts, victims = (attempts, victims + 1) if error.victim else (attempts + 1, victims)
             log.warning("compose-lost", attempt=attempts, victim=error.victim, why=str(error))
     raise Failed("the message could not be composed")
-
-
-async def _record(fx: Effects, letter: Letter) -> Placed:
-    mailbox, submission = letter.mailbox, letter.submission
-    copy = Copy(
-        mailbox=mailbox.name,
-        folder="sent",
-        owner=mailbox.owner,
-        stem=layout.stem(fx.now(), submission.subject),
-        document=sent.head(letter, Record("pending")),
-        files=sent.files(letter),
-        summary={**_summary(submission), "status": "pending"},
-        body=sent.text(letter),
-    )
-    with trio.CancelScope(shield=True):
-        (placed,) = await fx.store.commit(CommitPlan((copy,), fx.now(), may_spool=False))
-    assert isinstance(placed, Placed)
-    return placed
-
-
-async def _conclude(fx: Effects, letter: Letter, placed: Placed, decided: Verdict) -> tuple[int, ...]:
-    kept, mailbox, submission = decided.record, letter.mailbox, letter.submission
-    head = sent.head(letter, kept) if kept is not None else None
-    env = firing.sent_environment(submission, decided.status)
-    jobs = tuple(
-        HookJob(hook.name, mailbox.name, "after_send", env, "") for hook in mailbox.hooks if hook.event == "after_send"
-    )
-    conclusion = Conclusion(
-        placed, document.with_id(head, placed.id) if head is not None else None, sent.text(letter), jobs, fx.now(),
-        decided.status, _summary(submission),
-    )  # fmt: skip
-    return await fx.store.conclude(conclusion)
-
-
-def _summary(submission: Submission) -> dict[str, str]:
-    most = limits.SUMMARY_CHARACTERS
-    return {
-        "from": submission.from_[:most],
-        "to": submission.to[:most],
-        "subject": submission.subject[:most],
-        "message_id": submission.message_id[:most],
-        "in_reply_to": submission.in_reply_to[:most],
-        "references": " ".join(submission.references)[-most:],
-        "thread_id": submission.thread_id,
-    }

@@ -9,7 +9,7 @@ import msgspec
 from aimx import limits
 
 Trust = Literal["none", "verified"]
-Event = Literal["on_receive", "after_send"]
+HookEvent = Literal["on_receive", "after_send"]
 
 DEFAULT_SIGNATURE = "Sent from AIMX.  \nhttps://aimx.email"
 CATCHALL_NAMES = ("catchall", "aimx-catchall")
@@ -19,7 +19,7 @@ class Hook(msgspec.Struct, frozen=True):
     """One `[[mailboxes.<name>.hooks]]` table. `name` is the effective name, explicit or derived."""
 
     name: str
-    event: Event
+    event: HookEvent
     cmd: tuple[str, ...]
     fire_on_untrusted: bool = False
     timeout_secs: int = limits.HOOK_TIMEOUT_DEFAULT_S

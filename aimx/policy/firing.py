@@ -3,12 +3,13 @@
 from typing import NamedTuple
 
 from aimx import limits
-from aimx.model.config import Hook, Mailbox
-from aimx.model.delivery import Skip
+from aimx.model.config import Hook, HookEvent, Mailbox
+from aimx.model.delivery import HookJob, Skip
 from aimx.model.message import Headers
 from aimx.model.outbound import SendStatus, Submission
 
 FAULTS = ("owner-not-found", "owner-is-root")  # reasons for a skip that somebody has to repair
+CHAIN = "after_send"  # the one conversation of everything that after_send hooks send
 
 
 class Firing(NamedTuple):
@@ -48,14 +49,28 @@ def mail_environment(headers: Headers) -> dict[str, str]:
     return {key: bounded(text) for key, text in values.items()}
 
 
-def sent_environment(submission: Submission, status: SendStatus) -> dict[str, str]:
-    """The same for a message that was sent, with how that ended."""
+def after_send(
+    mailbox: Mailbox, submission: Submission, status: SendStatus, at: str, within: HookEvent | None
+) -> tuple[HookJob, ...]:
+    """The hooks of a send that ended `at`: all of them, the guide knows no gate.
+
+    An audit log wants every send, so a conversation's budget does not count them; what an after_send hook sends by
+    itself is counted, or a hook that sends a mail for every mail would never stop.
+    """
+    env = _sent_environment(submission, status, at)
+    counted = CHAIN if within == "after_send" else ""
+    hooks = (hook for hook in mailbox.hooks if hook.event == "after_send")
+    return tuple(HookJob(hook.name, mailbox.name, "after_send", env, counted) for hook in hooks)
+
+
+def _sent_environment(submission: Submission, status: SendStatus, at: str) -> dict[str, str]:
+    """The variables of a message that was sent, with how that ended."""
     values = {
         "AIMX_FROM": submission.from_,
         "AIMX_TO": submission.to,
         "AIMX_SUBJECT": submission.subject,
         "AIMX_MESSAGE_ID": submission.message_id,
-        "AIMX_DATE": submission.date,
+        "AIMX_DATE": at,
         "AIMX_SEND_STATUS": status,
     }
     return {key: bounded(text) for key, text in values.items()}

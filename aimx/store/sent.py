@@ -1,8 +1,10 @@
 """The record of a send as a file: the text with its signature, never the wire message nor custom HTML (S6)."""
 
+import re
+
 import msgspec
 
-from aimx.mime import dates, frontmatter
+from aimx.mime import clean, dates, frontmatter, words
 from aimx.model.config import Mailbox
 from aimx.model.delivery import File
 from aimx.model.outbound import Composed, Record, Submission
@@ -23,7 +25,7 @@ def head(letter: Letter, record: Record) -> bytes:
     Key order: that of inbound mail, then the outbound block.
     """
     submission = letter.submission
-    delivered = dates.utc(record.delivered_at) if record.delivered_at is not None else None
+    delivered = instant(record.delivered_at) if record.delivered_at is not None else None
     fields: list[tuple[str, frontmatter.Value | None]] = [
         ("id", ""),
         ("message_id", submission.message_id),
@@ -33,11 +35,13 @@ def head(letter: Letter, record: Record) -> bytes:
         ("cc", submission.cc or None),
         ("reply_to", submission.reply_to or None),
         ("delivered_to", ", ".join(str(address) for address in submission.recipients)),
-        ("subject", submission.subject),
+        ("subject", submission.subject or "(no subject)"),
         ("date", submission.date),
         ("size_bytes", letter.size),
         ("in_reply_to", submission.in_reply_to or None),
         ("references", " ".join(submission.references) or None),
+        ("list_id", _field(letter, b"list-id") or None),
+        ("auto_submitted", _field(letter, b"auto-submitted") or None),
         ("dkim", "pass"),
         ("spf", "none"),
         ("dmarc", "none"),
@@ -53,6 +57,17 @@ def head(letter: Letter, record: Record) -> bytes:
     ]
     present = [(key, item) for key, item in fields if item is not None]
     return frontmatter.head(present, frontmatter.attachment_tables(letter.composed.attachments))
+
+
+def _field(letter: Letter, name: bytes) -> str:
+    """A field of the header block that leaves, which submission and daemon made together."""
+    found = re.search(rb"(?im)^" + name + rb":((?:[^\r\n]|\r?\n[ \t])*)", letter.composed.head)
+    return clean.one_line(words.decode(found[1].decode("utf-8", "replace"))) if found else ""
+
+
+def instant(at: float) -> str:
+    """A moment as records and hooks tell it."""
+    return dates.utc(at)
 
 
 def text(letter: Letter) -> bytes:

@@ -1,0 +1,62 @@
+"""The record of a send: pending before the first network octet, then with its outcome, and the hooks that tell it."""
+
+from aimx import limits
+from aimx.effects.api import Effects
+from aimx.model.config import HookEvent
+from aimx.model.delivery import CommitPlan, Conclusion, Copy, Placed
+from aimx.model.outbound import Record, Submission
+from aimx.policy import firing
+from aimx.policy.verdict import Verdict
+from aimx.store import document, layout, sent
+from aimx.store.sent import Letter
+
+
+async def begin(fx: Effects, letter: Letter) -> Placed:
+    """Write down that a message is about to leave.
+
+    Commits: the record, its status `pending`. Cancellation: shielded.
+    Raises: StorageFailed with nothing kept, also when its owner's directory takes no record.
+    """
+    mailbox, submission = letter.mailbox, letter.submission
+    copy = Copy(
+        mailbox=mailbox.name,
+        folder="sent",
+        owner=mailbox.owner,
+        stem=layout.stem(fx.now(), submission.subject),
+        document=sent.head(letter, Record("pending")),
+        files=sent.files(letter),
+        summary={**_summary(submission), "status": "pending"},
+        body=sent.text(letter),
+    )
+    (placed,) = await fx.store.commit(CommitPlan((copy,), fx.now(), may_spool=False))
+    assert isinstance(placed, Placed)
+    return placed
+
+
+async def end(
+    fx: Effects, letter: Letter, placed: Placed, decided: Verdict, within: HookEvent | None
+) -> tuple[int, ...]:
+    """Write down how it ended, or nothing of it when all recipients were deferred (S6).
+
+    `within`: in a hook of which event it was sent.
+    Returns: the hook runs that have to be released once the caller has its answer (O5).
+    Commits: the record, those runs and the event. Cancellation: shielded.
+    """
+    kept, mailbox, submission, at = decided.record, letter.mailbox, letter.submission, fx.now()
+    head = document.with_id(sent.head(letter, kept), placed.id) if kept is not None else None
+    jobs = firing.after_send(mailbox, submission, decided.status, sent.instant(at), within)
+    conclusion = Conclusion(placed, head, sent.text(letter), jobs, at, decided.status, _summary(submission))
+    return await fx.store.conclude(conclusion)
+
+
+def _summary(submission: Submission) -> dict[str, str]:
+    most = limits.SUMMARY_CHARACTERS
+    return {
+        "from": submission.from_[:most],
+        "to": submission.to[:most],
+        "subject": submission.subject[:most],
+        "message_id": submission.message_id[:most],
+        "in_reply_to": submission.in_reply_to[:most],
+        "references": " ".join(submission.references)[-most:],
+        "thread_id": submission.thread_id,
+    }
