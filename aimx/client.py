@@ -2,15 +2,18 @@
 
 import contextlib
 import socket
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aimx import limits
 from aimx.errors import DaemonAbsent, DaemonRefused, DaemonUnavailable
 from aimx.wire import answers, codec
 from aimx.wire.frames import Request, Response
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def call(path: Path, request: Request, timeout_s: float = limits.CLIENT_REPLY_S) -> Response:
+
+def call(path: "Path", request: Request, timeout_s: float = limits.CLIENT_REPLY_S) -> Response:
     """Send one request and read its answer.
 
     Raises: DaemonAbsent when nothing listens; DaemonUnavailable when nobody answers in time; WireError for an answer
@@ -55,7 +58,7 @@ def _read(sock: socket.socket) -> bytes:
     return b"".join(pieces)
 
 
-def _why(path: Path, error: OSError) -> str:
+def _why(path: "Path", error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return f"the aimx daemon on {path} did not answer in time"
     if isinstance(error, FileNotFoundError | ConnectionRefusedError):

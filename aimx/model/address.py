@@ -1,8 +1,10 @@
-"""Internet mail addresses (RFC 5321 section 4.1.2, RFC 5322 section 3.4)."""
+"""Internet mail addresses (RFC 5321 section 4.1.2, RFC 5322 section 3.4).
+
+Named tuples, as the drafts that `aimx send` makes of them: it starts for one message and does not load msgspec.
+"""
 
 from string import ascii_lowercase, ascii_uppercase
-
-import msgspec
+from typing import NamedTuple
 
 _FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
 
@@ -12,7 +14,7 @@ def folded(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_FOLD)
 
 
-class Address(msgspec.Struct, frozen=True, array_like=True):
+class Address(NamedTuple):
     """One mailbox address: `local_part@domain`, octet for octet as received (no case folding)."""
 
     local_part: str
@@ -22,7 +24,7 @@ class Address(msgspec.Struct, frozen=True, array_like=True):
         return f"{self.local_part}@{self.domain}"
 
 
-class NamedAddress(msgspec.Struct, frozen=True, array_like=True):
+class NamedAddress(NamedTuple):
     """An address with its display name (empty when there is none)."""
 
     display_name: str

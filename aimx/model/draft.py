@@ -1,11 +1,11 @@
 """Seam: a message as its author means it. mime.submission turns it into octets; CLI, MCP and TUI all compose so."""
 
-import msgspec
+from typing import NamedTuple
 
 from aimx.model.address import NamedAddress
 
 
-class DraftFile(msgspec.Struct, frozen=True):
+class DraftFile(NamedTuple):
     """An attachment as the author names it."""
 
     filename: str
@@ -13,7 +13,7 @@ class DraftFile(msgspec.Struct, frozen=True):
     content: bytes
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft(NamedTuple):
     """One message to submit. `date` is seconds since the epoch; `message_id` is without brackets.
 
     `body` is Markdown source or plain text, LF or CRLF line ends. `bcc` never reaches the octets of the headers.

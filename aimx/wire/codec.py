@@ -7,8 +7,6 @@ import io
 import re
 from typing import Any
 
-import msgspec
-
 from aimx import limits
 from aimx.errors import InvalidBody, UnknownVerb, WireError
 from aimx.wire import frames
@@ -126,6 +124,8 @@ class RequestParser:
 
     def _from_json(self, shape: Shape, octets: bytes) -> None:
         """Values of the headers, given as an object of the frame's attributes."""
+        import msgspec  # a client reads no requests, and this is most of its start
+
         texts = {header.attribute: header for header in shape.headers if header.attribute}
         try:
             found = msgspec.json.decode(octets, type=dict[str, str | None])

@@ -1,14 +1,14 @@
 """Request and response frames of AIMX/1 and the one table that says how each is written.
 
 The codec, the page of the book and the dictionary of the fuzz tests are derived from it. Never reads or writes.
+Frames are named tuples, because a client that starts for one request cannot wait for msgspec to load; a request is
+known by its type, never by its truth.
 """
 
 from typing import Literal, NamedTuple
 
-import msgspec
 
-
-class Send(msgspec.Struct, frozen=True):
+class Send(NamedTuple):
     """Sign and deliver an unsigned message. `html` None: none was supplied; empty octets are a supplied body."""
 
     message: bytes
@@ -18,39 +18,39 @@ class Send(msgspec.Struct, frozen=True):
     dry_run: bool = False
 
 
-class MarkRead(msgspec.Struct, frozen=True):
+class MarkRead(NamedTuple):
     """Mark a mail of the inbox as read."""
 
     mailbox: str
     id: str
 
 
-class MarkUnread(msgspec.Struct, frozen=True):
+class MarkUnread(NamedTuple):
     """Mark a mail of the inbox as unread."""
 
     mailbox: str
     id: str
 
 
-class MailboxCreate(msgspec.Struct, frozen=True):
+class MailboxCreate(NamedTuple):
     """Add a mailbox. `owner` counts for root only; for others it is the caller."""
 
     name: str
     owner: str | None = None
 
 
-class MailboxDelete(msgspec.Struct, frozen=True):
+class MailboxDelete(NamedTuple):
     """Remove a mailbox; `force` with its mail."""
 
     name: str
     force: bool = False
 
 
-class MailboxList(msgspec.Struct, frozen=True):
+class MailboxList(NamedTuple):
     """The caller's mailboxes."""
 
 
-class HookCreate(msgspec.Struct, frozen=True):
+class HookCreate(NamedTuple):
     """Add a hook. The JSON in `body` is read after authorization, so that it tells nothing to strangers."""
 
     mailbox: str
@@ -59,21 +59,21 @@ class HookCreate(msgspec.Struct, frozen=True):
     name: str | None = None  # None: the name is derived from what the hook does
 
 
-class HookDelete(msgspec.Struct, frozen=True):
+class HookDelete(NamedTuple):
     """Remove a hook by its effective name."""
 
     name: str
 
 
-class HookList(msgspec.Struct, frozen=True):
+class HookList(NamedTuple):
     """The hooks of the caller's mailboxes."""
 
 
-class Version(msgspec.Struct, frozen=True):
+class Version(NamedTuple):
     """Ask for the daemon's build metadata. Anybody may."""
 
 
-class Ingest(msgspec.Struct, frozen=True):
+class Ingest(NamedTuple):
     """Deliver a raw message for `rcpt` as if it had arrived by SMTP. Extension, root only."""
 
     rcpt: str
@@ -186,7 +186,7 @@ BY_FRAME = {shape.frame: shape for shape in SHAPES}
 Kind = Literal["ok", "json", "error"]
 
 
-class Response(msgspec.Struct, frozen=True):
+class Response(NamedTuple):
     """One answer: `ok` with a note (a message-id, may be empty), `json` with a body, `error` with code and reason."""
 
     kind: Kind

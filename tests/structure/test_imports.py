@@ -18,6 +18,9 @@ HEAVY = (
     "email",
     "tomlkit",
     "asyncio",
+    "msgspec",
+    "cryptography",
+    "dns",
 )
 
 
