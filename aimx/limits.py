@@ -215,3 +215,13 @@ DEMO_UIDS = range(60720, 61184)  # in nobody's allocation on Debian, systemd's a
 DEMO_LOG_LINES = 15  # of the daemon's log in an error
 DEMO_PATH_OCTETS = 80  # the socket below the tree must fit into the 108 of sockaddr_un
 DEMO_DOCUMENT_LINES = 60  # shown of a stored message
+
+# Markdown (guide "Body size limit", threats.md F7)
+MARKDOWN_OCTETS = 5 * MIB  # guide: MAX_MARKDOWN_BODY_BYTES
+RENDER_OUTPUT_OCTETS = 25 * MIB  # guide: 15 to 25 MiB on the wire; no receiver takes more (MESSAGE_OCTETS)
+MARKDOWN_NESTING = 32  # quotes and list items in each other, and spans in each other; deeper marks are shown as text
+MARKDOWN_LABEL_CHARACTERS = 999  # CommonMark section 4.7
+MARKDOWN_PARENTHESES = 32  # in a bare link destination, CommonMark section 6.3: at least three
+MARKDOWN_REFERENCE_CHARACTERS = 40  # of a character reference; the longest has 33
+MARKDOWN_EXPANSION_FLOOR = 100 * KIB  # targets put in for references: no more than this or the source's own length
+MARKDOWN_PADDING_CELLS = 50_000  # cells added to table rows that are short

@@ -1,0 +1,1 @@
+"""Markdown (CommonMark and GFM) to HTML in linear time, for outbound mail."""
