@@ -8,7 +8,7 @@ from aimx import limits
 from aimx.errors import BodyTooLarge, MalformedMessage, Refused
 from aimx.mailauth import sign
 from aimx.mailauth.verify import Verification
-from aimx.mime import charset, compose, read
+from aimx.mime import charset, compose, read, render
 from aimx.model.envelope import Envelope
 from aimx.model.job import Broken, Declined, Done, ErrorName, Job, NeedDns
 from aimx.model.message import with_auth
@@ -84,6 +84,7 @@ class Examiner:
         self.handle(Job(0, "examine", envelope, octets), None)
         self.handle(Job(0, "drop"), None)
         charset.warm_up()
+        render.render("x")
 
 
 def _read_all(fd: int) -> bytes:

@@ -14,7 +14,7 @@ from aimx.model.job import Job, Ready
 from aimx.worker.job import Examiner
 
 # Packages that import parts of themselves at first use.
-_PACKAGES = ("aimx.mailauth", "aimx.mime", "dkim", "email", "encodings", "html2text", "idna")
+_PACKAGES = ("aimx.mailauth", "aimx.mime", "aimx.mime.markdown", "dkim", "email", "encodings", "html2text", "idna")
 _MAIN = ("__main__", "cli")  # programs, not parts
 
 

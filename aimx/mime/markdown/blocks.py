@@ -4,17 +4,14 @@ mistletoe's own block parser copies the lines of a container for each level and 
 never lose text: marks nested deeper than the bound are text.
 """
 
-import re
-
 from aimx import limits
-from aimx.mime.markdown import links, starts, tables
+from aimx.mime.markdown import starts, tables
+from aimx.mime.markdown.opened import Open
 from aimx.mime.markdown.references import References
-from aimx.mime.markdown.tree import Block, Code, Heading, Html, Item, List, Note, Table
+from aimx.mime.markdown.tree import Block, Code, Heading, Html, Item, Note, Table
 
 _CODE_INDENT = 4  # CommonMark section 4.4; a mark may be indented by less
-_TAB = 4  # columns
 _MARKS = frozenset("#>-+*_=`~<[|:0123456789")  # only these begin something else than a paragraph
-_BLANKS = re.compile(r"[ \t]*")
 
 
 def parse(source: str, references: References[Block]) -> Block:
@@ -29,74 +26,8 @@ def parse(source: str, references: References[Block]) -> Block:
     return parser.stack[0]
 
 
-class _Parser:
-    """The open blocks, and where we are in the current line."""
-
-    def __init__(self, references: References[Block]) -> None:
-        self.references = references
-        self.stack: list[Block] = [Block("document", 1)]  # open containers
-        self.leaf: Block | None = None  # the open block of text, in the last container
-        self.number = 0
-        self.idle = False  # the line before was blank and nothing that keeps blank lines is open
-        self.line = ""
-        self.tabs = False
-        self.position = 0
-        self.column = 0
-        self.partial = 0  # columns of a tab that are not used up
-        self.next = 0  # the first character that is not blank
-        self.indent = 0
-
-    # The current line
-
-    def _look(self) -> None:
-        """Find the next character that is not blank."""
-        match = _BLANKS.match(self.line, self.position)
-        assert match is not None
-        self.next = match.end()
-        if not self.tabs:
-            self.indent = self.next - self.position
-            return
-        column = self.column
-        for blank in self.line[self.position : self.next]:
-            column += _TAB - column % _TAB if blank == "\t" else 1
-        self.indent = column - self.column
-
-    def _advance(self, columns: int) -> None:
-        """Go on by columns, which may end inside a tab."""
-        if not self.tabs:
-            self.position += columns
-            self.column += columns
-            self.partial = 0
-            return
-        while columns > 0 and self.position < len(self.line):
-            if self.line[self.position] != "\t":
-                width = 1
-            else:
-                width = self.partial or _TAB - self.column % _TAB
-            if width > columns:
-                self.partial = width - columns
-                self.column += columns
-                return
-            self.partial = 0
-            self.column += width
-            self.position += 1
-            columns -= width
-
-    def _skip(self) -> None:
-        """Go on to the next character that is not blank."""
-        self.column += self.indent
-        self.position = self.next
-        self.partial = 0
-
-    def _rest(self) -> str:
-        """What is left of the line, a tab that is used in part as blanks."""
-        if self.partial:
-            return " " * self.partial + self.line[self.position + 1 :]
-        return self.line[self.position :] if self.position else self.line
-
-    @property
-    def _blank(self) -> bool:
-        return self.next >= len(self.line)
+class _Parser(Open):
+    """What each line goes on with, and what it opens."""
 
     # One line
 
@@ -108,21 +39,18 @@ class _Parser:
             return
         if line and line[0].isalpha() and len(self.stack) == 1 and (leaf is None or leaf.kind == "paragraph"):
             self.idle = False
-            self._text(line)
+            self.text(line)
             return
-        self.line = line
-        self.tabs = "\t" in line
-        self.position = self.column = self.partial = 0
-        self._look()
+        self.begin(line)
         matched = self._containers()
         whole = matched == len(self.stack)
         if whole and leaf is not None and leaf.kind in ("code", "html") and self._continue(leaf):
             return
         leaf = self.leaf
-        self.idle = self._blank and not (whole and leaf is not None and leaf.kind in ("code", "html"))
-        if self._blank:
+        self.idle = self.blank and not (whole and leaf is not None and leaf.kind in ("code", "html"))
+        if self.blank:
             if leaf is None or leaf.kind != "code":
-                self._end_leaf()
+                self.end_leaf()
             self.close(matched)
             return
         self._blocks(matched)
@@ -133,26 +61,26 @@ class _Parser:
         for index in range(1, len(stack)):
             container = stack[index]
             if container.kind == "quote":
-                if self.indent >= _CODE_INDENT or self._blank or self.line[self.next] != ">":
+                if self.indent >= _CODE_INDENT or self.blank or self.line[self.next] != ">":
                     return index
                 self._quote_mark()
                 container.last = self.number
             else:
                 indent = container.indent if isinstance(container, Item) else _CODE_INDENT
                 if self.indent >= indent:
-                    self._advance(indent)
-                elif self._blank and container.children:
-                    self._skip()
+                    self.advance(indent)
+                elif self.blank and container.children:
+                    self.skip()
                 else:
                     return index
-            self._look()
+            self.look()
         return len(stack)
 
     def _quote_mark(self) -> None:
-        self._skip()
-        self._advance(1)
+        self.skip()
+        self.advance(1)
         if self.position < len(self.line) and self.line[self.position] in " \t":
-            self._advance(1)
+            self.advance(1)
 
     def _continue(self, leaf: Block) -> bool:
         """Whether the line belongs to code or raw HTML that is open."""
@@ -160,36 +88,36 @@ class _Parser:
             if leaf.fence:
                 self._fenced(leaf)
                 return True
-            if self.indent < _CODE_INDENT and not self._blank:
-                self._end_leaf()
+            if self.indent < _CODE_INDENT and not self.blank:
+                self.end_leaf()
                 return False
             if self.indent >= _CODE_INDENT:
-                self._advance(_CODE_INDENT)
+                self.advance(_CODE_INDENT)
             else:
-                self._skip()
-            leaf.lines.append(self._rest())
-            if not self._blank:
+                self.skip()
+            leaf.lines.append(self.rest())
+            if not self.blank:
                 leaf.last = self.number
             return True
         assert isinstance(leaf, Html)
-        if not leaf.end and self._blank:
-            self._end_leaf()
+        if not leaf.end and self.blank:
+            self.end_leaf()
             return False
-        leaf.lines.append(self._rest())
+        leaf.lines.append(self.rest())
         leaf.last = self.number
         if leaf.end and starts.html_ends(self.line, leaf.end):
-            self._end_leaf()
+            self.end_leaf()
         return True
 
     def _fenced(self, leaf: Code) -> None:
         leaf.last = self.number
-        if self.indent < _CODE_INDENT and not self._blank and self.line[self.next] == leaf.fence[0]:
+        if self.indent < _CODE_INDENT and not self.blank and self.line[self.next] == leaf.fence[0]:
             mark = self.line[self.next :].rstrip(" \t")
             if len(mark) >= len(leaf.fence) and mark.count(leaf.fence[0]) == len(mark):
-                self._end_leaf()
+                self.end_leaf()
                 return
-        self._advance(min(self.indent, leaf.indent))
-        leaf.lines.append(self._rest())
+        self.advance(min(self.indent, leaf.indent))
+        leaf.lines.append(self.rest())
 
     def _blocks(self, matched: int) -> None:
         """Open what the line opens; what is left of it is text."""
@@ -199,10 +127,10 @@ class _Parser:
             if self.indent >= _CODE_INDENT:
                 if not paragraph:
                     self.close(matched)
-                    self._end_leaf()
-                    self._open(Code(self.number))
-                    self._advance(_CODE_INDENT)
-                    self.leaf.lines.append(self._rest())  # type: ignore[union-attr]
+                    self.end_leaf()
+                    self.open(Code(self.number))
+                    self.advance(_CODE_INDENT)
+                    self.leaf.lines.append(self.rest())  # type: ignore[union-attr]
                     return
                 break
             opened = self._container(matched, paragraph and not lazy)
@@ -212,14 +140,14 @@ class _Parser:
                 break
             lazy = False
             matched = len(self.stack)
-            self._look()
-            if self._blank:
+            self.look()
+            if self.blank:
                 return
         if lazy and self.leaf is not None and self.leaf.kind == "paragraph":
-            self._text(self.line[self.next :])
+            self.text(self.line[self.next :])
             return
         self.close(matched)
-        self._text(self.line[self.next :])
+        self.text(self.line[self.next :])
 
     # Containers
 
@@ -231,8 +159,8 @@ class _Parser:
             return False
         if first == ">":
             self.close(matched)
-            self._end_leaf()
-            self._push(Block("quote", self.number))
+            self.end_leaf()
+            self.push(Block("quote", self.number))
             self._quote_mark()
             return True
         if first == "[":
@@ -240,12 +168,12 @@ class _Parser:
             if match is None:
                 return False
             self.close(matched)
-            self._end_leaf()
-            self._push(Note(self.number, match[1]))
-            self._skip()
-            self._advance(match.end() - match.start())
-            self._look()
-            self._skip()
+            self.end_leaf()
+            self.push(Note(self.number, match[1]))
+            self.skip()
+            self.advance(match.end() - match.start())
+            self.look()
+            self.skip()
             return True
         if first not in "-+*0123456789" or starts.BREAK.match(line, start):
             return False
@@ -262,33 +190,20 @@ class _Parser:
         if in_paragraph and (empty or number not in (None, 1)):
             return False
         self.close(matched)
-        self._end_leaf()
+        self.end_leaf()
         indent = self.indent
-        self._skip()
+        self.skip()
         width = match.end() - match.start()
-        self._advance(width)
-        self._look()
+        self.advance(width)
+        self.look()
         if empty or self.indent > _CODE_INDENT:
             padding = width + 1
-            self._advance(1)
+            self.advance(1)
         else:
             padding = width + self.indent
-            self._skip()
-        self._push_item(Item(self.number, indent + padding), mark, number)
+            self.skip()
+        self.push_item(Item(self.number, indent + padding), mark, number)
         return True
-
-    def _push_item(self, item: Item, mark: str, number: int | None) -> None:
-        siblings = self.stack[-1].children
-        found = siblings[-1] if siblings else None
-        if not (isinstance(found, List) and found.mark == mark and (found.start is None) == (number is None)):
-            found = List(self.number, mark, number)
-            siblings.append(found)
-        found.children.append(item)
-        self.stack.append(item)
-
-    def _push(self, container: Block) -> None:
-        self.stack[-1].children.append(container)
-        self.stack.append(container)
 
     # Leaves
 
@@ -302,21 +217,21 @@ class _Parser:
             match = starts.ATX.match(line, start)
             if match is not None:
                 text = starts.ATX_END.sub("", line[match.end() :].rstrip(" \t")).rstrip(" \t")
-                self._whole(matched, Heading(self.number, len(match[1]), text))
+                self.whole(matched, Heading(self.number, len(match[1]), text))
                 return True
         elif first in "`~":
             match = starts.FENCE.match(line, start)
             if match is not None:
                 self.close(matched)
-                self._end_leaf()
-                self._open(Code(self.number, match[0], self.indent, line[match.end() :].strip(" \t")))
+                self.end_leaf()
+                self.open(Code(self.number, match[0], self.indent, line[match.end() :].strip(" \t")))
                 return True
         elif first == "<":
             return self._html(matched, paragraph)
         if first in "=-" and paragraph and not lazy and self._setext(start) and self._underlined(first):
             return True
         if first in "*-_" and starts.BREAK.match(line, start):
-            self._whole(matched, Block("break", self.number))
+            self.whole(matched, Block("break", self.number))
             return True
         if self.leaf is not None and not lazy and first in "|:-":
             return self._table(self.leaf)
@@ -327,18 +242,18 @@ class _Parser:
         if end is None:
             return False
         self.close(matched)
-        self._end_leaf()
-        self._open(Html(self.number, end))
-        self.leaf.lines.append(self._rest())  # type: ignore[union-attr]
+        self.end_leaf()
+        self.open(Html(self.number, end))
+        self.leaf.lines.append(self.rest())  # type: ignore[union-attr]
         if end and starts.html_ends(self.line[self.next :], end):
-            self._end_leaf()
+            self.end_leaf()
         return True
 
     def _underlined(self, first: str) -> bool:
         """Make the open paragraph a heading, unless it is nothing but definitions."""
         leaf = self.leaf
         assert leaf is not None
-        self._define(leaf)
+        self.define(leaf)
         if not leaf.lines:
             leaf.kind = "definition"
             self.leaf = None
@@ -364,78 +279,9 @@ class _Parser:
         leaf.last -= 1
         siblings = self.stack[-1].children
         if leaf.lines:
-            self._end_leaf()
+            self.end_leaf()
         else:
             siblings.pop()
         siblings.append(table)
         self.leaf = table
         return True
-
-    def _whole(self, matched: int, leaf: Block) -> None:
-        """Add a block of one line."""
-        self.close(matched)
-        self._end_leaf()
-        self.stack[-1].children.append(leaf)
-
-    def _open(self, leaf: Block) -> None:
-        self.stack[-1].children.append(leaf)
-        self.leaf = leaf
-
-    def _text(self, text: str) -> None:
-        leaf = self.leaf
-        if leaf is None or leaf.kind not in ("paragraph", "table"):
-            self._end_leaf()
-            leaf = Block("paragraph", self.number)
-            self._open(leaf)
-        leaf.lines.append(text)
-        leaf.last = self.number
-
-    # Ends
-
-    def end(self) -> None:
-        """No line follows."""
-        self._end_leaf()
-        self.close(1)
-
-    def close(self, count: int) -> None:
-        """Close the containers above the first `count`."""
-        if len(self.stack) <= count:
-            return
-        self._end_leaf()
-        while len(self.stack) > count:
-            container = self.stack.pop()
-            if container.children:
-                container.last = max(container.last, container.children[-1].last)
-            if isinstance(container, Note):
-                self.references.define_note(container.label, container)
-            siblings = self.stack[-1].children
-            if container.kind == "item":
-                siblings[-1].last = container.last
-
-    def _end_leaf(self) -> None:
-        leaf, self.leaf = self.leaf, None
-        if leaf is None:
-            return
-        if leaf.kind == "paragraph":
-            self._define(leaf)
-            if not leaf.lines:
-                leaf.kind = "definition"
-        elif isinstance(leaf, Code) and not leaf.fence:
-            while not leaf.lines[-1].strip(" \t"):
-                leaf.lines.pop()
-
-    def _define(self, leaf: Block) -> None:
-        """Take the reference definitions off the beginning of a paragraph."""
-        if not leaf.lines or not leaf.lines[0].startswith("["):
-            return
-        text = "\n".join(leaf.lines)
-        position = 0
-        while text.startswith("[", position):
-            found = links.definition(text, position)
-            if found is None:
-                break
-            self.references.define(found)
-            position = found.end
-        if position:
-            rest = text[position:].lstrip(" \t")
-            leaf.lines = rest.split("\n") if rest.strip(" \t\n") else []

@@ -8,9 +8,6 @@ import re
 import unicodedata
 from functools import lru_cache
 from html.entities import html5
-
-from mistletoe.base_renderer import URI_SAFE_CHARACTERS
-
 from urllib.parse import quote
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -23,7 +20,9 @@ _REFERENCE = r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});
 REFERENCE = re.compile(_REFERENCE)
 _ESCAPED = re.compile(rf"\\({PUNCTUATION})|({_REFERENCE})")
 _BLANKS = re.compile(r"[ \t\n]+")
+_URL_SAFE = ":/?#@!$&'()*+,;=%"  # RFC 3986 section 2.2 without brackets, and what is encoded already
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")
+_ODD = re.compile(r"[%&\\]|[^ -~]")  # what somebody may decode into a scheme
 # Browsers drop tabs and newlines anywhere in a target and controls before it; what no reader sees is dropped here too.
 _INVISIBLE = re.compile("[\x00-\x20\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]+")
 
@@ -78,11 +77,11 @@ def target(url: str, schemes: frozenset[str]) -> str | None:
     visible = _INVISIBLE.sub("", url)
     head = re.split(r"[/?#]", visible, maxsplit=1)[0]
     name, colon, _ = head.partition(":")
-    if colon:
-        scheme = _SCHEME.fullmatch(name)
-        if scheme is None or name.lower() not in schemes or not url.startswith(name):
-            return None
-    return html.escape(quote(url, safe=URI_SAFE_CHARACTERS))
+    if colon and name.lower() not in schemes and (visible != url or _ODD.search(name) or _SCHEME.fullmatch(name)):
+        return None
+    if colon and not url.startswith(name):
+        return None
+    return html.escape(quote(url, safe=_URL_SAFE))
 
 
 @lru_cache(maxsize=4096)

@@ -27,7 +27,18 @@ class Pair:
 class Run:
     """One delimiter run."""
 
-    __slots__ = ("character", "closes", "count", "length", "next", "opens", "order", "previous", "can_close", "can_open")
+    __slots__ = (
+        "can_close",
+        "can_open",
+        "character",
+        "closes",
+        "count",
+        "length",
+        "next",
+        "opens",
+        "order",
+        "previous",
+    )
 
     def __init__(self, character: str, length: int, can_open: bool, can_close: bool) -> None:
         self.character = character

@@ -74,7 +74,7 @@ class _Maker:
         children = self.children(item)
         if done is not None:
             paragraph = children[0]
-            paragraph._children = [token(TaskMark, done=done), *(paragraph.children or ())]
+            paragraph._children = [token(TaskMark, done=done), span_token.RawText(" "), *(paragraph.children or ())]
         return children
 
     def _table(self, block: Table) -> BlockToken:

@@ -70,10 +70,9 @@ class Renderer(HtmlRenderer):
             return "&#10;"
         if token.children is not None:
             return "".join(self.render_to_plain(child) for child in token.children)
-        return characters.attribute(token.content)  # type: ignore[attr-defined]
+        return characters.attribute(token.content)
 
-    @staticmethod
-    def render_line_break(token: span_token.LineBreak) -> str:
+    def render_line_break(self, _token: span_token.LineBreak) -> str:
         return "<br />\n"
 
     def _html_span(self, token: span_token.HtmlSpan) -> str:
@@ -119,8 +118,7 @@ class Renderer(HtmlRenderer):
     def _html_block(self, token: block_token.HtmlBlock) -> str:
         return f"<p>{characters.escape(_content(token))}</p>"
 
-    @staticmethod
-    def render_thematic_break(token: block_token.ThematicBreak) -> str:
+    def render_thematic_break(self, _token: block_token.ThematicBreak) -> str:
         return "<hr />"
 
     def render_list(self, token: block_token.List) -> str:
@@ -172,7 +170,7 @@ class Renderer(HtmlRenderer):
         )
         inner = self._blocks(token.children)
         if inner.endswith("</p>\n"):
-            inner = f"{inner.removesuffix('</p>\n')}{links}</p>\n"
+            inner = inner.removesuffix("</p>\n") + links + "</p>\n"
         else:
             inner = f"{inner}<p>{links.lstrip()}</p>\n"
         return f'<li id="fn-{token.number}">\n{inner}</li>'
@@ -181,7 +179,7 @@ class Renderer(HtmlRenderer):
 def _content(token: Token) -> str:
     children = token.children
     assert children is not None
-    return "".join([child.content for child in children])  # type: ignore[attr-defined]
+    return "".join([child.content for child in children])
 
 
 def _title(title: str) -> str:

@@ -13,8 +13,8 @@ from mistletoe.span_token import SpanToken
 
 from aimx import limits
 from aimx.mime.markdown import autolinks, characters, links
-from aimx.mime.markdown.delimiters import Pair, Run, Stack, run
-from aimx.mime.markdown.links import Target
+from aimx.mime.markdown.delimiters import Pair, Stack, run
+from aimx.mime.markdown.nesting import Bracket, Builder, End, Piece, auto_link
 from aimx.mime.markdown.references import References
 from aimx.mime.markdown.tokens import FootnoteReference, token
 
@@ -36,41 +36,11 @@ _MARKUP = (("<!-->", ""), ("<!--->", ""), ("<!--", "-->"), ("<?", "?>"), ("<![CD
 _DECLARATION = re.compile(r"<![A-Za-z]")
 
 
-class _Bracket:
-    """A `[` or `![` that may begin a link or an image."""
-
-    __slots__ = ("below", "image", "inner", "pair", "piece", "start")
-
-    def __init__(self, image: bool, start: int, piece: int, below: Run | None) -> None:
-        self.image = image
-        self.start = start  # of the text behind it
-        self.piece = piece  # its place among the pieces
-        self.below = below  # the delimiter run before it
-        self.inner = False  # another bracket follows
-        self.pair: Pair | None = None
-
-    @property
-    def text(self) -> str:
-        return "![" if self.image else "["
-
-
-class _End:
-    """Where a link or an image ends."""
-
-    __slots__ = ("pair",)
-
-    def __init__(self, pair: Pair) -> None:
-        self.pair = pair
-
-
-_Piece = str | Run | _Bracket | _End | SpanToken
-
-
 def parse(text: str, references: References) -> list[SpanToken]:
     """The span tokens of a block's text."""
     if _SPECIAL.search(text) is None and "://" not in text and "www." not in text.lower():
-        return _Builder().build([text])
-    return _Builder().build(_Scanner(text, references).scan())
+        return Builder().build([text])
+    return Builder().build(_Scanner(text, references).scan())
 
 
 class _Scanner:
@@ -79,14 +49,14 @@ class _Scanner:
     def __init__(self, text: str, references: References) -> None:
         self.text = text
         self.references = references
-        self.pieces: list[_Piece] = []
+        self.pieces: list[Piece] = []
         self.stack = Stack()
-        self.brackets: list[_Bracket] = []
+        self.brackets: list[Bracket] = []
         self.no_links = 0  # so many brackets at the bottom can no longer begin a link: one was found inside
         self.missing: set[str] = set()  # ends of markup that do not occur again: no second search to the end
         self.ticks: dict[int, list[int]] | None = None  # where the runs of backticks are, by length
 
-    def scan(self) -> Sequence[_Piece]:
+    def scan(self) -> Sequence[Piece]:
         text, pieces = self.text, self.pieces
         webs = autolinks.starts(text)
         webs.reverse()
@@ -101,7 +71,7 @@ class _Scanner:
                 bare = autolinks.web(text, start, bracketed=bool(self.brackets))
                 if bare is not None:
                     pieces.append(text[position:start])
-                    pieces.append(_auto_link(text[start : bare.end], bare.url))
+                    pieces.append(auto_link(text[start : bare.end], bare.url))
                     position = bare.end
                     continue
                 special = _SPECIAL.search(text, position)
@@ -195,11 +165,11 @@ class _Scanner:
         text = self.text
         match = _AUTOLINK.match(text, start)
         if match is not None:
-            self.pieces.append(_auto_link(match[1], match[1]))
+            self.pieces.append(auto_link(match[1], match[1]))
             return match.end()
         match = _MAIL_AUTOLINK.match(text, start)
         if match is not None:
-            self.pieces.append(_auto_link(match[1], f"mailto:{match[1]}"))
+            self.pieces.append(auto_link(match[1], f"mailto:{match[1]}"))
             return match.end()
         end = self._markup(start)
         if end < 0:
@@ -234,7 +204,7 @@ class _Scanner:
         end = start + (2 if image else 1)
         if self.brackets:
             self.brackets[-1].inner = True
-        bracket = _Bracket(image, end, len(self.pieces), self.stack.last)
+        bracket = Bracket(image, end, len(self.pieces), self.stack.last)
         self.pieces.append(bracket)
         self.brackets.append(bracket)
         return end
@@ -257,12 +227,12 @@ class _Scanner:
         kind = "image" if opener.image else "link"
         opener.pair = Pair(kind, opener.text, self.text[start : found.end], found.target)
         self.stack.resolve(opener.below)
-        self.pieces.append(_End(opener.pair))
+        self.pieces.append(End(opener.pair))
         if not opener.image:
             self.no_links = len(self.brackets)
         return found.end
 
-    def _referred(self, opener: _Bracket, start: int) -> links.Found | None:
+    def _referred(self, opener: Bracket, start: int) -> links.Found | None:
         """The target that is defined elsewhere, by the label behind the bracket or by the text itself."""
         labelled = links.label(self.text, start + 1)
         source, end = labelled if labelled is not None else ("", start + 1)
@@ -273,7 +243,7 @@ class _Scanner:
         target = self.references.find(source)
         return None if target is None else links.Found(target, end)
 
-    def _footnote(self, opener: _Bracket, start: int) -> bool:
+    def _footnote(self, opener: Bracket, start: int) -> bool:
         source = self.text[opener.start : start] if start - opener.start <= limits.MARKDOWN_LABEL_CHARACTERS else ""
         if opener.inner or not source.startswith("^"):
             return False
@@ -286,95 +256,3 @@ class _Scanner:
             self.pieces.append("!")
         self.pieces.append(token(FootnoteReference, number=mark.number, mention=mark.mention, content=source))
         return True
-
-
-def _auto_link(shown: str, url: str) -> SpanToken:
-    return token(span_token.AutoLink, children=(span_token.RawText(shown),), target=url, mailto=False)
-
-
-_CLASSES: dict[str, type[SpanToken]] = {
-    "emphasis": span_token.Emphasis,
-    "strong": span_token.Strong,
-    "strike": span_token.Strikethrough,
-}
-
-
-class _Builder:
-    """Pieces to nested tokens, no deeper than the bound."""
-
-    def __init__(self) -> None:
-        self.levels: list[list[SpanToken]] = [[]]
-        self.text: list[str] = []
-        self.links = 0  # open ones; a link holds no link
-
-    def build(self, pieces: Sequence[_Piece]) -> list[SpanToken]:
-        for piece in pieces:
-            if isinstance(piece, str):
-                self.text.append(piece)
-            elif isinstance(piece, Run):
-                for pair in piece.closes:
-                    self._end(pair)
-                if piece.count:
-                    self.text.append(piece.character * piece.count)
-                for pair in reversed(piece.opens):
-                    self._begin(pair)
-            elif isinstance(piece, _Bracket):
-                if piece.pair is None:
-                    self.text.append(piece.text)
-                else:
-                    self._begin(piece.pair)
-            elif isinstance(piece, _End):
-                self._end(piece.pair)
-            else:
-                self._leaf(piece)
-        self._flush()
-        return self.levels[0]
-
-    def _flush(self) -> None:
-        if not self.text:
-            return
-        text = "".join(self.text)
-        self.text.clear()
-        into, position = self.levels[-1], 0
-        if "@" in text and not self.links:
-            for bare in autolinks.mail(text):
-                if bare.start > position:
-                    into.append(span_token.RawText(text[position : bare.start]))
-                into.append(_auto_link(text[bare.start : bare.end], bare.url))
-                position = bare.end
-        if position < len(text):
-            into.append(span_token.RawText(text[position:]))
-
-    def _leaf(self, leaf: SpanToken) -> None:
-        if self.links and isinstance(leaf, span_token.AutoLink):
-            self.text.append(leaf.children[0].content)
-            return
-        self._flush()
-        self.levels[-1].append(leaf)
-
-    def _begin(self, pair: Pair) -> None:
-        if len(self.levels) > limits.MARKDOWN_NESTING:
-            pair.shown = False
-            self.text.append(pair.open_text)
-            return
-        self._flush()
-        self.links += pair.kind == "link"
-        self.levels.append([])
-
-    def _end(self, pair: Pair) -> None:
-        if not pair.shown:
-            self.text.append(pair.close_text)
-            return
-        self._flush()
-        self.links -= pair.kind == "link"
-        children = self.levels.pop()
-        self.levels[-1].append(_span(pair, children))
-
-
-def _span(pair: Pair, children: list[SpanToken]) -> SpanToken:
-    if isinstance(pair.target, Target):
-        url, title = pair.target
-        if pair.kind == "image":
-            return token(span_token.Image, children=children, src=url, title=title or "")
-        return token(span_token.Link, children=children, target=url, title=title or "")
-    return token(_CLASSES[pair.kind], children=children)

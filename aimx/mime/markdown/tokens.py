@@ -39,7 +39,7 @@ class FootnoteItem(BlockToken):
 
 def token(kind: type[_T], **attributes: Any) -> _T:
     """A token with these attributes. The class's own constructor would parse."""
-    made = kind.__new__(kind) if kind.__new__ is object.__new__ else object.__new__(kind)
+    made = object.__new__(kind)
     children = attributes.pop("children", None)
     if children is not None:
         made._children = children

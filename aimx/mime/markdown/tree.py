@@ -1,5 +1,6 @@
 """The blocks of a document as they are while its lines are read."""
 
+from itertools import pairwise
 from typing import Literal
 
 Kind = Literal[
@@ -33,14 +34,14 @@ class List(Block):
     def loose(self) -> bool:
         """Whether a blank line separates items, or blocks in an item (CommonMark section 5.3)."""
         items = self.children
-        for item, following in zip(items, items[1:], strict=False):
+        for item, following in pairwise(items):
             if item.last != following.first - 1:
                 return True
         return any(_spaced(item.children) for item in items)
 
 
 def _spaced(blocks: list[Block]) -> bool:
-    return any(block.last != following.first - 1 for block, following in zip(blocks, blocks[1:], strict=False))
+    return any(block.last != following.first - 1 for block, following in pairwise(blocks))
 
 
 class Item(Block):
