@@ -13,7 +13,6 @@ from aimx.smtp.stage import Stage
 _STAGE_S = {
     Stage.BANNER: limits.MX_BANNER_S,
     Stage.STARTTLS: limits.MX_TLS_S,
-    Stage.BODY: limits.MX_BLOCK_S,
     Stage.QUIT: limits.MX_QUIT_S,
 }
 _LOST = (trio.BrokenResourceError, trio.ClosedResourceError)
@@ -30,6 +29,8 @@ class Link:
         self._stream = stream
         self._host = host
         self._until = until
+        self._waiting: tuple[Stage, int] | None = None
+        self._since = 0.0
 
     async def converse(self, dialog: Dialog, octets: bytes) -> None:
         """Until the dialog is over. Whatever the peer does is told to the dialog; nothing is raised for it."""
@@ -38,7 +39,7 @@ class Link:
                 if step is Step.MESSAGE:
                     await self._send(dialog, octets)
                 else:
-                    with self._patience(dialog.stage):
+                    with self._patience(dialog):
                         await self._do(step, dialog)
         except _LOST:
             dialog.lost(_BROKEN)
@@ -50,11 +51,17 @@ class Link:
             with trio.move_on_after(limits.MX_QUIT_S):
                 await self._stream.aclose()
 
-    def _patience(self, stage: Stage) -> AbstractContextManager[trio.CancelScope]:
+    def _patience(self, dialog: Dialog) -> AbstractContextManager[trio.CancelScope]:
+        """The time of one reply, all of it: octets that drip in gain none."""
         now = trio.current_time()
-        if stage is Stage.FINAL:
-            return trio.fail_at(now + limits.MX_FINAL_S)
-        return trio.fail_at(min(now + _STAGE_S.get(stage, limits.MX_COMMAND_S), self._until))
+        if self._waiting != (dialog.stage, dialog.replies):
+            self._waiting, self._since = (dialog.stage, dialog.replies), now
+        if dialog.stage is Stage.FINAL:
+            return trio.fail_at(self._since + limits.MX_FINAL_S)
+        return trio.fail_at(min(self._since + _STAGE_S.get(dialog.stage, limits.MX_COMMAND_S), self._until))
+
+    def _piece(self) -> AbstractContextManager[trio.CancelScope]:
+        return trio.fail_at(min(trio.current_time() + limits.MX_BLOCK_S, self._until))
 
     async def _do(self, step: Step, dialog: Dialog) -> None:
         if step is Step.WRITE:
@@ -68,7 +75,7 @@ class Link:
     async def _send(self, dialog: Dialog, octets: bytes) -> None:
         """The message. A write that fails has not passed on the final dot, which is the end of the last piece."""
         if len(octets) <= limits.MX_PIECE_OCTETS:
-            with self._patience(Stage.BODY):
+            with self._piece():
                 for piece in data.pieces(octets):
                     await self._stream.send_all(piece)
             dialog.sent()
@@ -87,7 +94,7 @@ class Link:
         """All pieces; what went wrong, in the words of the dialog."""
         try:
             for piece in data.pieces(octets):
-                with self._patience(Stage.BODY):
+                with self._piece():
                     await self._stream.send_all(piece)
                     await trio.lowlevel.checkpoint()  # a fast reader must not keep everybody else waiting
         except _LOST:

@@ -18,6 +18,7 @@ _INSIDE_4 = tuple(
          "192.0.0.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"),
     )
 )  # fmt: skip
+_BROADCAST = IPv4Address("255.255.255.255")
 _GLOBAL_6 = IPv6Network("2000::/3")
 _TEREDO = IPv6Network("2001::/32")
 _6TO4 = IPv6Network("2002::/16")
@@ -68,31 +69,31 @@ def _exchange(record: str) -> tuple[int, str]:
     return int(preference) if preference.isdecimal() else 2**16, name.rstrip(".").lower()
 
 
-def inside(text: str) -> bool:
-    """Whether an address belongs to this host, its networks, or nobody: never to a mail server of the Internet."""
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """None for what no AAAA record can hold: a zone, an IPv4 address in the form of an IPv6 one."""
     try:
         address = ip_address(text)
     except ValueError:
-        return True
+        return None
+    if isinstance(address, IPv6Address) and (address.scope_id is not None or address.ipv4_mapped is not None):
+        return None
+    return address
+
+
+def _inside(address: IPv4Address | IPv6Address) -> bool:
+    """Whether it belongs to this host, its networks, or nobody: never to a mail server of the Internet."""
     if isinstance(address, IPv4Address):
         return any(address in network for network in _INSIDE_4)
     if address in _NAT64:
-        return inside(str(IPv4Address(int(address) & 0xFFFF_FFFF)))
+        return _inside(IPv4Address(int(address) & 0xFFFF_FFFF))
     if address in _6TO4:
-        return inside(str(IPv4Address(int(address) >> 80 & 0xFFFF_FFFF)))
+        return _inside(IPv4Address(int(address) >> 80 & 0xFFFF_FFFF))
     return address not in _GLOBAL_6 or address in _TEREDO
 
 
 def connectable(text: str, allow_private: bool) -> bool:
     """Whether we connect there: private networks only on request, what is no host's address never."""
-    if not inside(text):
-        return True
-    if not allow_private:
+    address = _parsed(text)
+    if address is None or address.is_multicast or address.is_unspecified or address == _BROADCAST:
         return False
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return False
-    return not (address.is_multicast or address.is_unspecified or text == "255.255.255.255")
+    return allow_private or not _inside(address)

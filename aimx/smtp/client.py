@@ -57,6 +57,7 @@ class Dialog:
         self.fates = Fates(len(rcpts))
         self.secure = False
         self.tls_failed = False  # a further connection without TLS may succeed
+        self.replies = 0  # whole ones so far; each has its own time
         self.answered = False  # the server itself ended it, so that another address of the same host says the same
 
     @property
@@ -118,6 +119,7 @@ class Dialog:
 
     def _handle(self, reply: Reply) -> None:
         stage, index = self._expected[0]
+        self.replies += 1
         act = TABLE.get((stage, kind(reply.code)))
         if act is None:
             self.lost(f"the server broke the protocol: {reply.text}")

@@ -138,7 +138,7 @@ def test_the_descriptor_limit_is_raised_and_hooks_do_not_get_it(tmp_path):
         assert process.rlimit(psutil.RLIMIT_NOFILE) == (600, 600)
         assert {child.rlimit(psutil.RLIMIT_NOFILE) for child in process.children()} == {(300, 600)}
         assert [
-            line for line in daemon.log if "event=descriptor-limit nofile=600 max_connections=512 served=172" in line
+            line for line in daemon.log if "event=descriptor-limit nofile=600 max_connections=512 served=150" in line
         ]
     finally:
         daemon.stop()
