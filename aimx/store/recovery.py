@@ -74,6 +74,9 @@ def _resume(committer: Committer, intent_id: int, plan: Intent, position: int) -
 
     try:
         done = publisher.publish(draft, promise)
+        if isinstance(done, str) and staged.folder == "sent":
+            publisher.discard(draft)  # its message never left, and who wanted to send it was never told anything
+            return None
         if isinstance(done, str):
             log.warning("recovered-to-spool", mailbox=staged.mailbox, reason=done)
             return publisher.to_spool(draft, done)
