@@ -5,15 +5,17 @@ authors, nor a field leave that was not meant.
 """
 
 import re
+from collections.abc import Iterable
 
 from aimx import limits
 from aimx.errors import MalformedMessage, Refused
 from aimx.mime import addresses, clean, dates, fields, parse, structured, words
-from aimx.model.address import Address
+from aimx.model.address import Address, folded
 from aimx.model.outbound import Submission
 
 _END = re.compile(rb"\r?\n\r?\n")
 _MIME = frozenset(("mime-version", "content-type", "content-transfer-encoding"))
+_SPEAKERS = frozenset(("sender", "resent-from", "resent-sender"))
 _NEVER = frozenset(("bcc", "dkim-signature", "received", "return-path", "authentication-results"))
 _SINGLE = frozenset(("from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references",
                      "subject", "date"))  # fmt: skip
@@ -40,6 +42,7 @@ def read(message: bytes, message_id: str, date: float) -> Submission:
             raise MalformedMessage(f"duplicate header: {name.title()}")
         values[name] = structured.text(raw)
     author = _author(values)
+    _speaks_for_itself(entity.fields, author)
     to, cc, bcc = (_listed(values, name) for name in ("to", "cc", "bcc"))
     recipients = tuple(dict.fromkeys((*to, *cc, *bcc)))
     if not recipients:
@@ -75,6 +78,15 @@ def _author(values: dict[str, str]) -> Address:
     return _address(listing.mailboxes[0].addr_spec)
 
 
+def _speaks_for_itself(header: Iterable[tuple[str, bytes]], author: Address) -> None:
+    """Readers show the sender beside the author, so under our signature it is nobody else. Raises: MalformedMessage."""
+    for name, raw in header:
+        if name in _SPEAKERS:
+            (spoken, *more) = _listed({name: structured.text(raw)}, name) or (None,)
+            if more or spoken is None or folded(str(spoken)) != folded(str(author)):
+                raise MalformedMessage(f"{name.title()} must be the From address, or absent")
+
+
 def _listed(values: dict[str, str], name: str) -> tuple[Address, ...]:
     if name not in values:
         return ()
@@ -106,6 +118,7 @@ def check(submission: Submission, head: bytes) -> None:
     values = {name: structured.text(raw) for name, raw in entity.fields}
     if "from" not in values or _author(values) != submission.author:
         raise Refused("the From field would not say who was authorized")
+    _speaks_for_itself(entity.fields, submission.author)
     visible = {*_listed(values, "to"), *_listed(values, "cc")}
     if not visible.issubset(submission.recipients):
         raise Refused("a recipient field would say more than was submitted")

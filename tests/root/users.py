@@ -49,7 +49,7 @@ def users(*letters: str):
 
 # The interpreter may lie where the user cannot reach it, so it starts as root and has all it needs before it drops.
 DROP = """
-import os, shutil, stat, sys, time
+import os, shutil, socket, stat, sys, time
 uid, gid, code = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 del sys.argv[1:4]
 os.chdir("/")

@@ -1,0 +1,278 @@
+"""Who may do what over the socket: every (caller, verb, target) with real users against a daemon that is root."""
+
+import email
+import email.policy
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from aimx.flows.dispatch import VERBS
+from aimx.wire import codec, frames
+from aimx.wire.frames import (
+    HookCreate,
+    HookDelete,
+    HookList,
+    Ingest,
+    MailboxCreate,
+    MailboxDelete,
+    MailboxList,
+    MarkRead,
+    MarkUnread,
+    Send,
+    Version,
+)
+from tests.harness import DOMAIN, Daemon
+from tests.mailauth import signing
+from tests.root import users
+
+pytestmark = pytest.mark.root
+
+CALLERS = ("root", "alice", "bob", "stranger")
+
+ASK = """
+path, octets = sys.argv[1], bytes.fromhex(sys.argv[2])
+with socket.socket(socket.AF_UNIX) as asked:
+    asked.settimeout(60)
+    asked.connect(path)
+    try:
+        asked.sendall(octets)
+        asked.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+    answer = b""
+    while piece := asked.recv(65536):
+        answer += piece
+print(answer.hex())
+"""
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Alice and Bob own mailboxes, the stranger none; Alice's uid has a second name."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    with users.users("a", "b", "s") as made:
+        twin = f"aimxt-t-{os.getpid()}"
+        uid = str(made["a"].pw_uid)
+        subprocess.run(
+            ["useradd", "--system", "--no-create-home", "--no-user-group", "-o", "-u", uid, twin], check=True
+        )
+        try:
+            named = {"alice": made["a"], "bob": made["b"], "stranger": made["s"]}
+            yield {**named, "root": users.pwd.getpwnam("root"), "twin": users.pwd.getpwnam(twin)}
+        finally:
+            users.remove(twin)
+
+
+@pytest.fixture(scope="module")
+def daemon(people):
+    owners = {name: people[name].pw_name for name in ("alice", "bob", "twin", "root")}
+    owners["orphan"] = "aimxt-nobody-of-that-name"
+    tables = [f'[mailboxes.{name}]\naddress = "{name}@{DOMAIN}"\nowner = "{owner}"\n' for name, owner in owners.items()]
+    tables.append(f'[mailboxes.catchall]\naddress = "*@{DOMAIN}"\nowner = "{owners["bob"]}"\n')
+    with tempfile.TemporaryDirectory(prefix="aimx-authorization-") as name:
+        tree = Path(name)
+        tree.chmod(0o755)
+        (tree / "drop").mkdir()
+        running = Daemon(tree, f'domain = "{DOMAIN}"\n' + "".join(tables), AIMX_TEST_MAIL_DROP=str(tree / "drop"))
+        signing.install(running.etc)
+        with running:
+            yield running
+
+
+def ask(daemon, caller, octets: bytes) -> str:
+    """The whole answer to one request, as that user."""
+    out = users.run(caller, ASK, daemon.socket, octets.hex())
+    assert re.fullmatch(r"[0-9a-f]*\n", out), out
+    return bytes.fromhex(out).decode()
+
+
+def left(daemon) -> set[Path]:
+    """All that was sent or recorded."""
+    records = (daemon.data / "sent").glob("*/*")
+    return {*(daemon.tree / "drop").iterdir(), *records}
+
+
+def letter(author: str, *more: str) -> bytes:
+    lines = [f"From: {author}", "To: rcpt@remote.test", "Subject: x", *more, "", "Hi."]
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def send(author: str) -> Send:
+    return Send(letter(author), text_only=True)
+
+
+def error(code: str, reason: str) -> str:
+    return re.escape(f"AIMX/1 ERR {code} {reason}\nCode: {code}\n\n")
+
+
+SENT = rf"AIMX/1 OK <[^<>@\s]+@{re.escape(DOMAIN)}>\n"
+JSON = r"AIMX/1 OK\nContent-Length: \d+\n\n\{.*\}"
+EACCES = error("EACCES", "not authorized")
+
+
+def nobody(name: str) -> str:
+    """What root is told about an author without a mailbox."""
+    hint = f"(run `aimx mailboxes create {name}` to register one; catchall is inbound-only)"
+    return error("MAILBOX", f"no mailbox matches From: {name}@{DOMAIN} {hint}")
+
+
+FOREIGN = error("DOMAIN", f"sender domain 'other.test' does not match aimx domain '{DOMAIN}'")
+
+# verb and target: the request, then the answer to root, alice, bob, the stranger
+TABLE = {
+    "send-own-of-alice": (send(f"alice@{DOMAIN}"), (SENT, SENT, EACCES, EACCES)),
+    "send-own-of-bob": (send(f"bob@{DOMAIN}"), (SENT, EACCES, SENT, EACCES)),
+    "send-second-name-of-a-uid": (send(f"twin@{DOMAIN}"), (SENT, SENT, EACCES, EACCES)),
+    "send-root's": (send(f"root@{DOMAIN}"), (SENT, EACCES, EACCES, EACCES)),
+    "send-orphan": (send(f"orphan@{DOMAIN}"), (None, EACCES, EACCES, EACCES)),
+    "send-missing": (send(f"ghost@{DOMAIN}"), (nobody("ghost"), EACCES, EACCES, EACCES)),
+    "send-catchall-by-name": (send(f"catchall@{DOMAIN}"), (nobody("catchall"), EACCES, EACCES, EACCES)),
+    "send-catchall-by-star": (send(f"*@{DOMAIN}"), (nobody("*"), EACCES, EACCES, EACCES)),
+    "send-foreign-domain": (send("alice@other.test"), (FOREIGN, FOREIGN, FOREIGN, FOREIGN)),
+    "version": (Version(), (JSON, JSON, JSON, JSON)),
+    "ingest-own": (Ingest(f"alice@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
+    "ingest-foreign": (Ingest(f"bob@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
+}
+ROWS = [
+    pytest.param(caller, request, expected, id=f"{name}-by-{caller}")
+    for name, (request, answers) in TABLE.items()
+    for caller, expected in zip(CALLERS, answers, strict=True)
+    if expected is not None
+]
+
+
+@pytest.mark.parametrize(("caller", "request_", "expected"), ROWS)
+def test_every_caller_gets_the_answer_of_the_table(daemon, people, caller, request_, expected):
+    before = left(daemon)
+    answer = ask(daemon, people[caller], codec.encode_request(request_))
+    assert re.fullmatch(expected, answer, re.DOTALL), answer
+    assert (len(left(daemon)) > len(before)) == (expected == SENT)
+
+
+UNSERVED = [
+    MarkRead("alice", "x"), MarkUnread("alice", "x"), MailboxCreate("new"), MailboxDelete("alice"), MailboxList(),
+    HookCreate("alice", "on_receive", b"{}"), HookDelete("x"), HookList(),
+]  # fmt: skip
+
+
+def test_every_verb_has_its_rows():
+    """A verb that is served must be in the table above: its authorization is shown, or this fails."""
+    assert {type(request) for request, _ in TABLE.values()} == set(VERBS)
+    assert {type(request) for request in UNSERVED} >= set(frames.BY_FRAME) - set(VERBS)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("request_", UNSERVED, ids=lambda request: frames.BY_FRAME[type(request)].verb)
+def test_a_verb_that_is_not_served_is_unknown_to_everybody(daemon, people, request_, caller):
+    if type(request_) in VERBS:
+        pytest.skip("served")
+    verb = frames.BY_FRAME[type(request_)].verb
+    answer = ask(daemon, people[caller], codec.encode_request(request_))
+    assert answer == f"AIMX/1 ERR PROTOCOL unknown verb '{verb}'\nCode: PROTOCOL\n\n"
+
+
+MISSING_FROM = b"To: rcpt@remote.test\r\nSubject: x\r\n\r\nHi.\r\n"
+FORGED = {
+    "plainly": letter("bob@agent.test"),
+    "two-fields": letter("alice@agent.test", "From: bob@agent.test"),
+    "two-fields-the-other-first": letter("bob@agent.test", "From: alice@agent.test"),
+    "two-fields-other-case": letter("alice@agent.test", "FROM: bob@agent.test"),
+    "two-fields-blank-before-colon": letter("alice@agent.test", "From : bob@agent.test"),
+    "two-fields-the-same": letter("alice@agent.test", "From: alice@agent.test"),
+    "field-after-a-bare-cr": letter("alice@agent.test\rFrom: bob@agent.test"),
+    "field-after-a-bare-lf": letter("alice@agent.test\nFrom: bob@agent.test"),
+    "folded-first-line": b" From: bob@agent.test\r\n" + letter("alice@agent.test"),
+    "list": letter("alice@agent.test, bob@agent.test"),
+    "list-the-other-first": letter("bob@agent.test, alice@agent.test"),
+    "list-angles": letter("alice@agent.test, CEO <bob@agent.test>"),
+    "list-semicolon": letter("alice@agent.test; bob@agent.test"),
+    "list-blank": letter("<alice@agent.test> <bob@agent.test>"),
+    "two-angles": letter("<<bob@agent.test>alice@agent.test>"),
+    "group": letter("us: alice@agent.test;"),
+    "group-of-two": letter("us: alice@agent.test, bob@agent.test;"),
+    "group-empty": letter("us:;"),
+    "group-then-address": letter("us:;, alice@agent.test"),
+    "encoded-word-address": letter("=?utf-8?q?bob=40agent=2Etest?="),
+    "encoded-word-list": letter("=?utf-8?q?bob=40agent=2Etest=2C?= <alice@agent.test>, <bob@agent.test>"),
+    "encoded-word-in-angles": letter("Alice <=?utf-8?q?bob?=@agent.test>"),
+    "encoded-word-with-a-field": letter("=?utf-8?q?x=0D=0AFrom=3A_bob=40agent.test?= <bob@agent.test>"),
+    "comment-hides": letter("(alice@agent.test) bob@agent.test"),
+    "comment-in-address": letter("alice(x)@agent.test <bob@agent.test>"),
+    "comment-open": letter("(<alice@agent.test> bob@agent.test"),
+    "comment-closes-early": letter("bob@agent.test (\\) <alice@agent.test>"),
+    "name-is-an-address": letter('"alice@agent.test" <bob@agent.test>'),
+    "name-is-an-address-unquoted": letter("alice@agent.test <bob@agent.test>"),
+    "name-unquoted-the-other-way": letter("bob@agent.test <alice@agent.test>"),
+    "quote-open": letter('"alice@agent.test <bob@agent.test>'),
+    "quoted-local-part": letter('"bob"@agent.test'),
+    "quoted-local-part-with-at": letter('"alice@agent.test"@agent.test'),
+    "quoted-local-part-escaped": letter('"b\\ob"@agent.test'),
+    "source-route": letter("<@agent.test:bob@agent.test>"),
+    "case": letter("BOB@AGENT.TEST"),
+    "trailing-dot": letter("bob@agent.test."),
+    "trailing-dot-own": letter("alice@agent.test."),
+    "other-domain": letter("alice@agent.test.evil.test"),
+    "sub-domain": letter("alice@sub.agent.test"),
+    "domain-literal": letter("alice@[127.0.0.1]"),
+    "no-domain": letter("alice"),
+    "no-local-part": letter("@agent.test"),
+    "empty": letter(""),
+    "null": letter("<>"),
+    "missing": MISSING_FROM,
+    "nul": letter("alice@agent.test\0bob@agent.test"),
+    "nul-in-local-part": letter("bob\0@agent.test"),
+    "8-bit": letter("alice@agent.test").replace(b"alice@", b"b\xf6b@"),
+    "8-bit-domain": letter("alice@agent.test").replace(b"agent.test", b"\xe4gent.test"),
+    "full-width-at": letter("bob\uff20agent.test"),
+    "zero-width": letter("bo\u200bb@agent.test"),
+    "dotless": letter("al\u0131ce@agent.test"),
+    "plus": letter("alice+bob@agent.test"),
+    "sender": letter("alice@agent.test", "Sender: bob@agent.test"),
+    "sender-list": letter("alice@agent.test", "Sender: alice@agent.test, bob@agent.test"),
+    "sender-group": letter("alice@agent.test", "Sender: us:;"),
+    "sender-twice": letter("alice@agent.test", "Sender: alice@agent.test", "Sender: bob@agent.test"),
+    "resent-twice": letter("alice@agent.test", "Resent-From: bob@agent.test", "Resent-From: alice@agent.test"),
+    "resent-from": letter("alice@agent.test", "Resent-From: bob@agent.test"),
+    "resent-sender": letter("alice@agent.test", "Resent-Sender: bob@agent.test"),
+    "only-sender": b"Sender: alice@agent.test\r\nTo: rcpt@remote.test\r\n\r\nHi.\r\n",
+    "only-in-the-body": b"To: rcpt@remote.test\r\n\r\nFrom: alice@agent.test\r\n",
+    "mbox-line": b"From alice@agent.test\r\n" + letter("bob@agent.test"),
+}
+
+
+@pytest.mark.parametrize("octets", FORGED.values(), ids=FORGED)
+def test_no_forged_author_leaves(daemon, people, octets):
+    before = left(daemon)
+    answer = ask(daemon, people["alice"], codec.encode_request(Send(octets, text_only=True)))
+    assert re.fullmatch(r"AIMX/1 ERR (EACCES|MALFORMED|DOMAIN|VALIDATION) .+\nCode: \1\n\n", answer), answer
+    assert left(daemon) == before
+
+
+OWN = {
+    "plainly": letter("alice@agent.test"),
+    "case": letter("Alice@Agent.TEST"),
+    "name": letter("Alice <alice@agent.test>"),
+    "name-is-an-address": letter('"bob@agent.test" <alice@agent.test>'),
+    "encoded-name": letter("=?utf-8?q?bob=40agent=2Etest=2C?= <alice@agent.test>"),
+    "comment": letter("alice@agent.test (bob@agent.test)"),
+    "empty-list-element": letter("alice@agent.test,"),
+    "sender-is-the-author": letter("alice@agent.test", "Sender: Alice <ALICE@agent.test>"),
+    "part-with-a-from": letter("alice@agent.test") + b"From: bob@agent.test\r\n",
+}
+
+
+@pytest.mark.parametrize("octets", OWN.values(), ids=OWN)
+def test_an_author_s_own_mail_leaves_with_no_other_address_in_from(daemon, people, octets):
+    before = left(daemon)
+    answer = ask(daemon, people["alice"], codec.encode_request(Send(octets, text_only=True)))
+    assert re.fullmatch(SENT, answer), answer
+    (mail,) = [path for path in left(daemon) - before if path.suffix == ".eml"]
+    parsed = email.message_from_bytes(mail.read_bytes(), policy=email.policy.default)
+    (field,) = parsed.get_all("From")
+    assert [address.addr_spec.lower() for address in field.addresses] == ["alice@agent.test"]
+    assert signing.verifies(mail.read_bytes())
