@@ -55,6 +55,7 @@ class Daemon(AbstractContextManager["Daemon"]):
         self.arguments: list[str] = []
         self.wrapper: list[str] = []
         self.python = sys.executable
+        self.module = "aimx.cli.main"
         self.process_group: int | None = None  # 0: one of its own, as a shell gives to a foreground job
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.process: subprocess.Popen[str] | None = None
@@ -82,7 +83,7 @@ class Daemon(AbstractContextManager["Daemon"]):
 
     def start(self) -> "Daemon":
         """Start and wait until it listens."""
-        argv = [*self.wrapper, self.python, "-m", "aimx.cli.main", "serve", "--bind", "127.0.0.1:0", *self.arguments]
+        argv = [*self.wrapper, self.python, "-m", self.module, "serve", "--bind", "127.0.0.1:0", *self.arguments]
         self.process = subprocess.Popen(
             argv, env=self.env, stderr=subprocess.PIPE, text=True, errors="replace", process_group=self.process_group
         )

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def write_pair(directory: Path, name: str = "agent.test") -> tuple[Path, Path]:
-    """A self-signed certificate and its key as PEM files."""
+def write_pair(directory: Path, name: str = "agent.test", days: int = 36_500) -> tuple[Path, Path]:
+    """A self-signed certificate, valid from 2020 for so many days, and its key as PEM files."""
     directory.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -22,7 +22,7 @@ def write_pair(directory: Path, name: str = "agent.test") -> tuple[Path, Path]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + datetime.timedelta(days=36500))
+        .not_valid_after(start + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(key, hashes.SHA256())
     )

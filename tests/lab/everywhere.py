@@ -6,14 +6,12 @@ connection from each peer's own address. Prints what was stored, as JSON.
 
 import json
 import smtplib
-import socket
-import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
 from tests.harness import Daemon
+from tests.lab import world
 from tests.mailauth.signing import message
 
 ADDRESS = "203.0.113.5"
@@ -29,12 +27,6 @@ CASES = {
     "absent": ("192.0.2.7", "h.test", "a@absent.test"),
 }
 ZONE = f"""
-no-resolv
-no-hosts
-local=/test/
-local=/arpa/
-listen-address=127.0.0.1
-bind-interfaces
 txt-record=ip4.test,"v=spf1 ip4:192.0.2.7 -all"
 txt-record=mx.test,"v=spf1 mx -all"
 mx-host=mx.test,mail.mx.test,10
@@ -44,29 +36,6 @@ txt-record=ptr.test,"v=spf1 ptr:mx.test -all"
 txt-record=searched.corp.test,"v=spf1 +all"
 server=/dead.test/{ADDRESS}#9
 """
-
-
-def _shell(*argv: str) -> None:
-    subprocess.run(argv, check=True, timeout=10)
-
-
-def network(tree: Path) -> "subprocess.Popen[bytes]":
-    """Every address local, our DNS the only one; the running dnsmasq."""
-    (tree / "resolv.conf").write_text("nameserver 127.0.0.1\nsearch corp.test\n")
-    (tree / "dnsmasq.conf").write_text(ZONE)
-    _shell("mount", "--bind", str(tree / "resolv.conf"), "/etc/resolv.conf")
-    _shell("ip", "link", "set", "lo", "up")
-    _shell("ip", "route", "add", "local", "0.0.0.0/0", "dev", "lo")
-    argv = ["dnsmasq", "--keep-in-foreground", "--user=root", "--pid-file", f"--conf-file={tree / 'dnsmasq.conf'}"]
-    process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", 53), timeout=1).close()
-            break
-        except OSError:
-            continue
-    return process
 
 
 def stored(daemon: Daemon, peer: str, helo: str, sender: str) -> dict[str, str]:
@@ -82,7 +51,7 @@ def stored(daemon: Daemon, peer: str, helo: str, sender: str) -> dict[str, str]:
 def main() -> None:
     """Everything, in order."""
     tree = Path(sys.argv[1])
-    dnsmasq = network(tree)
+    dnsmasq = world.network(tree, ZONE, search="search corp.test\n")
     daemon = Daemon(tree / "daemon", AIMX_TEST_DNS="")
     daemon.arguments = ["--bind", f"{ADDRESS}:0"]
     try:

@@ -1,12 +1,8 @@
 """SPF for peers at their real addresses, DNS on port 53 by resolv.conf: the daemon is not told that it is a test."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-
 import pytest
+
+from tests.lab import world
 
 pytestmark = [pytest.mark.lab, pytest.mark.root]
 
@@ -24,16 +20,7 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
-    for program in ("unshare", "ip", "dnsmasq"):
-        if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
-            pytest.skip(f"{program} is not installed")
-    if subprocess.run(["unshare", "-n", "-m", "true"], capture_output=True, timeout=10, check=False).returncode:
-        pytest.skip("namespaces are not permitted here")
-    tree = tmp_path_factory.mktemp("everywhere")
-    command = ["unshare", "-n", "-m", sys.executable, "-m", "tests.lab.everywhere", str(tree)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
+    return world.play("tests.lab.everywhere", tmp_path_factory.mktemp("everywhere"))
 
 
 @pytest.mark.parametrize("case", EXPECTED)
