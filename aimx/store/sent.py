@@ -53,7 +53,7 @@ def head(letter: Letter, record: Record) -> bytes:
         ("delivery_status", record.status),
         ("bcc", submission.bcc or None),
         ("delivered_at", delivered),
-        ("delivery_details", record.details or None),
+        ("delivery_details", clean.one_line(record.details) or None),
     ]
     present = [(key, item) for key, item in fields if item is not None]
     return frontmatter.head(present, frontmatter.attachment_tables(letter.composed.attachments))
