@@ -98,7 +98,7 @@ class Daemon:
         parts = self.storage_parts
         self.hooks = HookPool(self.fx, parts.state, parts.committer.folders, self._session_config)
         self.storage.on_runnable(self.hooks.wake)
-        self.socket = SocketServer(options.socket_file, self._handle, memory)
+        self.socket = SocketServer(options.socket_file, self._handle, memory, dispatch.admit)
         self._sockets = self.socket.listen()
 
     def _session_config(self) -> Config:

@@ -15,13 +15,14 @@ import trio
 
 from aimx import limits, log
 from aimx.effects.memory import MemoryBudget
-from aimx.errors import Failed, ResourcesExhausted, StorageFailed, WireCode, WireError
+from aimx.errors import AimxError, Failed, ResourcesExhausted, StorageFailed, WireCode
 from aimx.flows.answer import Answer, refusal
 from aimx.model.caller import Caller
 from aimx.wire import answers, codec
 from aimx.wire.frames import Request, Response
 
 Handle = Callable[[Request, Caller], Awaitable[Answer]]
+Admit = Callable[[type[Request], Caller], None]
 _UCRED = struct.Struct("3i")
 _MODE = 0o666  # guide: any local user may connect; authority is the peer's uid
 
@@ -29,9 +30,11 @@ _MODE = 0o666  # guide: any local user may connect; authority is the peer's uid
 class SocketServer:
     """Accepts local clients."""
 
-    def __init__(self, path: Path, handle: Handle, memory: MemoryBudget) -> None:
+    def __init__(self, path: Path, handle: Handle, memory: MemoryBudget, admit: Admit) -> None:
+        """`admit` raises an AimxError for a request that need not arrive whole to be refused."""
         self._path = path
         self._handle = handle
+        self._admit = admit
         self._memory = memory
         self._use = Use()
         self._inode: tuple[int, int] | None = None
@@ -84,6 +87,8 @@ class SocketServer:
                 await self._serve(stream)
             except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
                 return  # the client is gone; what it asked for is done
+            except Exception as error:  # noqa: BLE001  a shell: one request never ends the daemon
+                log.error("request-failed", why=f"{type(error).__name__}: {error}")
 
     async def _serve(self, stream: trio.SocketStream) -> None:
         try:
@@ -121,14 +126,12 @@ class SocketServer:
     async def _respond(self, stream: trio.SocketStream, caller: Caller, held: "Held") -> Answer | None:
         try:
             with trio.fail_after(limits.FRAME_S):
-                request = await _read_request(stream, held)
-        except WireError as error:
-            answer = refusal(error)
-            return Answer(_malformed(answer.reason) if answer.code == WireCode.MALFORMED else answer)
+                request = await self._read_request(stream, caller, held)
         except trio.TooSlowError:
             return Answer(_malformed("request timed out"))
-        except ResourcesExhausted as error:
-            return Answer(refusal(error))
+        except AimxError as error:
+            answer = refusal(error)
+            return Answer(_malformed(answer.reason) if answer.code == WireCode.MALFORMED else answer)
         if request is None:
             return None
         self._working.add(held)
@@ -137,6 +140,24 @@ class SocketServer:
         except Exception as error:  # noqa: BLE001  a shell: no peer sees an exception
             log.error("verb-failed", verb=type(request).__name__, why=f"{type(error).__name__}: {error}")
             return Answer(refusal(error))
+
+    async def _read_request(self, stream: trio.SocketStream, caller: Caller, held: "Held") -> Request | None:
+        """One frame; None when the client left before its first octet."""
+        parser = codec.RequestParser()
+        admitted, first = False, True
+        while True:
+            octets = await stream.receive_some(limits.READ_OCTETS)
+            if first and not octets:
+                return None
+            await held.add(len(octets))
+            parser.feed(octets)
+            request = parser.next_request()
+            if not admitted and parser.announced is not None:
+                self._admit(parser.announced, caller)
+                admitted = True
+            if request is not None:
+                return request
+            first = False
 
 
 class Use:
@@ -200,21 +221,6 @@ class Held:
 
 def _malformed(reason: str) -> Response:
     return Response("error", code=WireCode.MALFORMED, reason=f"malformed request: {reason}")
-
-
-async def _read_request(stream: trio.SocketStream, held: Held) -> Request | None:
-    parser = codec.RequestParser()
-    first = True
-    while True:
-        octets = await stream.receive_some(limits.READ_OCTETS)
-        if first and not octets:
-            return None
-        first = False
-        await held.add(len(octets))
-        parser.feed(octets)
-        request = parser.next_request()
-        if request is not None:
-            return request
 
 
 async def _send(stream: trio.SocketStream, response: Response) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from aimx import log
 from aimx.effects.api import Effects
-from aimx.errors import AimxError, UnknownVerb
+from aimx.errors import AimxError, NotAuthorized, UnknownVerb
 from aimx.flows import ingest, query, send
 from aimx.flows.answer import Answer, refusal
 from aimx.model.caller import Caller
@@ -19,35 +20,59 @@ Run = Callable[[Effects, Config, Any, Authorized], Awaitable[Response | Answer]]
 
 
 class Verb(NamedTuple):
-    """One row. `action`: what the caller has to be allowed to do; the flow gets it as it was authorized."""
+    """One row. `action`: what the caller has to be allowed to do, or how that is found out from the frame.
 
-    action: Ask
+    The flow gets the action as it was authorized.
+    """
+
+    action: Action | Ask
     run: Run
 
 
-async def _anyone(_fx: Effects, _config: Config, _frame: Any) -> Action:
-    return Anyone()
-
-
-async def _system(_fx: Effects, _config: Config, _frame: Any) -> Action:
-    return System()
-
-
 VERBS: dict[type[Request], Verb] = {
-    frames.Version: Verb(_anyone, query.version),
-    frames.Ingest: Verb(_system, ingest.by_request),
+    frames.Version: Verb(Anyone(), query.version),
+    frames.Ingest: Verb(System(), ingest.by_request),
     frames.Send: Verb(send.action, send.send),
 }
+
+
+def admit(kind: type[Request], caller: Caller) -> None:
+    """Refuse what no body can change, once the headers are there. Raises: UnknownVerb, NotAuthorized."""
+    verb = _row(kind)
+    if not callable(verb.action):
+        _authorize(kind, caller, verb.action)
 
 
 async def dispatch(fx: Effects, config: Config, request: Request, caller: Caller) -> Answer:
     """Authorize and run one request. Every AimxError becomes its row's error frame."""
     try:
-        verb = VERBS.get(type(request))
-        if verb is None:
-            raise UnknownVerb(f"unknown verb '{frames.BY_FRAME[type(request)].verb}'")
-        authorized = authorize.authorize(caller, await verb.action(fx, config, request))
+        verb = _row(type(request))
+        action = await verb.action(fx, config, request) if callable(verb.action) else verb.action
+        authorized = _authorize(type(request), caller, action)
+        if authorized.root_bypass:
+            log.info(
+                "root-bypass",
+                verb=frames.BY_FRAME[type(request)].verb,
+                caller_uid=caller.uid,
+                mailbox=authorize.target(action),
+            )
         answer = await verb.run(fx, config, request, authorized)
     except AimxError as error:
         return Answer(refusal(error))
     return answer if isinstance(answer, Answer) else Answer(answer)
+
+
+def _row(kind: type[Request]) -> Verb:
+    """The one place that knows which verbs of the protocol this daemon serves."""
+    verb = VERBS.get(kind)
+    if verb is None:
+        raise UnknownVerb(f"unknown verb '{frames.BY_FRAME[kind].verb}'")
+    return verb
+
+
+def _authorize(kind: type[Request], caller: Caller, action: Action) -> Authorized:
+    try:
+        return authorize.authorize(caller, action)
+    except NotAuthorized as error:
+        log.warning("not-authorized", verb=frames.BY_FRAME[kind].verb, caller_uid=caller.uid, why=error.detail)
+        raise

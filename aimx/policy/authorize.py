@@ -51,4 +51,19 @@ def authorize(caller: Caller, action: Action) -> Authorized:
     owned = isinstance(action, Mailbox | SendAs) and action.owner_uid == caller.uid
     if isinstance(action, Anyone) or owned:
         return Authorized(caller, action, root_bypass=False)
-    raise NotAuthorized("not authorized", detail=f"uid={caller.uid} action={action!r}")
+    raise NotAuthorized("not authorized", detail=_why(action))
+
+
+def target(action: Action) -> str | None:
+    """The mailbox that an action is about, by name; None: it is about none that exists."""
+    return action.mailbox.name if isinstance(action, SendAs) and action.mailbox is not None else None
+
+
+def _why(action: Action) -> str:
+    """For the log: which of the reasons that look the same to the caller it was."""
+    if isinstance(action, SendAs) and action.mailbox is None:
+        return "no mailbox sends under this address"
+    if isinstance(action, Mailbox | SendAs):
+        name, owner = target(action), action.owner_uid
+        return f"mailbox {name} is owned by {f'uid {owner}' if owner is not None else 'nobody that exists'}"
+    return "for root only"

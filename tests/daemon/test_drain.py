@@ -12,13 +12,14 @@ from aimx.daemon.verbd import SocketServer
 from aimx.effects.memory import MemoryBudget
 from aimx.flows.answer import Answer
 from aimx.wire.frames import Response
+from tests.wire.feed import anybody
 
 
 def _play(handle, story, clock=None) -> None:
     async def main() -> None:
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "aimx.sock"
-            server = SocketServer(path, handle, MemoryBudget(1 << 20, 1.0))
+            server = SocketServer(path, handle, MemoryBudget(1 << 20, 1.0), anybody)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(server.run, server.listen())
                 await story(server, path)

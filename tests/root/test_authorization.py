@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from aimx import limits
 from aimx.flows.dispatch import VERBS
 from aimx.wire import codec, frames
 from aimx.wire.frames import (
@@ -276,3 +277,58 @@ def test_an_author_s_own_mail_leaves_with_no_other_address_in_from(daemon, peopl
     (field,) = parsed.get_all("From")
     assert [address.addr_spec.lower() for address in field.addresses] == ["alice@agent.test"]
     assert signing.verifies(mail.read_bytes())
+
+
+def test_a_stranger_s_ingest_is_refused_before_its_body(daemon, people):
+    header = f"AIMX/1 INGEST\nRcpt: alice@{DOMAIN}\nContent-Length: 26214400\n\n".encode()
+    waiting = ASK.replace("asked.shutdown(socket.SHUT_WR)", "pass  # the daemon has to answer without the body")
+    answer = bytes.fromhex(users.run(people["stranger"], waiting, daemon.socket, header.hex()))
+    assert re.fullmatch(EACCES, answer.decode())
+
+
+def test_a_refusal_says_why_in_the_log_only(daemon, people):
+    ask(daemon, people["bob"], codec.encode_request(send(f"ghost@{DOMAIN}")))
+    line = daemon.wait_log("event=not-authorized ")
+    while f"caller_uid={people['bob'].pw_uid}" not in line or "no mailbox sends" not in line:
+        line = daemon.wait_log("event=not-authorized ")
+    assert "verb=SEND" in line
+
+
+HOLD = """
+path, number = sys.argv[1], int(sys.argv[2])
+held = []
+for _ in range(number):
+    held.append(socket.socket(socket.AF_UNIX))
+    held[-1].settimeout(30)
+    held[-1].connect(path)
+held[-1].recv(1)  # the last one is one too many: it is told so, and the others are in
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_one_user_s_idle_connections_keep_nobody_else_out(daemon, people):
+    holding = users.start(people["stranger"], HOLD, daemon.socket, limits.CLIENTS_PER_UID + 1)
+    try:
+        assert holding.stdout is not None
+        assert holding.stdout.readline() == "held\n"
+        version = codec.encode_request(Version())
+        full = "too many connections, try again later"
+        assert re.fullmatch(error("TEMP", full), ask(daemon, people["stranger"], version))
+        assert re.fullmatch(JSON, ask(daemon, people["bob"], version), re.DOTALL)
+        assert re.fullmatch(SENT, ask(daemon, people["alice"], codec.encode_request(send(f"alice@{DOMAIN}"))))
+    finally:
+        holding.kill()
+        holding.communicate(timeout=30)
+
+
+CONNECT_THEN_DROP = ASK.replace(
+    "    try:\n", "    os.setresgid(12345, 12345, 12345)\n    os.setresuid(12345, 12345, 12345)\n    try:\n"
+)
+
+
+def test_the_uid_counts_that_connected(daemon, people):
+    """A root process that connects and then drops is root on that connection, whoever speaks."""
+    octets = codec.encode_request(Ingest(f"alice@{DOMAIN}", letter("a@b.test")))
+    answer = bytes.fromhex(users.run(people["root"], CONNECT_THEN_DROP, daemon.socket, octets.hex()))
+    assert re.fullmatch(JSON, answer.decode(), re.DOTALL)

@@ -16,10 +16,15 @@ def parse(octets: bytes, step: int = 10_000) -> frames.Request | None:
     return parser.next_request()
 
 
+def anybody(_kind: object, _caller: object) -> None:
+    """Admits every request."""
+
+
 def outcome(octets: bytes, step: int) -> object:
-    """The request, or the class and text of the refusal."""
+    """The class of the request and the request, or the class and the text of the refusal."""
     try:
-        return parse(octets, step)
+        request = parse(octets, step)
+        return type(request), request
     except WireError as error:
         assert error.reason
         return type(error), error.reason

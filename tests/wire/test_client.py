@@ -14,6 +14,7 @@ from aimx.effects.memory import MemoryBudget
 from aimx.errors import DaemonRefused, DaemonUnavailable, WireError
 from aimx.flows.answer import Answer
 from aimx.wire.frames import Ingest, Response, Send, Version
+from tests.wire.feed import anybody
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def ask_real(path, request) -> Response:
         return Answer(Response("json", body=b"{}"))
 
     async def main():
-        server = SocketServer(path, answer, MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S))
+        server = SocketServer(path, answer, MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S), anybody)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, server.serve, server.listen())
             response = await trio.to_thread.run_sync(client.call, path, request, 30.0)

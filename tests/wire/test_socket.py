@@ -2,6 +2,7 @@
 
 import array
 import os
+import resource
 import socket
 import stat
 import tempfile
@@ -14,10 +15,11 @@ import trio.testing
 from aimx import limits
 from aimx.daemon.verbd import SocketServer, Use
 from aimx.effects.memory import MemoryBudget
-from aimx.errors import Failed, ResourcesExhausted, StorageFailed
+from aimx.errors import Failed, NotAuthorized, ResourcesExhausted, StorageFailed
 from aimx.flows.answer import Answer
 from aimx.model.caller import Caller
-from aimx.wire.frames import Ingest, Response, Version
+from aimx.wire.frames import Ingest, MarkRead, Response, Send, Version
+from tests.wire.feed import anybody
 
 ERROR = "AIMX/1 ERR {code} {reason}\nCode: {code}\n\n"
 
@@ -33,15 +35,17 @@ async def echo(request, caller):
     """Says what arrived."""
     if isinstance(request, Ingest):
         return Answer(Response("json", body=str(len(request.body)).encode()))
+    if isinstance(request, Send):
+        return Answer(Response("ok", note=f"{len(request.message)}+{len(request.html or b'')}"))
     return Answer(Response("ok", note=f"uid={caller.uid}"))
 
 
-def against(path, story, handle=echo, clock=None):
+def against(path, story, handle=echo, clock=None, admit=anybody):
     """Run a story of a client against a server."""
 
     async def main():
         memory = MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S)
-        server = SocketServer(path, handle, memory)
+        server = SocketServer(path, handle, memory, admit)
         listeners = server.listen()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, server.serve, listeners)
@@ -108,6 +112,64 @@ def test_the_largest_body_arrives(path):
     against(path, story)
 
 
+def test_two_bodies_of_25_mib_are_one_request_and_fill_the_share_of_a_user(path):
+    size = limits.FRAME_BODY_OCTETS
+    frame = f"AIMX/1 SEND\nContent-Length: {size}\nHtml-Body-Length: {size}\n\n".encode()
+
+    async def story():
+        assert await ask(path, frame + bytes(2 * size)) == f"AIMX/1 OK {size}+{size}\n"
+        async with await trio.open_unix_socket(path) as held:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(held.send_all, frame + bytes(2 * size - 1))
+            await trio.testing.wait_all_tasks_blocked()
+            refused = ERROR.format(code="TEMP", reason="too much data at once, try again later")
+            assert await ask(path, frame + bytes(2 * size)) == refused
+
+    against(path, story)
+
+
+def test_what_no_body_can_change_is_refused_before_the_body(path):
+    asked = []
+
+    def admit(kind, caller):
+        asked.append(kind)
+        raise NotAuthorized("not authorized")
+
+    async def story():
+        answer = await ask(path, f"AIMX/1 INGEST\nRcpt: a\nContent-Length: {limits.FRAME_BODY_OCTETS}\n\n".encode())
+        assert answer == ERROR.format(code="EACCES", reason="not authorized")
+        answer = await ask(path, b"AIMX/1 MARK-READ\nMailbox: a\nId: x\n\n")
+        assert answer == ERROR.format(code="EACCES", reason="not authorized")
+        assert asked == [Ingest, MarkRead]
+
+    against(path, story, admit=admit)
+
+
+def test_a_request_is_admitted_once_however_it_arrives(path):
+    asked = []
+
+    async def story():
+        async with await trio.open_unix_socket(path) as stream:
+            for octet in b"AIMX/1 INGEST\nRcpt: a\nContent-Length: 9\n\nabcdefghi":
+                await stream.send_all(bytes([octet]))
+                await trio.testing.wait_all_tasks_blocked()
+            assert (await all_of(stream)).endswith("\n\n9")
+
+    against(path, story, admit=lambda kind, caller: asked.append(kind))
+    assert asked == [Ingest]
+
+
+def test_no_bug_in_a_connection_ends_the_server(path):
+    def broken(kind, caller):
+        raise KeyError("a bug")
+
+    async def story():
+        for _ in range(3):
+            assert await ask(path, b"AIMX/1 VERSION\n\n") == ""
+
+    against(path, story, admit=broken)
+
+
 def test_a_second_request_is_ignored(path):
     async def story():
         assert (await ask(path, b"AIMX/1 VERSION\n\n" * 1000)).count("AIMX/1") == 1
@@ -125,6 +187,49 @@ def test_a_slow_frame_is_told_after_30_seconds(path):
         assert trio.current_time() - started == pytest.approx(limits.FRAME_S, abs=limits.FRAME_DRAIN_S + 1)
 
     against(path, story, clock=trio.testing.MockClock(autojump_threshold=0.05))
+
+
+def test_an_octet_a_second_is_cut_after_30_seconds(path):
+    async def story():
+        started = trio.current_time()
+        async with await trio.open_unix_socket(path) as stream, trio.open_nursery() as nursery:
+
+            async def drip():
+                await stream.send_all(b"AIMX/1 INGEST\nX: ")
+                while True:
+                    await trio.sleep(1)
+                    await stream.send_all(b"x")
+
+            nursery.start_soon(drip)
+            answer = await all_of(stream)
+            nursery.cancel_scope.cancel()
+        assert answer == ERROR.format(code="MALFORMED", reason="malformed request: request timed out")
+        assert trio.current_time() - started == pytest.approx(limits.FRAME_S, abs=limits.FRAME_DRAIN_S + 1)
+
+    against(path, story, clock=trio.testing.MockClock(autojump_threshold=0.05))
+
+
+def test_running_out_of_descriptors_neither_ends_nor_spins_the_server(path, caplog):
+    async def story():
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+        client = socket.socket(socket.AF_UNIX)
+        client.setblocking(False)
+        spare = os.dup(client.fileno())
+        os.close(spare)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (spare, allowed[1]))
+        try:
+            client.connect(str(path))
+            await trio.sleep(2)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
+        refused = [record for record in caplog.records if "accept" in record.getMessage()]
+        assert 1 < len(refused) < 50  # one every 0.1 s
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(client))
+        await stream.send_all(b"AIMX/1 VERSION\n\n")
+        assert (await all_of(stream)).startswith("AIMX/1 OK")
+        await stream.aclose()
+
+    against(path, story, clock=trio.testing.MockClock(autojump_threshold=0.01))
 
 
 def test_a_truncated_frame_is_told(path):
@@ -253,7 +358,7 @@ def test_a_stale_socket_is_replaced(path):
 def test_a_living_daemon_keeps_its_socket(path):
     async def story():
         with pytest.raises(Failed, match="another daemon answers on"):
-            SocketServer(path, echo, MemoryBudget(1, 1)).listen()
+            SocketServer(path, echo, MemoryBudget(1, 1), anybody).listen()
         assert (await ask(path, b"AIMX/1 VERSION\n\n")).startswith("AIMX/1 OK")
 
     against(path, story)
@@ -263,14 +368,14 @@ def test_what_is_no_socket_is_left_alone(path):
     path.parent.mkdir()
     path.write_text("precious")
     with pytest.raises(Failed, match="is no socket; remove it"):
-        SocketServer(path, echo, MemoryBudget(1, 1)).listen()
+        SocketServer(path, echo, MemoryBudget(1, 1), anybody).listen()
     assert path.read_text() == "precious"
 
 
 def test_a_runtime_directory_that_cannot_be_made_is_one_error(path):
     path.parent.write_text("")
     with pytest.raises(StorageFailed, match=r"aimx\.sock cannot be created: Not a directory"):
-        SocketServer(path, echo, MemoryBudget(1, 1)).listen()
+        SocketServer(path, echo, MemoryBudget(1, 1), anybody).listen()
 
 
 def test_requests_of_many_clients_run_side_by_side(path):

@@ -18,7 +18,7 @@ from aimx.wire.frames import (
     Send,
     Version,
 )
-from tests.wire.feed import parse
+from tests.wire.feed import outcome, parse
 
 STEPS = [1, 3, 10_000]
 
@@ -71,7 +71,7 @@ WRITTEN = {
 @pytest.mark.parametrize(("frame", "octets"), WRITTEN.values(), ids=WRITTEN)
 def test_a_client_writes_what_the_daemon_reads(frame, octets, step):
     assert codec.encode_request(frame) == octets
-    assert parse(octets, step) == frame
+    assert outcome(octets, step) == (type(frame), frame)
 
 
 def test_every_verb_is_in_the_table_of_octets():
@@ -120,7 +120,7 @@ ACCEPTED = {
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(("octets", "frame"), ACCEPTED.values(), ids=ACCEPTED)
 def test_what_else_is_accepted(octets, frame, step):
-    assert parse(octets, step) == frame
+    assert outcome(octets, step) == (type(frame), frame)
 
 
 OWNER_RULE = "(must match [a-z_][a-z0-9_-]*[$]?)"
