@@ -91,12 +91,15 @@ class Link:
             dialog.lost(problem)
 
     async def _write(self, octets: bytes) -> str:
-        """All pieces; what went wrong, in the words of the dialog."""
+        """All pieces; what went wrong, in the words of the dialog. Does not yield after the last octet has left.
+
+        The answer to the final dot is then never taken for one that came before it.
+        """
         try:
             for piece in data.pieces(octets):
                 with self._piece():
-                    await self._stream.send_all(piece)
                     await trio.lowlevel.checkpoint()  # a fast reader must not keep everybody else waiting
+                    await self._stream.send_all(piece)
         except _LOST:
             return _BROKEN
         except trio.TooSlowError:

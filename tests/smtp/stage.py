@@ -175,6 +175,7 @@ class MemoryNetwork(TcpNetwork):
         self.servers = servers
         self.nursery = nursery
         self.tried: list[str] = []
+        self.held = 0
 
     @asynccontextmanager
     async def connect(self, address: str, port: int, own: bool):
@@ -190,9 +191,11 @@ class MemoryNetwork(TcpNetwork):
         client, server = memory_stream_pair()
         ours = Ours(client)
         self.nursery.start_soon(Session(script, ours, server).run)
+        self.held += 1
         try:
             yield ours
         finally:
+            self.held -= 1
             await trio.aclose_forcefully(ours)
 
 
