@@ -6,7 +6,7 @@ from aimx import limits
 from aimx.effects.api import Effects
 from aimx.errors import Failed
 from aimx.flows.courier import Courier, Load
-from aimx.mailauth.domain import a_label
+from aimx.model.domain import a_label
 from aimx.model.address import Address
 from aimx.model.config import Config
 from aimx.model.outbound import Parcel, RecipientOutcome

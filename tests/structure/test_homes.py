@@ -16,6 +16,7 @@ HOMES = {
     "lxml": ("aimx/mime/stylesheet.py",),
     "html2text": ("aimx/mime/text.py",),
     "publicsuffixlist": ("aimx/mailauth/",),
+    "idna": ("aimx/model/domain.py",),
     "tomlkit": ("aimx/config/",),
     "dns": ("aimx/resolver/", "aimx/demo/"),
     "sqlite3": ("aimx/store/",),
