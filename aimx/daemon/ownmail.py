@@ -7,9 +7,9 @@ import trio
 from aimx import limits
 from aimx.effects.api import Resolver
 from aimx.effects.network import TcpNetwork
-from aimx.model.domain import a_label
 from aimx.model.config import Config
 from aimx.model.dns import Question
+from aimx.model.domain import a_label
 
 
 class OwnConnections:

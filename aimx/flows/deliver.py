@@ -6,9 +6,9 @@ from aimx import limits
 from aimx.effects.api import Effects
 from aimx.errors import Failed
 from aimx.flows.courier import Courier, Load
-from aimx.model.domain import a_label
 from aimx.model.address import Address
 from aimx.model.config import Config
+from aimx.model.domain import a_label
 from aimx.model.outbound import Parcel, RecipientOutcome
 from aimx.smtp import address
 from aimx.smtp.client import Letter

@@ -4,7 +4,6 @@ from functools import lru_cache
 
 from publicsuffixlist import PublicSuffixList
 
-
 _SUFFIXES = PublicSuffixList()
 
 

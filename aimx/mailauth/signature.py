@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 
 from aimx import limits
-from aimx.mailauth import domain
 from aimx.mailauth.fields import Field
+from aimx.model.domain import a_label
 
 _TAG_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # Folded lines of blanks only, or of controls that dkimpy's expression for b= takes for blanks: legal nowhere, and the
@@ -103,15 +103,15 @@ def read(field: Field, now: float) -> Signature:
 
 
 def _names(tags: dict[str, str]) -> tuple[str, str, str]:
-    sdid = domain.a_label(tags["d"])
+    sdid = a_label(tags["d"])
     if sdid is None or "." not in sdid:
         raise Unusable("malformed d=")
-    selector = domain.a_label(tags["s"])
-    if selector is None or domain.a_label(f"{selector}._domainkey.{sdid}") is None:
+    selector = a_label(tags["s"])
+    if selector is None or a_label(f"{selector}._domainkey.{sdid}") is None:
         raise Unusable("malformed s=")
     identity_domain = sdid
     if "i" in tags:
-        identity_domain = domain.a_label(tags["i"].rpartition("@")[2]) or ""
+        identity_domain = a_label(tags["i"].rpartition("@")[2]) or ""
         if "@" not in tags["i"] or not f".{identity_domain}".endswith(f".{sdid}"):
             raise Unusable("i= outside d=")
     methods = [method.strip().lower() for method in tags.get("q", "dns/txt").split(":")]

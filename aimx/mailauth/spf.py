@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, NoReturn
 import spf
 
 from aimx import limits
-from aimx.mailauth import domain
 from aimx.mailauth.questions import Asked
 from aimx.model.dns import RecordType
+from aimx.model.domain import a_label
 from aimx.model.envelope import Envelope
 
 WORDS = ("pass", "fail", "softfail", "neutral", "none", "temperror", "permerror")
@@ -142,7 +142,7 @@ def _identity(envelope: Envelope) -> tuple[str, str | None]:
         local_part, text = "", envelope.helo
     else:
         local_part, _, text = envelope.reverse_path.rpartition("@")
-    name = domain.a_label(text.removesuffix("."))
+    name = a_label(text.removesuffix("."))
     if name is None or "." not in name or name.rpartition(".")[2].isdigit():
         return "", None
     return local_part or "postmaster", name

@@ -12,6 +12,7 @@ from aimx.mailauth.questions import Asked
 from aimx.mailauth.spf import SpfResult
 from aimx.model.authres import AuthResults, Dkim, Dmarc, SignatureResult, Spf
 from aimx.model.dns import Answer, Question
+from aimx.model.domain import a_label
 from aimx.model.envelope import Envelope
 from aimx.model.message import Headers
 
@@ -65,7 +66,7 @@ def _author_domain(message: Message, headers: Headers) -> str | None:
         return None
     if message.fields is not None and len(message.named(b"from")) != 1:
         return None
-    return domain.a_label(headers.author.rpartition("@")[2])
+    return a_label(headers.author.rpartition("@")[2])
 
 
 def _results(

@@ -3,6 +3,7 @@
 import pytest
 
 from aimx.mailauth import domain
+from aimx.model.domain import a_label
 from aimx.model.envelope import Envelope
 from tests.mailauth.signing import message, record, sign
 from tests.mailauth.world import NOW, run
@@ -165,4 +166,4 @@ def test_identifiers(pair, expected):
     ids=lambda value: repr(value)[:30],
 )
 def test_domain_names(text, expected):
-    assert domain.a_label(text) == expected
+    assert a_label(text) == expected
