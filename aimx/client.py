@@ -2,10 +2,11 @@
 
 import contextlib
 import socket
+import time
 from typing import TYPE_CHECKING
 
 from aimx import limits
-from aimx.errors import DaemonAbsent, DaemonRefused, DaemonUnavailable
+from aimx.errors import DaemonAbsent, DaemonRefused, DaemonUnavailable, WireError
 from aimx.wire import answers, codec
 from aimx.wire.frames import Request, Response
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 def call(path: "Path", request: Request, timeout_s: float = limits.CLIENT_REPLY_S) -> Response:
     """Send one request and read its answer.
 
+    Args:
+        timeout_s: from the connection to the end of the answer, however it trickles in.
+
     Raises: DaemonAbsent when nothing listens; DaemonUnavailable when nobody answers in time; WireError for an answer
         that is none.
     """
@@ -24,9 +28,10 @@ def call(path: "Path", request: Request, timeout_s: float = limits.CLIENT_REPLY_
     try:
         sock.settimeout(limits.CLIENT_CONNECT_S)
         sock.connect(str(path))
+        deadline = time.monotonic() + timeout_s
         sock.settimeout(timeout_s)
         _send(sock, octets)
-        answer = _read(sock)
+        answer = _read(sock, deadline)
     except OSError as error:
         absent = isinstance(error, FileNotFoundError | ConnectionRefusedError)
         kind = DaemonAbsent if absent else DaemonUnavailable
@@ -50,12 +55,21 @@ def _send(sock: socket.socket, octets: bytes) -> None:
         sock.shutdown(socket.SHUT_WR)
 
 
-def _read(sock: socket.socket) -> bytes:
-    pieces = []
+def _read(sock: socket.socket, deadline: float) -> bytes:
+    answer = bytearray()
     with contextlib.suppress(ConnectionResetError):
-        while piece := sock.recv(limits.READ_OCTETS):
-            pieces.append(piece)
-    return b"".join(pieces)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            sock.settimeout(left)
+            piece = sock.recv(limits.READ_OCTETS)
+            if not piece:
+                break
+            answer += piece
+            if len(answer) > limits.CLIENT_ANSWER_OCTETS:
+                raise WireError(f"answer exceeds {limits.CLIENT_ANSWER_OCTETS} bytes")
+    return bytes(answer)
 
 
 def _why(path: "Path", error: OSError) -> str:

@@ -1,5 +1,6 @@
 """The blocking client against daemons that answer, refuse early, lie, or are not there."""
 
+import contextlib
 import socket
 import tempfile
 import threading
@@ -83,6 +84,45 @@ def test_an_answer_to_a_request_that_was_never_read(path):
 def test_silence_is_a_daemon_that_did_not_answer_in_time(path):
     with pytest.raises(DaemonUnavailable, match="did not answer in time"):
         ask_stub(path, None)
+
+
+def test_an_answer_that_trickles_in_has_to_end_in_time(path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        over = threading.Event()
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                while not over.wait(0.02):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            with pytest.raises(DaemonUnavailable, match="did not answer in time"):
+                client.call(path, Version(), timeout_s=0.2)
+        finally:
+            over.set()
+            thread.join(30)
+
+
+def test_an_answer_without_end_is_no_answer(path, monkeypatch):
+    monkeypatch.setattr(limits, "CLIENT_ANSWER_OCTETS", 1000)
+    with pytest.raises(WireError, match="answer exceeds 1000 bytes"):
+        ask_stub(path, b"AIMX/1 OK\n" * 1000)
+
+
+def test_an_answer_has_the_shape_of_its_request(path):
+    with pytest.raises(WireError, match="not an answer to SEND"):
+        ask_stub(path, b"AIMX/1 OK\n")
+
+
+@pytest.mark.parametrize("reply", [b"AIMX/1 ERR DELIVERY no\nCode: TEMP\n\n", b"AIMX/1 ERR TEMP no\n"])
+def test_the_code_of_an_error_is_the_header_s_or_the_line_s(path, reply):
+    with pytest.raises(DaemonRefused, match=r"^\[TEMP\] no$"):
+        client.body_of(ask_stub(path, reply))
 
 
 @pytest.mark.parametrize(
