@@ -10,6 +10,7 @@ from aimx.effects.network import TcpNetwork
 from aimx.model.config import Config
 from aimx.model.dns import Question
 from aimx.model.domain import a_label
+from aimx.policy import exchange
 
 
 class OwnConnections:
@@ -35,6 +36,6 @@ class OwnConnections:
             questions = (*questions, Question(domain, "AAAA"))
         with trio.move_on_after(limits.OWN_ADDRESS_S):
             for answer in await self._resolver.answers(questions):
-                if answer.records:
-                    return answer.records[0]
+                for address in filter(exchange.valid, answer.records):
+                    return address
         return None

@@ -100,15 +100,19 @@ class Courier:
                     stream = await held.enter_async_context(connection)
                 await Link(self._sending.network, stream, host, load.until).converse(dialog, load.octets)
         except ConnectFailed as error:
-            self._note_open(host, Fate("deferred", f"4.4.1 {address}: {error}"))
+            self._unreachable(host, address, str(error))
         except trio.TooSlowError:
             if trio.current_time() >= load.until:
                 raise
-            self._note_open(host, Fate("deferred", f"4.4.1 {address}: no connection in time"))
+            self._unreachable(host, address, "no connection in time")
         else:
             self._conclude(dialog, indexes, host, address)
             return dialog
         return None
+
+    def _unreachable(self, host: str, address: str, why: str) -> None:
+        self._note_open(host, Fate("deferred", f"4.4.1 {address}: {why}"))
+        log.info("mx", domain=self._load.domain, host=host, address=address, result="unreachable", reply=why)
 
     def _conclude(self, dialog: Dialog, indexes: list[int], host: str, address: str) -> None:
         fates = [dialog.fates.of(number) for number in range(len(indexes))]

@@ -26,7 +26,7 @@ async def addresses(fx: Effects, config: Config, host: str) -> list[str] | Fate:
     if config.enable_ipv6:
         kinds = (Question(host, "AAAA"), *kinds)
     answers = await fx.resolver.answers(kinds)
-    found = [address for answer in answers for address in _shuffled(fx, answer.records)]
+    found = [text for answer in answers for text in _shuffled(fx, answer.records) if exchange.valid(text)]
     allowed = [address for address in found if exchange.connectable(address, config.allow_private_mx)]
     if allowed:
         return allowed[: limits.MX_ADDRESSES]

@@ -3,11 +3,15 @@
 Never looks anything up: answers are arguments.
 """
 
+import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple
 
 from aimx import limits
 from aimx.model.dns import Answer
+
+# What a host can be called. The resolver reads hostile packets, so its words are not believed either.
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 
 # Reachable from here, but not where a stranger's mail server can be (IANA special-purpose registries). Addresses for
 # documentation are not among them: they lead nowhere.
@@ -52,9 +56,11 @@ def hosts(answer: Answer) -> Hosts | NoHosts | Implicit:
     records = [_exchange(record) for record in answer.records]
     if answer.status == "temperror" or not records:
         return NoHosts(False, f"4.4.3 the mail servers of {domain} could not be looked up")
-    named = sorted({(preference, name) for preference, name in records if name})
-    if not named:  # RFC 7505 section 3
+    if all(not name for _, name in records):  # RFC 7505 section 3
         return NoHosts(True, f"5.1.10 the domain {domain} accepts no mail")
+    named = sorted({record for record in records if _HOST.fullmatch(record[1])})
+    if not named:
+        return NoHosts(True, f"5.4.4 the mail servers of {domain} have impossible names")
     seen: set[str] = set()
     groups: dict[int, list[str]] = {}
     for preference, name in named:
@@ -67,6 +73,11 @@ def hosts(answer: Answer) -> Hosts | NoHosts | Implicit:
 def _exchange(record: str) -> tuple[int, str]:
     preference, _, name = record.partition(" ")
     return int(preference) if preference.isdecimal() else 2**16, name.rstrip(".").lower()
+
+
+def valid(text: str) -> bool:
+    """Whether it is an address at all."""
+    return _parsed(text) is not None
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:

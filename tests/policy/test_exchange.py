@@ -24,8 +24,14 @@ def test_hosts_are_ordered_by_preference(records, groups):
 
 @pytest.mark.parametrize(
     ("status", "records", "permanent"),
-    [("nxdomain", (), True), ("temperror", (), False), ("ok", ("0 .",), True), ("ok", ("0 ",), True)],
-    ids=["NXDOMAIN", "failure", "null MX", "null MX without its dot"],
+    [
+        ("nxdomain", (), True),
+        ("temperror", (), False),
+        ("ok", ("0 .",), True),
+        ("ok", ("0 ",), True),
+        ("ok", ("10 a\\010b.test", "10 a b", "10 -", "x"), True),
+    ],
+    ids=["NXDOMAIN", "failure", "null MX", "null MX without its dot", "no host's names"],
 )
 def test_nobody_takes_the_mail(status, records, permanent):
     found = hosts(Answer(QUESTION, status, records))
