@@ -176,6 +176,8 @@ CLIENT_REPLY_S = 630.0  # a SEND waits for remote servers
 
 # Sending
 SUBMITTED_HEAD_OCTETS = 64 * KIB  # reference section 6.2
+SUBMITTED_FIELDS = 1000  # header fields of a submission; thirty are many
+SHOWN_CHARACTERS = 200  # of a wrong value in an error message
 OUTBOUND_OCTETS = 50 * MIB  # a wire message; the largest mainstream servers take is a quarter of it
 COMPOSE_ATTEMPTS = 2  # one retry when a worker is lost
 COMPOSE_VICTIMS = 8  # losses by the fault of another message's computation, not counted as attempts

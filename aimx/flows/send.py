@@ -1,5 +1,7 @@
 """Send one message: who asks may send as its author, a worker composes, we sign, deliver, record and answer."""
 
+from datetime import datetime
+
 import msgspec
 import trio
 
@@ -96,7 +98,7 @@ async def _compose(
         frame.text_only,
         config.signature,
         submission.message_id,
-        fx.now(),
+        datetime.fromisoformat(submission.date).timestamp(),
         within is not None,
     )
     attempts = victims = 0

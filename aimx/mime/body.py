@@ -98,14 +98,14 @@ def render(octets: bytes, shown: tuple[Entity, ...]) -> tuple[str, tuple[Entity,
     pieces, shortened = [], []
     html_room = limits.HTML_OCTETS
     for leaf in shown:
-        source = _source(octets, leaf)
+        content = source(octets, leaf)
         if leaf.content_type[0] == "text/html":
-            if len(source) > html_room:
+            if len(content) > html_room:
                 shortened.append(leaf)
-            piece = clean.body(text.from_html(source, html_room))
-            html_room = max(html_room - len(source), 0)
+            piece = clean.body(text.from_html(content, html_room))
+            html_room = max(html_room - len(content), 0)
         else:
-            piece = _plain(source, leaf)
+            piece = _plain(content, leaf)
         if len(shown) > 1:
             piece = piece.strip("\n")
             if not piece.strip():
@@ -114,7 +114,7 @@ def render(octets: bytes, shown: tuple[Entity, ...]) -> tuple[str, tuple[Entity,
     return "\n\n".join(pieces), tuple(shortened)
 
 
-def _source(octets: bytes, leaf: Entity) -> str:
+def source(octets: bytes, leaf: Entity) -> str:
     """The decoded text of a leaf; HTML may name its charset itself."""
     content = decoded(octets, leaf)
     label = leaf.content_type[1].get("charset")
@@ -124,12 +124,12 @@ def _source(octets: bytes, leaf: Entity) -> str:
     return charset.decode(content, label).removeprefix("\ufeff")
 
 
-def _plain(source: str, leaf: Entity) -> str:
-    source = clean.body(source)
+def _plain(content: str, leaf: Entity) -> str:
+    content = clean.body(content)
     parameters = leaf.content_type[1]
-    if parameters.get("format", "").lower() == "flowed" and len(source) <= limits.FLOWED_CHARACTERS:
-        return unflowed(source, parameters.get("delsp", "").lower() == "yes")
-    return source
+    if parameters.get("format", "").lower() == "flowed" and len(content) <= limits.FLOWED_CHARACTERS:
+        return unflowed(content, parameters.get("delsp", "").lower() == "yes")
+    return content
 
 
 def unflowed(source: str, delsp: bool) -> str:

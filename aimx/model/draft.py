@@ -16,7 +16,7 @@ class DraftFile(NamedTuple):
 class Draft(NamedTuple):
     """One message to submit. `date` is seconds since the epoch; `message_id` is without brackets.
 
-    `body` is Markdown source or plain text, LF or CRLF line ends. `bcc` never reaches the octets of the headers.
+    `body` is Markdown source or plain text, LF or CRLF line ends. `bcc` is written too; who delivers takes it out.
     """
 
     from_: NamedAddress
@@ -30,3 +30,4 @@ class Draft(NamedTuple):
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
     attachments: tuple[DraftFile, ...] = ()
+    reply_to: tuple[NamedAddress, ...] = ()

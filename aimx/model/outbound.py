@@ -16,7 +16,8 @@ class Submission(msgspec.Struct, frozen=True, array_like=True):
     """What the header block of a submitted message says, read strictly: exactly one author, sound addresses only.
 
     Message-IDs are without brackets. `message_id` is the caller's or one that was made for it. `from_`, `to` and `cc`
-    are display text, `bcc` addr-specs; `subject` is decoded. `date` is RFC 3339.
+    are display text, `bcc` addr-specs; `subject` is decoded. `date` is RFC 3339. Domains of `author` and `recipients`
+    are ASCII. `leaving` are the fields that leave: lower-case name and decoded text, empty for those told above.
     """
 
     author: Address
@@ -32,6 +33,7 @@ class Submission(msgspec.Struct, frozen=True, array_like=True):
     references: tuple[str, ...]
     thread_id: str
     date: str
+    leaving: tuple[tuple[str, str], ...] = ()
 
 
 class ComposeOrder(msgspec.Struct, frozen=True, array_like=True):

@@ -8,10 +8,11 @@ from aimx import limits
 from aimx.errors import BodyTooLarge, MalformedMessage, Refused
 from aimx.mailauth import sign
 from aimx.mailauth.verify import Verification
-from aimx.mime import charset, compose, read, render
+from aimx.mime import charset, compose, read
 from aimx.model.envelope import Envelope
 from aimx.model.job import Broken, Declined, Done, ErrorName, Job, NeedDns
 from aimx.model.message import with_auth
+from aimx.model.outbound import ComposeOrder
 from aimx.worker.answers import Known, Memory
 
 _DECLINED: dict[type[Refused], ErrorName] = {MalformedMessage: "MalformedMessage", BodyTooLarge: "BodyTooLarge"}
@@ -84,7 +85,8 @@ class Examiner:
         self.handle(Job(0, "examine", envelope, octets), None)
         self.handle(Job(0, "drop"), None)
         charset.warm_up()
-        render.render("x")
+        order = ComposeOrder(b"From: a@example.test\nTo: a@example.test\n\nx", None, False, "x", "a@example.test", 0.0)
+        self.handle(Job(0, "compose", compose=order), None)
 
 
 def _read_all(fd: int) -> bytes:

@@ -138,21 +138,32 @@ def test_nothing_can_be_injected(changes):
         submission(draft(**changes))
 
 
-def test_bcc_is_not_written():
-    octets = submission(draft(bcc=(named("Secret", "secret@example.com"),)))
-    assert b"secret" not in octets.lower()
-    assert b"bcc" not in octets.lower()
+def test_bcc_and_reply_to_are_written():
+    octets = submission(draft(bcc=(named("Secret", "secret@example.com"),), reply_to=(named("", "desk@agent.test"),)))
+    assert b"\r\nBcc: Secret <secret@example.com>\r\n" in octets
+    assert b"\r\nReply-To: desk@agent.test\r\n" in octets
 
 
 @pytest.mark.parametrize(
     ("body", "encoding"),
-    [("plain\n", b"7bit"), ("é\n", b"8bit"), ("x" * 999, b"quoted-printable"), ("a\rb", b"quoted-printable")],
-    ids=["ascii", "utf-8", "long-line", "lone-cr"],
+    [
+        ("plain\n", b"7bit"),
+        ("x" * 998, b"7bit"),
+        ("café au lait, please\n", b"quoted-printable"),
+        ("日本語\n", b"base64"),
+        ("x" * 999, b"quoted-printable"),
+        ("a\rb", b"7bit"),
+        ("a\0b in a longer line", b"quoted-printable"),
+        ("Hi\nFrom here\n", b"quoted-printable"),
+    ],
+    ids=["ascii", "longest-line", "latin", "cjk", "long-line", "lone-cr", "nul", "from-line"],
 )
 def test_the_lightest_encoding_is_chosen(body, encoding):
     assert b"Content-Transfer-Encoding: " + encoding + b"\r\n" in submission(draft(body=body))
 
 
-def test_an_attached_message_is_not_labelled_as_one():
+def test_an_attached_message_is_labelled_as_one_when_it_needs_no_encoding():
     octets = submission(draft(attachments=(DraftFile("fwd.eml", "message/rfc822", b"Subject: x\r\n\r\n"),)))
+    assert b"Content-Type: message/rfc822;\r\n name=fwd.eml\r\n" in octets
+    octets = submission(draft(attachments=(DraftFile("fwd.eml", "message/rfc822", b"Subject: \xe9\r\n\r\n"),)))
     assert b"Content-Type: application/octet-stream;\r\n name=fwd.eml\r\n" in octets
