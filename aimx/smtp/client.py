@@ -113,7 +113,9 @@ class Dialog:
         if stage is Stage.FINAL and self._accepted:
             self._settle(Fate("unknown", f"{why} after the message was sent", final=True))
         self.tls_failed = stage is Stage.STARTTLS or (self.secure and stage in _HELLO)
-        self._end(Fate("deferred", f"{why} ({stage})"), polite=False)
+        # A server that refuses MAIL and leaves has said what there is to say.
+        self.answered = self._refusal is not None
+        self._end(self._refusal or Fate("deferred", f"{why} ({stage})"), polite=False)
 
     # Replies
 

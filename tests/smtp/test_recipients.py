@@ -27,6 +27,7 @@ PARTIAL = {
     "always too many": ([FULL] * 3, {"data": b"503 no\r\n"}, ["deferred"] * 3, 0),
     "closing at the second": ([OK, b"421 4.3.2 bye\r\n"], {}, ["deferred"] * 3, 0),
     "MAIL refused, the rest taken": ([OK, OK, OK], {"mail": b"451 4.7.1 later\r\n"}, ["deferred"] * 3, None),
+    "MAIL refused, then the end": ([], {"mail": b"550 5.7.1 blocked\r\n", "rcpt": "close"}, ["failed"] * 3, 0),
     "MAIL refused, the rest too": ([NO, NO, NO], {"mail": b"550 5.7.1 no\r\n", "data": b"503 x\r\n"}, ["failed"] * 3,
                                    0),
 }  # fmt: skip
