@@ -29,7 +29,7 @@ EVERY = (
 )
 HOSTILE = (
     'From: "Ops\u202e" <ops@agent.test>\r\nTo: bob@remote.test\r\n'
-    "Subject: =?utf-8?q?a=0D=0Ab=00c=E2=80=AE=F3=A0=81=81_=22q=22_=5C_+++?=\r\nDate: never\r\n"
+    "Subject: =?utf-8?q?a=09b=C2=80c=E2=80=AE=F3=A0=81=81_=22q=22_=5C_+++?=\r\nDate: never\r\n"
 )
 FILES = (Attachment("a.txt", "text/plain", b"attached"), Attachment("Ü ber.bin", "application/octet-stream", b"\0" * 9))
 
