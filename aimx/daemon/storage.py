@@ -180,6 +180,7 @@ class Storage:
     async def _take_care(self, config: Config) -> None:
         owners = {mailbox.name: mailbox.owner for mailbox in config.mailboxes.values()}
         await self.release(())
+        await self._carry(self._concluder.again())
         events = await trio.to_thread.run_sync(self._spool.retry, owners, limiter=self._care)
         self._tell(events)
         if events:

@@ -4,7 +4,7 @@ Runs as steps, like a commit. The message has left: whatever happens to the reco
 with it is logged, and never becomes the caller's answer.
 """
 
-from aimx import log
+from aimx import limits, log
 from aimx.errors import StorageFailed
 from aimx.model.delivery import Conclusion
 from aimx.model.event import Event
@@ -22,10 +22,11 @@ class Concluder:
     def __init__(self, committer: Committer) -> None:
         self._committer = committer
         self._replacer = Replacer(committer.tree, committer.publisher.litter)
+        self._unsettled: list[Conclusion] = []
 
     def steps(self, done: Conclusion) -> Steps[tuple[tuple[int, ...], Told]]:
         """Settle one send. Returns: ids of the held jobs, events to tell; none when state.db cannot be written."""
-        email_id, path = yield from self._record(done)
+        email_id, path, _ = yield from self._record(done)
         owner_uid = self._owner_uid(done.placed.ref.owner)
         try:
             told: tuple[tuple[int, ...], Told] = yield Work(
@@ -38,8 +39,15 @@ class Concluder:
         self._committer.publisher.litter.sweep()
         return told
 
-    def _record(self, done: Conclusion) -> Steps[tuple[str, str]]:
-        """Returns: id and path of the record; the path is empty when it is gone, both when none is kept."""
+    def again(self) -> Steps[None]:
+        """Records that could not be settled, for want of space, say, are tried once more."""
+        waiting, self._unsettled = self._unsettled, []
+        for done in waiting:
+            if not (yield from self._record(done))[2]:
+                log.info("record-settled", mailbox=done.placed.mailbox, id=done.placed.id, status=done.status)
+
+    def _record(self, done: Conclusion) -> Steps[tuple[str, str, str]]:
+        """Returns: id and path of the record, empty when there is none; and why it does not say how the send ended."""
         ref = done.placed.ref
         try:
             if done.document is None:
@@ -52,13 +60,16 @@ class Concluder:
                 if not isinstance(mark, str):
                     self._committer.index.change(ref, mark, done.status)
         except (OSError, StorageFailed) as error:
-            log.error("record-not-settled", **_what(done, str(error)))
-            return (ref.id, done.placed.path) if done.document is not None else ("", "")
+            again = len(self._unsettled) < limits.RECORDS_UNSETTLED
+            log.error("record-not-settled", **_what(done, str(error)), again=again)
+            if again:
+                self._unsettled.append(done)
+            return (ref.id, done.placed.path, str(error)) if done.document is not None else ("", "", str(error))
         if problem:
             log.warning("record-not-settled", **_what(done, problem))
         if done.document is None:
-            return "", ""
-        return ref.id, "" if problem else done.placed.path
+            return "", "", problem
+        return ref.id, "" if problem else done.placed.path, problem
 
     def _owner_uid(self, owner: str) -> int | None:
         account = self._committer.tree.accounts.identity(owner)

@@ -162,3 +162,24 @@ def test_what_a_crash_left_of_a_refused_record_is_dropped(tmp_path, monkeypatch)
             assert tree_of(tmp_path / "data/.aimx" / place) == []
     finally:
         again.close()
+
+
+def test_a_record_that_could_not_be_settled_is_settled_later(store, tmp_path, told, monkeypatch):
+    placed = begin(store)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    concluder = Concluder(store.committer)
+    done = Conclusion(placed, _document("delivered"), b"Hi.\n", (), AT, "delivered")
+    with monkeypatch.context() as disk:
+        disk.setattr(files, "write_new", full)
+        group.run(store.state, concluder.steps(done))
+        group.run(store.state, concluder.again())
+    assert 'delivery_status = "pending"' in (_box(tmp_path) / f"{STEM}.md").read_text()
+    assert "event=record-settled" not in told.getvalue()
+    group.run(store.state, concluder.again())
+    assert 'delivery_status = "delivered"' in (_box(tmp_path) / f"{STEM}.md").read_text()
+    assert told.getvalue().count("event=record-settled") == 1
+    group.run(store.state, concluder.again())
+    assert told.getvalue().count("event=record-settled") == 1
