@@ -161,12 +161,6 @@ UNSERVED = [
 ]  # fmt: skip
 
 
-def test_every_verb_has_its_rows():
-    """A verb that is served must be in the table above: its authorization is shown, or this fails."""
-    assert {type(request) for request, _ in TABLE.values()} == set(VERBS)
-    assert {type(request) for request in UNSERVED} >= set(frames.BY_FRAME) - set(VERBS)
-
-
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("request_", UNSERVED, ids=lambda request: frames.BY_FRAME[type(request)].verb)
 def test_a_verb_that_is_not_served_is_unknown_to_everybody(daemon, people, request_, caller):

@@ -364,6 +364,18 @@ def test_a_living_daemon_keeps_its_socket(path):
     against(path, story)
 
 
+def test_a_daemon_too_busy_to_answer_keeps_its_socket(path, monkeypatch):
+    monkeypatch.setattr(limits, "CLIENT_CONNECT_S", 0.05)
+    path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as waiting:
+        busy.bind(str(path))
+        busy.listen(0)
+        waiting.connect(str(path))
+        with pytest.raises(Failed, match="another daemon answers on"):
+            SocketServer(path, echo, MemoryBudget(1, 1), anybody).listen()
+        assert path.is_socket()
+
+
 def test_what_is_no_socket_is_left_alone(path):
     path.parent.mkdir()
     path.write_text("precious")
