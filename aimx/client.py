@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import struct
 import time
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,7 @@ def call(path: "Path", request: Request, timeout_s: float = limits.CLIENT_REPLY_
     octets = codec.encode_request(request)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        sock.settimeout(limits.CLIENT_CONNECT_S)
-        sock.connect(str(path))
+        _connect(sock, path)
         deadline = time.monotonic() + timeout_s
         sock.settimeout(timeout_s)
         _send(sock, octets)
@@ -46,6 +46,13 @@ def body_of(response: Response) -> bytes:
     if response.kind == "error":
         raise DaemonRefused(f"[{response.code}] {response.reason}")
     return response.body
+
+
+def _connect(sock: socket.socket, path: "Path") -> None:
+    """With the kernel's timeout: a socket that does not block is refused at once where the queue is full."""
+    patience = struct.pack("ll", int(limits.CLIENT_CONNECT_S), int(limits.CLIENT_CONNECT_S % 1 * 1_000_000))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+    sock.connect(str(path))
 
 
 def _send(sock: socket.socket, octets: bytes) -> None:
@@ -73,7 +80,7 @@ def _read(sock: socket.socket, deadline: float) -> bytes:
 
 
 def _why(path: "Path", error: OSError) -> str:
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | BlockingIOError):
         return f"the aimx daemon on {path} did not answer in time"
     if isinstance(error, FileNotFoundError | ConnectionRefusedError):
         return f"no aimx daemon answers on {path}: start `aimx serve`"

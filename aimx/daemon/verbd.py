@@ -266,8 +266,8 @@ def _answers(path: Path) -> bool:
         probe.connect(str(path))
     except ConnectionRefusedError:
         return False
-    except TimeoutError:
-        return True  # a daemon whose queue is full is one
+    except (BlockingIOError, TimeoutError):
+        return True  # its queue is full, so it is one
     finally:
         probe.close()
     return True

@@ -1,5 +1,6 @@
 """The blocking client against daemons that answer, refuse early, lie, or are not there."""
 
+import concurrent.futures
 import contextlib
 import socket
 import tempfile
@@ -106,6 +107,35 @@ def test_an_answer_that_trickles_in_has_to_end_in_time(path):
         finally:
             over.set()
             thread.join(30)
+
+
+@pytest.fixture
+def busy(path):
+    """A daemon whose queue is full."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(str(path))
+        listener.listen(0)
+        first.connect(str(path))
+        yield listener
+
+
+def test_a_full_queue_is_waited_for(path, busy):
+    def serve():
+        for _ in range(2):
+            connection, _ = busy.accept()
+            with connection:
+                connection.sendall(b"AIMX/1 OK <a@b>\n")
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        asked = pool.submit(client.call, path, Send(b""), 30.0)
+        pool.submit(serve).result(30)
+        assert asked.result(30).note == "<a@b>"
+
+
+def test_a_queue_that_stays_full_is_a_daemon_that_did_not_answer(path, busy, monkeypatch):
+    monkeypatch.setattr(limits, "CLIENT_CONNECT_S", 0.05)
+    with pytest.raises(DaemonUnavailable, match="did not answer in time"):
+        client.call(path, Version())
 
 
 def test_an_answer_without_end_is_no_answer(path, monkeypatch):
