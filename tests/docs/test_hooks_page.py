@@ -3,10 +3,13 @@
 import ast
 import inspect
 
+import msgspec
+
 from aimx.config import legacy
 from aimx.daemon import hookpool
 from aimx.effects.accounts import Account
 from aimx.flows import fire
+from aimx.mime import outbound
 from aimx.model.config import Hook, Mailbox
 from aimx.model.message import Headers
 from aimx.policy import firing
@@ -22,8 +25,11 @@ def test_the_table_of_variables_is_complete():
     account = Account("alice", 1000, 1000, "/home/alice", "/bin/sh", ())
     mail = firing.mail_environment(headers)
     task = fire.Task(1, hook, "support", "id", "/p", "/", mail, account, change_identity=False, token="t")
+    after = msgspec.structs.replace(hook, event="after_send")
+    sent = outbound.read(b"From: a@b.test\r\nTo: c@d.test\r\n\r\n", "1@b.test", 0.0)
+    (job,) = firing.after_send(Mailbox("m", "a@b.test", "alice", hooks=(after,)), sent, "delivered", "now", None)
     shown = [row[0].strip("`") for row in pages.rows(HOOKS, "## What a hook gets")]
-    assert sorted(shown) == sorted(fire.specification(task).env)
+    assert sorted(shown) == sorted({**fire.specification(task).env, **job.env})
 
 
 def _reasons() -> set[str]:
