@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from aimx import limits
-from aimx.errors import DaemonAbsent, DaemonRefused, DaemonUnavailable, WireError
+from aimx.errors import DaemonAbsent, DaemonRefused, DaemonSilent, DaemonUnavailable, WireError
 from aimx.wire import answers, codec
 from aimx.wire.frames import Request, Response
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def call(path: "Path", request: Request, timeout_s: float = limits.CLIENT_REPLY_S) -> Response:
+def call(path: "Path | str", request: Request, timeout_s: float = limits.CLIENT_REPLY_S) -> Response:
     """Send one request and read its answer.
 
     Args:
         timeout_s: from the connection to the end of the answer, however it trickles in.
 
-    Raises: DaemonAbsent when nothing listens; DaemonUnavailable when nobody answers in time; WireError for an answer
-        that is none.
+    Raises: DaemonAbsent when nothing listens; DaemonUnavailable when nobody takes the request; DaemonSilent when it was
+        taken and not answered in time; WireError for an answer that is none.
     """
     octets = codec.encode_request(request)
+    taken = False
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _connect(sock, path)
         deadline = time.monotonic() + timeout_s
         sock.settimeout(timeout_s)
         _send(sock, octets)
+        taken = True
         answer = _read(sock, deadline)
     except OSError as error:
-        absent = isinstance(error, FileNotFoundError | ConnectionRefusedError)
-        kind = DaemonAbsent if absent else DaemonUnavailable
-        raise kind(_why(path, error), detail=str(error)) from error
+        raise _kind(error, taken)(_why(str(path), error), detail=error.strerror or str(error)) from error
     finally:
         sock.close()
     return answers.decode_response(answer, type(request))
@@ -79,7 +79,13 @@ def _read(sock: socket.socket, deadline: float) -> bytes:
     return bytes(answer)
 
 
-def _why(path: "Path", error: OSError) -> str:
+def _kind(error: OSError, taken: bool) -> type[DaemonUnavailable]:
+    if taken:
+        return DaemonSilent
+    return DaemonAbsent if isinstance(error, FileNotFoundError | ConnectionRefusedError) else DaemonUnavailable
+
+
+def _why(path: str, error: OSError) -> str:
     if isinstance(error, TimeoutError | BlockingIOError):
         return f"the aimx daemon on {path} did not answer in time"
     if isinstance(error, FileNotFoundError | ConnectionRefusedError):

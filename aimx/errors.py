@@ -16,6 +16,7 @@ class Exit(IntEnum):
     OK = 0
     FAILED = 1
     USAGE = 2  # also: the daemon must be running (guide)
+    NO_ANSWER = 3  # of the daemon, or none that can be read: what became of the request is not known (guide)
     INTERRUPTED = 130  # 128 + SIGINT
     BROKEN_PIPE = 141  # 128 + SIGPIPE
 
@@ -150,6 +151,10 @@ class DaemonAbsent(DaemonUnavailable):
     """Nothing listens on the socket, so nothing was sent."""
 
 
+class DaemonSilent(DaemonUnavailable):
+    """No answer in time to a request that was handed over: it may have been carried out."""
+
+
 class DaemonRunning(Failed):
     """Another process holds the writer lock."""
 
@@ -181,6 +186,7 @@ DISPOSITIONS: dict[type[AimxError], Disposition] = {
     Refused: Disposition(WireCode.VALIDATION, Exit.FAILED, replies.SYNTAX),
     ResourcesExhausted: Disposition(WireCode.TEMP, Exit.FAILED, replies.OUT_OF_MEMORY),
     DaemonUnavailable: Disposition(WireCode.TEMP, Exit.USAGE, replies.INTERNAL),
+    DaemonSilent: Disposition(WireCode.TEMP, Exit.NO_ANSWER, replies.INTERNAL),
     DaemonRunning: Disposition(WireCode.TEMP, Exit.FAILED, replies.INTERNAL),
     StorageFailed: Disposition(WireCode.IO, Exit.FAILED, replies.STORAGE_FAILED),
     Failed: Disposition(WireCode.IO, Exit.FAILED, replies.INTERNAL),

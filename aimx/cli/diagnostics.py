@@ -5,7 +5,7 @@ import sys
 
 from aimx.errors import AimxError, Exit, disposition, told
 
-_RED_BOLD, _RESET = "\x1b[31;1m", "\x1b[0m"
+_RED_BOLD, _GREEN, _RESET = "\x1b[31;1m", "\x1b[32m", "\x1b[0m"
 
 
 def say(text: str) -> None:
@@ -21,13 +21,26 @@ def say(text: str) -> None:
         return
 
 
-def error(text: str) -> None:
-    """One line that begins with `Error:`."""
-    if sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ:
-        sys.stderr.write(f"{_RED_BOLD}Error:{_RESET} ")
+def error(text: str, code: str = "") -> None:
+    """One line that begins with `Error:`, or `Error [CODE]:` when the daemon said it."""
+    lead = f"Error [{code}]:" if code else "Error:"
+    if _colour():
+        sys.stderr.write(f"{_RED_BOLD}{lead}{_RESET} ")
         say(text)
     else:
-        say(f"Error: {text}")
+        say(f"{lead} {text}")
+
+
+def good(text: str) -> None:
+    """One line about success."""
+    if _colour():
+        sys.stderr.write(f"{_GREEN}{text}{_RESET}\n")
+    else:
+        say(text)
+
+
+def _colour() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ
 
 
 def wrong_usage(what: str, usage: str, tip: str | None = None) -> SystemExit:

@@ -23,6 +23,7 @@ class Command(NamedTuple):
 USER = "Operations (as current user):"
 SERVER = "Server administration:"
 COMMANDS = (
+    Command("send", "aimx.cli.send", "Send an email as a mailbox of yours", USER),
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
     Command("ingest", "aimx.cli.ingest", "Store a raw message from standard input", ""),

@@ -13,10 +13,21 @@ def write(text: str = "") -> None:
     """
     if sys.stdout is None:  # started with a closed descriptor
         return
+    encoding = sys.stdout.encoding or "utf-8"
+    _put(text.encode(encoding, "backslashreplace") + b"\n")
+
+
+def write_octets(octets: bytes) -> None:
+    """Print data that is octets, such as a message, as it is. Raises: Failed."""
+    if sys.stdout is not None:
+        _put(octets)
+
+
+def _put(octets: bytes) -> None:
+    assert sys.stdout is not None
     try:
-        sys.stdout.write(text.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding))
-        sys.stdout.write("\n")
-        sys.stdout.flush()
+        sys.stdout.buffer.write(octets)
+        sys.stdout.buffer.flush()
     except BrokenPipeError:
         _discard()
         raise SystemExit(int(Exit.BROKEN_PIPE)) from None

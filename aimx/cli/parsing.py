@@ -1,12 +1,20 @@
 """The parser of one command: argparse with this program's texts, and `--data-dir` after every command too."""
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import NoReturn
 
 from aimx.cli import diagnostics
 
 _HEADINGS = {"usage: ": "Usage: ", "\npositional arguments:\n": "\nArguments:\n", "\noptions:\n": "\nOptions:\n"}
+
+
+class _Help(argparse.HelpFormatter):
+    """One is made for every argument that is added; told its width, it need not load what asks the terminal."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns())
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,9 +32,16 @@ class Parser(argparse.ArgumentParser):
         raise diagnostics.wrong_usage(message, self.format_usage().removeprefix("usage: ").strip())
 
 
+def _columns() -> int:
+    try:
+        return int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns) - 2
+    except (OSError, ValueError):
+        return 78
+
+
 def parser(name: str, about: str, arguments: Callable[[argparse.ArgumentParser], None]) -> Parser:
     """The parser of `aimx <name>`."""
-    made = Parser(prog=f"aimx {name}", description=about, allow_abbrev=False)
+    made = Parser(prog=f"aimx {name}", description=about, allow_abbrev=False, formatter_class=_Help)
     made.add_argument("--data-dir", metavar="DIR", default=None, help="directory of the mailboxes [env: AIMX_DATA_DIR]")
     arguments(made)
     return made

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from aimx.config import places
+
 
 def config_dir() -> Path:
     """`AIMX_CONFIG_DIR`, else /etc/aimx."""
@@ -16,12 +18,12 @@ def config_file() -> Path:
 
 def runtime_dir() -> Path:
     """`AIMX_RUNTIME_DIR`, else /run/aimx."""
-    return Path(os.environ.get("AIMX_RUNTIME_DIR") or "/run/aimx")
+    return Path(places.runtime_directory())
 
 
 def socket_file() -> Path:
     """The AIMX/1 socket."""
-    return runtime_dir() / "aimx.sock"
+    return Path(places.socket_name())
 
 
 def data_dir_override(flag: str | None) -> Path | None:

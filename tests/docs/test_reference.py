@@ -92,7 +92,8 @@ def _flags(command: main.Command) -> set[str]:
 @pytest.mark.parametrize("command", main.COMMANDS, ids=lambda command: command.name)
 def test_every_flag_is_on_the_page(command):
     section = CLI.read_text().split(f"\n## `aimx {command.name}", 1)[1].split("\n## ", 1)[0]
-    shown = set(re.findall(r"^\| `(--[a-z-]+)", section, re.MULTILINE))
+    cells = " ".join(re.findall(r"^\|([^|]*)\|", section, re.MULTILINE))
+    shown = set(re.findall(r"`(--[a-z-]+)", cells))
     assert shown == _flags(command) - {"--help", "--data-dir"}
 
 
@@ -113,6 +114,6 @@ def test_every_variable_is_on_the_page():
         name
         for path in (ROOT / "aimx").rglob("*.py")
         if "demo" not in path.parts
-        for name in re.findall(r'"(AIMX_(?:[A-Z]+_DIR|TEST_[A-Z_]+)|NO_COLOR)"', path.read_text())
+        for name in re.findall(r'"(AIMX_(?:[A-Z]+_DIR|TEST_[A-Z_]+|JOB)|NO_COLOR)"', path.read_text())
     }
     assert shown == read

@@ -31,7 +31,7 @@ def _loaded(code: str) -> set[str]:
         capture_output=True,
         text=True,
     ).stdout
-    return {name.partition(".")[0] for name in text.split()}
+    return {name.partition(".")[0] for name in text.splitlines()[-1].split()}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,335 @@
+"""`aimx send`, from what is typed to what leaves and what is told."""
+
+import email
+import email.policy
+import json
+import os
+import re
+import socket
+import threading
+
+import pytest
+
+from tests.cli import post
+from tests.cli.post import FROM, LETTER
+from tests.harness import DOMAIN
+from tests.mailauth import signing
+
+UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+HEAD = ("--from", FROM, "--to", "bob@remote.test", "--subject", "s")
+
+
+@pytest.fixture(scope="module")
+def office():
+    with post.Post() as running:
+        yield running
+
+
+def text_of(octets: bytes) -> str:
+    """The plain text of a message, whatever ends it."""
+    part = read(octets).get_body(("plain",))
+    assert part is not None
+    return part.get_content().replace("\r\n", "\n").rstrip("\n")
+
+
+def read(octets: bytes) -> email.message.EmailMessage:
+    return email.message_from_bytes(octets, policy=email.policy.default)
+
+
+def test_a_letter_leaves_signed_and_its_id_is_the_data(office):
+    before = set(office.drop.iterdir())
+    done = office.aimx("send", *LETTER)
+    (sent,) = set(office.drop.iterdir()) - before
+    message = read(sent.read_bytes())
+    assert done.returncode == 0
+    assert re.fullmatch(rf"<{UUID4}@{DOMAIN}>\n", done.stdout.decode())
+    assert done.stderr.decode() == f"Email sent.\nMessage-ID: {done.stdout.decode()}"
+    assert (message["from"], message["to"], message["subject"]) == (FROM, "bob@remote.test", "Hello")
+    assert str(message["message-id"]) == done.stdout.decode().strip()
+    assert signing.verifies(sent.read_bytes())
+
+
+ADDRESSED = {
+    "list": (["--to", "a@b.test, c@d.test"], "To", ["a@b.test", "c@d.test"]),
+    "repeated": (["--to", "a@b.test", "--to", "c@d.test"], "To", ["a@b.test", "c@d.test"]),
+    "named": (["--to", "Ann <a@b.test>"], "To", ["Ann <a@b.test>"]),
+    "comma-in-a-name": (["--to", '"Bee, Ann" <a@b.test>, c@d.test'], "To", ['"Bee, Ann" <a@b.test>', "c@d.test"]),
+    "named-in-utf-8": (["--to", "Zoë <a@b.test>"], "To", ["Zoë <a@b.test>"]),
+    "copy": (["--to", "a@b.test", "--cc", "e@f.test", "--cc", "g@h.test"], "Cc", ["e@f.test", "g@h.test"]),
+    "only-a-copy": (["--cc", "e@f.test"], "Cc", ["e@f.test"]),
+    "answers": (["--to", "a@b.test", "--reply-to-address", f"Desk <d@{DOMAIN}>"], "Reply-To", [f"Desk <d@{DOMAIN}>"]),
+}
+
+
+@pytest.mark.parametrize(("words", "field", "expected"), ADDRESSED.values(), ids=ADDRESSED)
+def test_addresses(office, words, field, expected):
+    message = read(office.send("--from", FROM, "--subject", "s", "--body", "b", *words))
+    assert [str(address) for address in message[field].addresses] == expected
+
+
+def test_a_blind_copy_is_delivered_and_seen_by_nobody(office):
+    octets = office.send(*LETTER, "--bcc", "secret@remote.test")
+    assert b"secret" not in octets
+    message_id = str(read(octets)["message-id"]).strip("<>")
+    assert "recipients=2" in office.daemon.wait_log(message_id)
+
+
+TEXTS = {
+    "typed-line-breaks": (["--body", r"# Hello\n\nThanks"], b"", "# Hello\n\nThanks"),
+    "a-real-one-keeps-the-others": (["--body", "a\\nb\nc"], b"", "a\\nb\nc"),
+    "plain-text-is-as-typed": (["--body", r"a\nb", "--text-only"], b"", "a\\nb"),
+    "standard-input": (["--body", "-"], "ä\\n\nb\n".encode(), "ä\\n\nb"),
+    "crlf": (["--body", "-"], b"a\r\nb\r\n", "a\nb"),
+    "dot": (["--body", "."], b"", "."),
+}
+
+
+@pytest.mark.parametrize(("words", "stdin", "text"), TEXTS.values(), ids=TEXTS)
+def test_bodies(office, words, stdin, text):
+    assert text_of(office.send(*HEAD, *words, stdin=stdin)) == text
+
+
+def test_a_body_from_a_file_is_as_it_is(office):
+    path = office.file("body.md", "# Zoë\\n\n".encode())
+    assert text_of(office.send(*HEAD, "--body-file", path)) == "# Zoë\\n"
+
+
+THREADS = {
+    "answer": (["--reply-to", "<a@b>"], "<a@b>", "<a@b>"),
+    "brackets-are-added": (["--reply-to", "a@b"], "<a@b>", "<a@b>"),
+    "line-breaks-fall-out": (["--reply-to", "<a@\r\nb>"], "<a@b>", "<a@b>"),
+    "chain": (["--reply-to", "<b@c>", "--references", "<a@b> <b@c>"], "<b@c>", "<a@b> <b@c>"),
+    "chain-without-blanks": (["--reply-to", "<b@c>", "--references", "<a@b><b@c>"], "<b@c>", "<a@b> <b@c>"),
+    "chain-alone": (["--references", "a@b <b@c>"], None, "<a@b> <b@c>"),
+}
+
+
+@pytest.mark.parametrize(("words", "parent", "chain"), THREADS.values(), ids=THREADS)
+def test_threading(office, words, parent, chain):
+    message = read(office.send(*LETTER, *words))
+    assert message["in-reply-to"] == parent
+    assert " ".join(message["references"].split()) == chain
+
+
+def test_files_arrive_with_name_type_and_content(office):
+    pdf = office.file("Über uns.pdf", b"%PDF\0\r\n\xff")
+    notes = office.file("notes.md", b"# x\n")
+    odd = office.file("data.unheard-of", b"")
+    message = read(office.send(*LETTER, "--attachment", pdf, "--attachment", notes, "--attachment", odd))
+    files = [(part.get_filename(), part.get_content_type(), part.get_payload(decode=True))
+             for part in message.iter_attachments()]  # fmt: skip
+    assert files == [
+        ("Über uns.pdf", "application/pdf", b"%PDF\0\r\n\xff"),
+        ("notes.md", "text/markdown", b"# x\n"),
+        ("data.unheard-of", "application/octet-stream", b""),
+    ]
+
+
+INJECTION = "Header '{}' contains CRLF characters. Possible header injection"
+NO_ADDRESS = "To: not an address: '{}'; write bob@example.com or 'Bob <bob@example.com>'"
+NO_ID = "--reply-to: not a Message-ID: '{}'; write '<id@example.com>'"
+NO_FILE = "--body-file cannot be read: /nonexistent: No such file or directory"
+REFUSED = {
+    "from-injection": (["--from", f"{FROM}\r\nBcc: x@y.test"], INJECTION.format("From")),
+    "to-injection": (["--to", "a@b.test\nX: y"], INJECTION.format("To")),
+    "subject-injection": (["--subject", "a\rb"], INJECTION.format("Subject")),
+    "cc-injection": (["--cc", "a@b.test\nX: y"], INJECTION.format("Cc")),
+    "no-address": (["--to", "bob"], NO_ADDRESS.format("bob")),
+    "two-at": (["--to", "a@b@c.test"], NO_ADDRESS.format("a@b@c.test")),
+    "empty": (["--to", ""], NO_ADDRESS.format("")),
+    "two-authors": (["--from", f"{FROM}, x@y.test"], "From must hold exactly one address"),
+    "no-file": (["--attachment", "/nonexistent"], "Attachment file not found: /nonexistent"),
+    "below-a-file": (["--attachment", "/etc/hostname/x"], "Attachment file not found: /etc/hostname/x"),
+    "directory": (["--attachment", "/"], "Attachment path is not a file: /"),
+    "device": (["--attachment", "/dev/zero"], "Attachment path is not a file: /dev/zero"),
+    "files-come-first": (["--attachment", "/", "--subject", "a\rb"], "Attachment path is not a file: /"),
+    "threading": (["--reply-to", "<a@b> <c@d>"], "--reply-to takes one Message-ID; a chain goes to --references"),
+    "threading-injection": (["--reply-to", "<a@b>\r\nBcc: <x@y>"], NO_ID.format("<a@b>Bcc:")),
+    "body-file": (["--body-file", "/nonexistent"], NO_FILE),
+    "no-utf-8": (["--body", "a\udcffb"], "--body is not valid UTF-8"),
+    "no-path": (["--attachment", ""], "Attachment file not found: "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "text"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_meant_is_refused_before_anything_is_sent(office, words, text):
+    changed = {words[index]: words[index + 1] for index in range(0, len(words), 2)}
+    options = {"--from": FROM, "--to": "bob@remote.test", "--subject": "s", "--body": "b", **changed}
+    if "--body-file" in options:
+        del options["--body"]
+    flat = [word for pair in options.items() for word in pair]
+    done = office.aimx("send", *flat)
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", f"Error: {text}\n")
+    inner = json.loads(office.aimx("send", *flat, "--json").stderr)
+    assert inner == {"error": {"code": "VALIDATION", "message": text, "retryable": False}}
+
+
+def test_special_files_are_no_attachments(office):
+    fifo, sock = str(office.tree / "fifo"), str(office.daemon.socket)
+    os.mkfifo(fifo)
+    for path in (fifo, sock):
+        done = office.aimx("send", *LETTER, "--attachment", path)
+        assert done.stderr.decode() == f"Error: Attachment path is not a file: {path}\n"
+
+
+def test_files_that_no_message_holds_are_refused_unread(office):
+    path = office.tree / "large.iso"
+    with path.open("wb") as file:
+        file.truncate(20 * 2**20)
+    done = office.aimx("send", *LETTER, "--attachment", str(path))
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        f"Error: the attachments are too large ({path} 20.0 MiB):"
+        " as mail they take 27.4 MiB, a message holds 25.0 MiB\n"
+    )
+
+
+@pytest.mark.parametrize("html", ["<p>", ""])
+def test_plain_text_and_html_exclude_each_other(office, html):
+    done = office.aimx("send", *LETTER, "--text-only", "--html-body", html)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"Error: AIMX/1 SEND: --text-only and --html-body are mutually exclusive\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--from", FROM], "the following arguments are required: --subject"),
+        (HEAD, "one of the arguments --body --body-file is required"),
+        (["--from", FROM, "--subject", "s", "--body", "b"], "the following arguments are required: --to"),
+        ([*LETTER, "--body-file", "x"], "argument --body-file: not allowed with argument --body"),
+        ([*LETTER, "--colour"], "unrecognized arguments: --colour"),
+    ],
+    ids=["nothing", "no-body", "no-recipient", "two-bodies", "unknown"],
+)
+def test_wrong_usage_exits_2(office, words, text):
+    done = office.aimx("send", *words)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().startswith(f"error: {text}\n")
+
+
+def test_a_dry_run_shows_the_message_and_sends_nothing(office):
+    before = set(office.drop.iterdir())
+    done = office.aimx("send", *LETTER, "--bcc", "secret@remote.test", "--dry-run")
+    assert done.returncode == 0
+    assert done.stderr.startswith(b"Nothing was sent.")
+    assert (read(done.stdout)["subject"], b"secret" in done.stdout) == ("Hello", False)
+    told = json.loads(office.aimx("send", *LETTER, "--dry-run", "--json").stdout)
+    assert told["status"] == "dry-run"
+    assert told["message"].startswith("Date: ")
+    assert set(office.drop.iterdir()) == before
+    assert not list((office.daemon.data / "sent" / "ops").glob(f"*{told['message_id']}*"))
+
+
+def test_json_is_one_object(office):
+    done = office.aimx("send", *LETTER, "--cc", "Al <al@remote.test>", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert re.fullmatch(rf"<{UUID4}@{DOMAIN}>", told.pop("message_id"))
+    assert told == {"status": "delivered", "from": FROM, "subject": "Hello",
+                    "recipients": ["bob@remote.test", "al@remote.test"]}  # fmt: skip
+
+
+def test_the_daemons_refusal_has_its_code(office):
+    words = ["send", *LETTER, "--from", "x@foreign.test"]
+    text = f"sender domain 'foreign.test' does not match aimx domain '{DOMAIN}'"
+    done = office.aimx(*words)
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (1, b"", f"Error [DOMAIN]: {text}\n")
+    told = json.loads(office.aimx(*words, "--json").stderr)
+    assert told == {"error": {"code": "DOMAIN", "message": text, "retryable": False}}
+
+
+# Daemons of another kind: what each answers, and what the sender is told.
+ANSWERS = {
+    "not-authorized": (b"AIMX/1 ERR EACCES not authorized\nCode: EACCES\n\n", 1, f"Error: not authorized: {FROM}\n"),
+    "deferred": (
+        b"AIMX/1 ERR TEMP bob@remote.test: 451 later\nCode: TEMP\n\n",
+        1,
+        "Error [TEMP]: bob@remote.test: 451 later\nnothing was delivered; trying again later may work\n",
+    ),
+    "failed": (b"AIMX/1 ERR DELIVERY 550 no\nCode: DELIVERY\n\n", 1, "Error [DELIVERY]: 550 no\n"),
+    "unknown": (
+        b"AIMX/1 ERR DELIVERY outcome unknown: may have been delivered\nCode: DELIVERY\n\n",
+        1,
+        "Error [DELIVERY]: outcome unknown: may have been delivered\n"
+        "it may have been delivered: look into the sent folder before you send it again\n",
+    ),
+    "nothing": (
+        b"",
+        3,
+        "Error: malformed response from the daemon: the daemon closed the connection without an answer;"
+        " it may have been delivered: look into the sent folder before you send it again\n",
+    ),
+    "garbage": (
+        b"HTTP/1.1 400\r\n\r\n",
+        3,
+        'Error: malformed response from the daemon: not an AIMX/1 answer: "HTTP/1.1 400";'
+        " it may have been delivered: look into the sent folder before you send it again\n",
+    ),
+    "the-originals-daemon": (b"AIMX/1 OK <1@agent.test>\n", 0, "Email sent.\nMessage-ID: <1@agent.test>\n"),
+}
+
+
+@pytest.fixture
+def answering(office):
+    """The directory of a socket that gives one answer, and how to give it."""
+    directory = office.tree / "other"
+    directory.mkdir()
+    threads = []
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(directory / "aimx.sock"))
+    for path in (directory, directory / "aimx.sock"):
+        os.chmod(path, 0o777)
+    server.listen()
+
+    def answer(octets):
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                while connection.recv(65536):
+                    pass
+                connection.sendall(octets)
+
+        threads.append(threading.Thread(target=serve))
+        threads[-1].start()
+        return {"AIMX_RUNTIME_DIR": str(directory)}
+
+    yield answer
+    for thread in threads:
+        thread.join(30)
+    server.close()
+    (directory / "aimx.sock").unlink()
+    directory.rmdir()
+
+
+@pytest.mark.parametrize(("octets", "code", "text"), ANSWERS.values(), ids=ANSWERS)
+def test_every_answer_has_its_text_and_its_exit_code(office, answering, octets, code, text):
+    done = office.aimx("send", *LETTER, **answering(octets))
+    assert (done.returncode, done.stderr.decode()) == (code, text)
+    assert bool(done.stdout) == (code == 0)
+
+
+def test_a_daemon_that_knows_no_dry_run_is_exposed(office, answering):
+    done = office.aimx("send", *LETTER, "--dry-run", **answering(b"AIMX/1 OK <1@agent.test>\n"))
+    assert done.returncode == 1
+    assert done.stderr == b"Error: this daemon knows no --dry-run and has sent <1@agent.test>\n"
+
+
+def test_without_a_daemon_it_exits_2(office):
+    done = office.aimx("send", *LETTER, AIMX_RUNTIME_DIR="/nonexistent")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"Error: aimx daemon not running. Check 'systemctl status aimx'\n"
+
+
+def test_a_socket_that_cannot_be_reached_is_named(office):
+    directory = os.path.dirname(office.file("aimx.sock", b""))
+    done = office.aimx("send", *LETTER, AIMX_RUNTIME_DIR=f"{directory}/aimx.sock")
+    assert done.returncode == 2
+    path = f"{directory}/aimx.sock/aimx.sock"
+    assert done.stderr.decode() == f"Error: Failed to connect to aimx daemon at {path}: Not a directory\n"
+
+
+def test_the_token_of_a_hook_travels(office):
+    octets = office.send(*LETTER, AIMX_JOB="no-such-job")
+    assert b"Auto-Submitted" not in octets
+    assert office.send(*LETTER, AIMX_JOB="a\tb")
