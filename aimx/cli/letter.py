@@ -152,9 +152,9 @@ def _ascii(domain: str) -> str:
     """The right side of a Message-ID. Raises: Refused."""
     if domain.isascii():
         return domain
-    import idna
+    from aimx.model.domain import a_label  # its library is large, and few domains need it
 
-    try:
-        return idna.encode(domain, uts46=True).decode()
-    except idna.IDNAError:
-        raise Refused(f"From: not a domain: {domain!r}") from None
+    label = a_label(domain)
+    if label is None:
+        raise Refused(f"From: not a domain: {domain!r}")
+    return label
