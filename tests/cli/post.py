@@ -19,7 +19,8 @@ CONFIG = f'domain = "{DOMAIN}"\nsignature = ""\n[mailboxes.ops]\naddress = "{FRO
 # Where the interpreter is out of the user's reach, all that a send may load is loaded before the drop.
 _AS_USER = """
 import sys, os, json, hashlib, idna, signal, locale
-import aimx.cli.main, aimx.cli.parsing, aimx.cli.send, aimx.mime.addresses, aimx.model.domain, aimx.policy.verdict, aimx.effects.build
+import aimx.cli.main, aimx.cli.parsing, aimx.cli.send, aimx.effects.build
+import aimx.mime.addresses, aimx.model.domain, aimx.policy.verdict
 uid = int(sys.argv[1])
 os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
 sys.argv[:] = ["aimx", *sys.argv[2:]]

@@ -111,6 +111,20 @@ def test_threading(office, words, parent, chain):
     assert " ".join(message["references"].split()) == chain
 
 
+def test_files_arrive_with_name_type_and_content(office):
+    pdf = office.file("Über uns.pdf", b"%PDF\0\r\n\xff")
+    notes = office.file("notes.md", b"# x\n")
+    odd = office.file("data.unheard-of", b"")
+    message = read(office.send(*LETTER, "--attachment", pdf, "--attachment", notes, "--attachment", odd))
+    files = [(part.get_filename(), part.get_content_type(), part.get_payload(decode=True))
+             for part in message.iter_attachments()]  # fmt: skip
+    assert files == [
+        ("Über uns.pdf", "application/pdf", b"%PDF\0\r\n\xff"),
+        ("notes.md", "text/markdown", b"# x\n"),
+        ("data.unheard-of", "application/octet-stream", b""),
+    ]
+
+
 INJECTION = "Header '{}' contains CRLF characters. Possible header injection"
 NO_ADDRESS = "To: not an address: '{}'; write bob@example.com or 'Bob <bob@example.com>'"
 NO_ID = "--reply-to: not a Message-ID: '{}'; write '<id@example.com>'"
