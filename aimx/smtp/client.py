@@ -15,7 +15,10 @@ from aimx.smtp.fate import Fate, Fates
 from aimx.smtp.parser import Garbled, Reply, ReplyParser
 from aimx.smtp.stage import Kind, Stage, kind
 
-TRY_AGAIN_CODES = (452, 552)  # RFC 5321 section 4.5.3.1.10: too many recipients; the rest go with a second MAIL
+# RFC 5321 section 4.5.3.1.10: too many recipients at once; the rest go with a second MAIL. A full mailbox, which has
+# the same codes, says so in its enhanced one.
+TOO_MANY_CODES = (452, 552)
+TOO_MANY_ENHANCED = ("", "4.5.3", "5.5.3")
 
 
 class Step(Enum):
@@ -208,7 +211,7 @@ class Dialog:
 
     def _rcpt_refused(self, reply: Reply, index: int) -> None:
         if self._refusal is None:
-            if reply.code in TRY_AGAIN_CODES:
+            if reply.code in TOO_MANY_CODES and reply.enhanced in TOO_MANY_ENHANCED:
                 self._again.append(index)
                 self.fates.note(index, Fate("deferred", reply.text))
             else:

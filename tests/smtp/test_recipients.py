@@ -24,6 +24,8 @@ PARTIAL = {
     "lost after the dot": ([OK, NO, LATER], {"dot": "close"}, ["unknown", "failed", "deferred"], 1),
     "the rest in a second turn": ([OK, FULL, FULL, OK, OK], {}, ["delivered"] * 3, 2),
     "one at a time": ([OK, FULL, FULL, OK, FULL, OK], {}, ["delivered"] * 3, 3),
+    "too many, in the code of old": ([OK, b"552 no more\r\n", OK], {}, ["delivered"] * 3, 2),
+    "a full mailbox": ([OK, b"552 5.2.2 full\r\n", b"452 4.2.2 full\r\n"], {}, ["delivered", "failed", "deferred"], 1),
     "always too many": ([FULL] * 3, {"data": b"503 no\r\n"}, ["deferred"] * 3, 0),
     "closing at the second": ([OK, b"421 4.3.2 bye\r\n"], {}, ["deferred"] * 3, 0),
     "MAIL refused, the rest taken": ([OK, OK, OK], {"mail": b"451 4.7.1 later\r\n"}, ["deferred"] * 3, None),
