@@ -48,7 +48,7 @@ def body_of(response: Response) -> bytes:
     return response.body
 
 
-def _connect(sock: socket.socket, path: "Path") -> None:
+def _connect(sock: socket.socket, path: "Path | str") -> None:
     """With the kernel's timeout: a socket that does not block is refused at once where the queue is full."""
     patience = struct.pack("ll", int(limits.CLIENT_CONNECT_S), int(limits.CLIENT_CONNECT_S % 1 * 1_000_000))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
