@@ -13,8 +13,10 @@ from aimx.smtp.stage import Stage
 _STAGE_S = {
     Stage.BANNER: limits.MX_BANNER_S,
     Stage.STARTTLS: limits.MX_TLS_S,
+    Stage.FINAL: limits.MX_FINAL_S,
     Stage.QUIT: limits.MX_QUIT_S,
 }
+_BEYOND = (Stage.FINAL, Stage.QUIT)  # when the message has left, its deadline is over
 _LOST = (trio.BrokenResourceError, trio.ClosedResourceError)
 _SLOW = "the server did not answer in time"
 _BROKEN = "the connection broke"
@@ -56,9 +58,8 @@ class Link:
         now = trio.current_time()
         if self._waiting != (dialog.stage, dialog.replies):
             self._waiting, self._since = (dialog.stage, dialog.replies), now
-        if dialog.stage is Stage.FINAL:
-            return trio.fail_at(self._since + limits.MX_FINAL_S)
-        return trio.fail_at(min(self._since + _STAGE_S.get(dialog.stage, limits.MX_COMMAND_S), self._until))
+        until = self._since + _STAGE_S.get(dialog.stage, limits.MX_COMMAND_S)
+        return trio.fail_at(until if dialog.stage in _BEYOND else min(until, self._until))
 
     def _piece(self) -> AbstractContextManager[trio.CancelScope]:
         return trio.fail_at(min(trio.current_time() + limits.MX_BLOCK_S, self._until))

@@ -103,3 +103,14 @@ def test_refusals_carry_their_reason(sender):
 
 def test_another_port_than_25_is_announced(sender):
     assert any("event=test-mx-port" in line for line in sender.log)
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.2:0", "[::1]:0", "[::]:0"])
+def test_we_reach_ourselves_wherever_we_listen(tmp_path, bind):
+    daemon = Daemon(tmp_path, config_text(BOSS), {DOMAIN: {"A": [PUBLIC]}})
+    daemon.arguments = ["--bind", bind]
+    signing.install(daemon.etc)
+    with daemon:
+        answer = send(daemon, f"boss@{DOMAIN}")
+        assert answer.kind == "ok", answer
+        assert fields(daemon.messages("boss")[0])["received_from_ip"] == PUBLIC

@@ -30,6 +30,7 @@ NORMAL = {
     "rset": b"250 ok\r\n",
 }
 DRIP_S = 20.0
+LATE_S = 200.0
 
 
 class Script:
@@ -133,6 +134,10 @@ class Session:
             self.ours.reset = True
         if words == "stall":
             await trio.sleep_forever()
+        if words == "late":
+            await trio.sleep(LATE_S)
+            await self.stream.send_all(NORMAL[stage])
+            return
         if words == "drip":
             for octet in NORMAL[stage]:
                 await self.stream.send_all(bytes((octet,)))

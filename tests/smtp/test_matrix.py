@@ -112,3 +112,14 @@ def test_the_last_host_in_time_still_gets_its_answer():
     (outcome,) = world.deliver()
     assert outcome.result == "unknown"
     assert world.seconds == pytest.approx(4 * limits.MX_COMMAND_S + limits.MX_FINAL_S)
+
+
+def test_a_server_that_answers_late_is_still_told_goodbye():
+    zone = {"x.test": {"MX": [f"{n} mx{n}.test" for n in range(5)]}}
+    zone |= {f"mx{n}.test": {"A": [f"192.0.2.{n}"]} for n in range(5)}
+    servers = {f"192.0.2.{n}": Script(mail="stall") for n in range(4)}
+    servers["192.0.2.4"] = Script(dot="late")
+    world = World(servers, zone)
+    (outcome,) = world.deliver()
+    assert (outcome.result, world.seconds > limits.MX_TOTAL_S) == ("delivered", True)
+    assert servers["192.0.2.4"].heard[-1] == "QUIT"
