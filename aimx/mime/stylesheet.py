@@ -3,6 +3,8 @@
 Mail clients drop <style>. Must never fetch anything: no base address, no external sheet, no network, no file.
 """
 
+from functools import cache
+
 from lxml import etree
 from premailer import Premailer
 
@@ -28,6 +30,7 @@ th[align=center], td[align=center] { text-align: center }
 th[align=right], td[align=right] { text-align: right }
 hr { border: 0; border-top: 1px solid #d0d7de; margin: 24px 0 }
 """
+Rules = tuple[list[tuple[tuple[int, ...], str, str]], list[str]]  # to inline, and left over
 _HEAD = '<html><head><meta charset="utf-8" /></head><body>\n'
 _TAIL = "</body></html>"
 _VOID = ("br", "hr", "img", "meta")
@@ -50,8 +53,21 @@ def document(body: str) -> str:
     return f"<!DOCTYPE html>\n{canonical}\n"
 
 
+class _Inliner(Premailer):
+    """Reads the stylesheet once, which takes longer than to use it: it is the same for every message."""
+
+    def _parse_style_rules(self, css_body: str, _ruleset_index: int) -> Rules:
+        return _rules(css_body)
+
+
+@cache
+def _rules(css: str) -> Rules:
+    rules: Rules = Premailer(disable_validation=True)._parse_style_rules(css, 0)
+    return rules
+
+
 def _inliner() -> Premailer:
-    return Premailer(
+    return _Inliner(
         css_text=_CSS,
         allow_network=False,
         allow_loading_external_files=False,
