@@ -6,7 +6,7 @@ import trio
 from aimx import limits, log
 from aimx.effects.api import Effects, Sending
 from aimx.effects.memory import Held
-from aimx.errors import AimxError, Failed, NoSender
+from aimx.errors import Failed, NoSender
 from aimx.flows import composing, deliver, record
 from aimx.flows.answer import Answer, refusal
 from aimx.mime import clean, outbound
@@ -97,11 +97,13 @@ def _sending(fx: Effects) -> Sending:
 
 
 async def _deliver(fx: Effects, config: Config, parcel: Parcel, submission: Submission) -> tuple[RecipientOutcome, ...]:
-    """What became of each recipient, in words that may be shown. Our own failure says nothing of what was sent."""
+    """What became of each recipient, in words that may be shown. Never raises: the message may have left."""
     try:
         outcomes = await deliver.deliver(fx, config, parcel, submission.recipients)
-    except (AimxError, OSError) as error:
-        log.error("delivery-failed", message_id=submission.message_id, why=getattr(error, "detail", "") or str(error))
+    except Failed as error:
+        outcomes = tuple(RecipientOutcome(str(rcpt), "failed", error.reason) for rcpt in submission.recipients)
+    except Exception as error:  # noqa: BLE001  nobody is told to send again what he may have
+        log.error("delivery-broke", message_id=submission.message_id, why=f"{type(error).__name__}: {error}")
         outcomes = tuple(RecipientOutcome(str(rcpt), "unknown", "internal error") for rcpt in submission.recipients)
     most = limits.REPLY_CHARACTERS
     return tuple(msgspec.structs.replace(outcome, reply=clean.one_line(outcome.reply[:most])) for outcome in outcomes)
