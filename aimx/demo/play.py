@@ -1,9 +1,12 @@
-"""The demo's story: start the stage, send two mails by SMTP, watch what the daemon does with each.
+"""The demo's story: start the stage, send two mails by SMTP, watch what the daemon does with each
+and what the hook answers.
 
 Everything waits under a deadline; what takes too long or goes wrong is told with the daemon's last log lines.
 """
 
 import contextlib
+import email
+import email.policy
 import grp
 import os
 import pwd
@@ -24,6 +27,7 @@ from aimx import limits
 from aimx.demo import letters, tree
 from aimx.demo.letters import Letter
 from aimx.demo.stage import Order, Report
+from aimx.demo.zone import Zone
 from aimx.effects import privileges
 from aimx.effects.running import running
 from aimx.errors import Failed
@@ -43,6 +47,17 @@ class Seen(msgspec.Struct, frozen=True):
     report: str | None
 
 
+class Reply(msgspec.Struct, frozen=True):
+    """The hook's answer as the remote mail server got it, in `path`. `sent`: our record. `dkim`: the verdict there."""
+
+    path: str
+    fields: dict[str, str]
+    dkim: str
+    sent: str
+    status: str
+    log: str
+
+
 class Performance(msgspec.Struct, frozen=True):
     """All that the demo shows."""
 
@@ -55,6 +70,7 @@ class Performance(msgspec.Struct, frozen=True):
     kept: bool
     seconds: float
     signed: Seen
+    answer: Reply
     forged: Seen
     listing: list[str]
 
@@ -116,6 +132,10 @@ class StageProcess(AbstractContextManager["StageProcess"]):
         what = f"the daemon did not log {' '.join(words)}"
         return self._next(lambda report: all(word in report.log for word in words), limits.DEMO_STEP_S, what).log
 
+    def arrived(self) -> Path:
+        """The next message that the remote mail server took. Raises: Failed."""
+        return Path(self._next(lambda report: report.arrived, limits.DEMO_STEP_S, "no answer arrived").arrived)
+
     def problem(self, what: str) -> Failed:
         """An error with the end of the daemon's log."""
         return Failed("\n".join([what, "the daemon's last log lines:", *(f"  {line}" for line in self._tail)]))
@@ -163,21 +183,23 @@ def perform(keep: bool, tell: Tell) -> Performance:
     mail = {"signed.eml": post.signed.octets, "forged.eml": post.forged.octets}
     zone = {name: dict(records) for name, records in post.zone.items()}
     tell("starting the daemon …")
-    with StageProcess(Order(uid, zone, mail)) as stage:
+    with StageProcess(Order(uid, zone, mail, post.key)) as stage:
         stage.listening()
         if uid is not None:
-            _warm_up()
+            _warm_up(post)
             privileges.become(uid, uid, ())
         tell("sending the signed mail …")
         signed = _deliver(stage, post.signed)
         _check(stage, signed.fired, "the signed mail did not fire the hook", signed)
+        tell("waiting for the hook's answer …")
+        answer = _answer(stage, zone)
         tell("sending the forged mail …")
         forged = _deliver(stage, post.forged)
         _check(stage, not forged.fired, "the forged mail fired the hook", forged)
         performance = Performance(
             domain=letters.DOMAIN, tree=str(stage.tree), smtp=f"127.0.0.1:{stage.port}", uid=os.geteuid(),
             stage_pid=stage.pid, daemon_pid=stage.daemon_pid, kept=keep,
-            seconds=round(time.monotonic() - started, 2), signed=signed, forged=forged,
+            seconds=round(time.monotonic() - started, 2), signed=signed, answer=answer, forged=forged,
             listing=tree.listing(stage.tree),
         )  # fmt: skip
         if keep:
@@ -214,8 +236,10 @@ def _mapped(table: str) -> list[range]:
     return [range(int(first), int(first) + int(count)) for first, _, count in rows]
 
 
-def _warm_up() -> None:
-    """What the standard library imports at first use: after the drop its files may be out of reach."""
+def _warm_up(post: letters.Post) -> None:
+    """What libraries import at first use: after the drop their files may be out of reach."""
+    letters.verify(post.signed.octets, post.zone)
+    email.message_from_bytes(post.signed.octets, policy=email.policy.default).items()
     "127.0.0.1".encode("idna")
     smtplib.SMTP(local_hostname=letters.FORGER_DOMAIN).close()
 
@@ -241,6 +265,22 @@ def _deliver(stage: StageProcess, letter: Letter) -> Seen:
     return Seen(
         reply=reply, path=str(path.relative_to(stage.tree)), document=document, fields=_fields(document),
         fired="exit_code=0" in hook.split(), log=hook, report=report.read_text() if report.exists() else None,
+    )  # fmt: skip
+
+
+def _answer(stage: StageProcess, zone: Zone) -> Reply:
+    """What the hook sent, where it arrived."""
+    log = stage.log_line("event=sent ")
+    path = stage.arrived()
+    octets = path.read_bytes()
+    fields = dict(email.message_from_bytes(octets, policy=email.policy.default).items())
+    verdict = "pass" if letters.verify(octets, zone) else "fail"
+    (record,) = (stage.tree / "data" / "sent" / tree.MAILBOX).glob("*.md")
+    if verdict != "pass":
+        raise stage.problem("the answer's DKIM signature is not good where it arrived")
+    return Reply(
+        path=str(path.relative_to(stage.tree)), fields={key: str(text) for key, text in fields.items()}, dkim=verdict,
+        sent=str(record.relative_to(stage.tree)), status=_fields(record.read_text())["delivery_status"], log=log,
     )  # fmt: skip
 
 

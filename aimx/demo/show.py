@@ -3,13 +3,13 @@
 import textwrap
 
 from aimx import limits
-from aimx.demo.letters import AUTHOR, DOMAIN, FORGER_DOMAIN, RECIPIENT
-from aimx.demo.play import Performance, Seen
+from aimx.demo.letters import AUTHOR, AUTHOR_MX, DOMAIN, FORGER_DOMAIN, RECIPIENT
+from aimx.demo.play import Performance, Reply, Seen
 from aimx.demo.tree import HOOK
 
 _WIDTH = 160
 _NEXT = """A real install needs a host whose port 25 is reachable, a domain, and root:
-  - DNS: an MX record of the domain that names the host.
+  - DNS: an MX record of the domain that names the host, and TXT records for SPF, DKIM and DMARC.
   - the system user aimx-worker, which parses mail and holds nothing.
   - /etc/aimx/config.toml as in book/configuration.md: the domain, a mailbox for each Linux user, hooks.
   - aimx serve as root. It listens on 0.0.0.0:25; mail lies below /var/lib/aimx; hooks run as their mailbox's owner."""
@@ -25,6 +25,8 @@ def text(performance: Performance, bold: bool) -> str:
         _heading(f"The hook {HOOK!r} fired for it", bold),
         _indent(f"{_log(signed)}\n\nand wrote reports/{_name(signed)}.txt:\n"),
         _indent(_indent(_bounded(signed.report or ""))),
+        _heading(f"Its answer arrived at the mail server of the author, {AUTHOR_MX}", bold),
+        _indent(_answer(performance.answer)),
         _heading(f"A forged mail: From {AUTHOR} too, but signed by {FORGER_DOMAIN}", bold),
         _indent(_verdict(forged)),
         _heading(f"The hook {HOOK!r} did not fire for it", bold),
@@ -72,6 +74,17 @@ def _verdict(seen: Seen) -> str:
     ])  # fmt: skip
 
 
+def _answer(answer: Reply) -> str:
+    """Fields of the wire message that say who wrote it, to what it belongs, and that a program did."""
+    wanted = ("From", "To", "Subject", "In-Reply-To", "Auto-Submitted", "Content-Type", "DKIM-Signature")
+    lines = [f"{name}: {' '.join(answer.fields[name].split())}" for name in wanted if name in answer.fields]
+    return "\n".join([
+        _bounded("\n".join(lines)), "",
+        f"DKIM there: {answer.dkim}, as dkimpy sees it with the key that the DNS has of {DOMAIN}",
+        f"recorded as {answer.sent}: delivery_status = \"{answer.status}\"",
+    ])  # fmt: skip
+
+
 def _removed(performance: Performance) -> str:
     return (
         f"Daemon and tree are gone again ({performance.seconds} s as uid {performance.uid});"
@@ -88,7 +101,7 @@ def _kept(performance: Performance) -> str:
     return f"""The daemon goes on (pid {performance.daemon_pid}, uid {performance.uid}, domain {DOMAIN}).
   stop it, and remove the tree:  kill {performance.stage_pid}
   send the signed mail again:    {send}
-  look:                          ls {performance.tree}/data/inbox/agent {performance.tree}/reports
+  look:                          ls {performance.tree}/*/*/agent {performance.tree}/reports {performance.tree}/answers
   log:                           tail -f {performance.tree}/daemon.log
 
 {_NEXT}"""

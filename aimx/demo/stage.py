@@ -1,7 +1,7 @@
-"""The demo's own process: owns the tree, the DNS zone and the daemon, and takes all of it away at the end.
+"""The demo's own process: owns the tree, the DNS zone, a remote mail server and the daemon.
 
-It ends when its standard input ends (whoever started it finished, was interrupted or was killed), on SIGTERM, or when
-the daemon ends. `keep` on standard input makes it go on until one of the last two.
+It takes all of that away at the end: when its standard input ends (whoever started it finished, was interrupted or was
+killed), on SIGTERM, or when the daemon ends. `keep` on standard input makes it go on until one of the last two.
 As root it becomes the throw-away uid of the order as soon as the daemon has.
 """
 
@@ -22,6 +22,7 @@ import msgspec
 
 from aimx import limits
 from aimx.demo import tree as trees
+from aimx.demo.mailserver import MailServer
 from aimx.demo.zone import ZoneServer, answer
 from aimx.effects import privileges
 from aimx.effects.running import running
@@ -31,17 +32,19 @@ LISTENING = re.compile(r"event=listening smtp=127\.0\.0\.1:(\d+) ")
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What to set up. `uid`: whom to become, None when not root. `mail`: files for the tree's mail/."""
+    """What to set up. `uid`: whom to become, None when not root. `mail`: files of mail/. `key`: for DKIM."""
 
     uid: int | None
     zone: dict[str, dict[str, list[str]]]
     mail: dict[str, bytes]
+    key: bytes = b""
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of standard output: a log line of the daemon, the tree once it listens, or why not."""
+    """One line of standard output: a log line of the daemon, mail that came back, the tree once it listens, why not."""
 
     log: str = ""
+    arrived: str = ""
     tree: str = ""
     port: int = 0
     daemon_pid: int = 0
@@ -59,6 +62,7 @@ class Stage:
         self._pending = b""
         self._tree: Path | None = None
         self._zone: ZoneServer | None = None
+        self._mail_server: MailServer | None = None
         self._log: BinaryIO | None = None
         self._daemon: subprocess.Popen[bytes] | None = None
         self._wake_r, self._wake_w = socket.socketpair()
@@ -86,9 +90,10 @@ class Stage:
     def _set_up(self) -> None:
         self._tree = tree = trees.create()
         self._log = (tree / "daemon.log").open("wb", buffering=0)
-        trees.fill(tree, self._order.mail, self._order.uid)
+        trees.fill(tree, self._order.mail, self._order.key, self._order.uid)
         rehearse(self._order.zone)
         self._zone = ZoneServer(self._order.zone)
+        self._mail_server = MailServer(tree / "answers", lambda path: _report(Report(arrived=str(path))))
         self._daemon = subprocess.Popen(
             self._command(), env=self._environment(tree), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, cwd="/",
@@ -104,6 +109,7 @@ class Stage:
 
     def _environment(self, tree: Path) -> dict[str, str]:
         assert self._zone is not None
+        assert self._mail_server is not None
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "C.UTF-8",
@@ -111,6 +117,7 @@ class Stage:
             "AIMX_DATA_DIR": str(tree / "data"),
             "AIMX_RUNTIME_DIR": str(tree / "run"),
             "AIMX_TEST_DNS": self._zone.address,
+            "AIMX_TEST_MX_PORT": str(self._mail_server.port),
         }
 
     def _turn(self, timeout_s: float | None) -> None:
@@ -160,6 +167,8 @@ class Stage:
             self._end_daemon(self._daemon)
         if self._zone is not None:
             self._zone.close()
+        if self._mail_server is not None:
+            self._mail_server.close()
         if self._log is not None:
             self._log.close()
         if self._tree is not None:

@@ -8,18 +8,23 @@ import tempfile
 from pathlib import Path
 
 from aimx import limits
+from aimx.demo import program
 from aimx.demo.letters import AUTHOR, DOMAIN, RECIPIENT
 from aimx.errors import Failed
 
 MAILBOX = "agent"
 HOOK = "report"
 _PREFIX = "aimx-demo-"
-_SCRIPT = """{
+# $1: for reports. $2: the runtime directory of this daemon. Then: how to start aimx.
+_SCRIPT = """reports=$1; export AIMX_RUNTIME_DIR="$2"; shift 2
+{
   echo "hook $AIMX_HOOK_NAME on $AIMX_EVENT, as uid $(id -u)"
   echo "from     $AIMX_FROM"
   echo "subject  $AIMX_SUBJECT"
   echo "stdin    $(wc -l) lines of Markdown"
-} > "$1/$AIMX_ID.txt"
+  echo "answer   $("$@" send --from "$AIMX_TO" --to "$AIMX_FROM" --subject "Re: $AIMX_SUBJECT" \\
+    --reply-to "$AIMX_MESSAGE_ID" --body "# Got it\\n\\nThe report **is on its way**." 2>&1 | tail -n 1)"
+} > "$reports/$AIMX_ID.txt"
 """
 
 
@@ -31,12 +36,15 @@ def create() -> Path:
     raise Failed("no directory for temporary files; set TMPDIR to one with a short path")
 
 
-def fill(tree: Path, mail: dict[str, bytes], uid: int | None) -> None:
-    """etc/config.toml, run/, reports/ and mail/, all of it for `uid` unless None."""
-    for name in ("etc", "run", "reports", "mail"):
+def fill(tree: Path, mail: dict[str, bytes], key: bytes, uid: int | None) -> None:
+    """etc/ with config.toml and the DKIM key, run/, reports/, mail/ and answers/, all of it for `uid` unless None."""
+    for name in ("etc", "etc/dkim", "run", "reports", "mail", "answers"):
         (tree / name).mkdir(0o700)
     owner = MAILBOX if uid is not None else _owner()
-    (tree / "etc" / "config.toml").write_text(config_text(tree, owner))
+    aimx = program.argv(tree / "program", others=uid is not None)
+    (tree / "etc" / "config.toml").write_text(config_text(tree, owner, aimx))
+    (tree / "etc" / "dkim" / "private.key").write_bytes(key)
+    (tree / "etc" / "dkim" / "private.key").chmod(0o600)
     for name, octets in mail.items():
         (tree / "mail" / name).write_bytes(octets)
     if uid is not None:
@@ -62,10 +70,11 @@ def _give(tree: Path, uid: int) -> None:
         os.chown(directory, uid, uid)
 
 
-def config_text(tree: Path, owner: str) -> str:
-    """One mailbox that trusts one author, with one hook."""
-    cmd = json.dumps(["/bin/sh", "-c", _SCRIPT, HOOK, str(tree / "reports")])
+def config_text(tree: Path, owner: str, aimx: list[str]) -> str:
+    """One mailbox that trusts one author, with one hook that answers; mail may go to loopback."""
+    cmd = json.dumps(["/bin/sh", "-c", _SCRIPT, HOOK, str(tree / "reports"), str(tree / "run"), *aimx])
     return f"""domain = "{DOMAIN}"
+allow_private_mx = true
 data_dir = {json.dumps(str(tree / "data"))}
 
 [mailboxes.{MAILBOX}]
@@ -90,10 +99,12 @@ def _owner() -> str:
 
 
 def listing(tree: Path) -> list[str]:
-    """Every entry below the tree, indented, directories with a slash, in name order."""
+    """Every entry below the tree, indented, directories with a slash, in name order; but for a copied program's."""
     lines: list[str] = []
     for directory, names, files in os.walk(tree):
         names.sort()
+        if os.path.basename(directory) == "program":
+            names.clear()
         depth = len(Path(directory).relative_to(tree).parts)
         if depth:
             lines.append("  " * (depth - 1) + os.path.basename(directory) + "/")

@@ -85,6 +85,20 @@ def _check(shown: dict) -> None:
     assert not forged["fired"]
     assert forged["report"] is None
     assert "event=hook-skipped" in forged["log"]
+    _check_answer(shown["answer"], signed)
+
+
+def _check_answer(answer: dict, signed: dict) -> None:
+    """The hook's answer: signed by our domain, one of the same conversation, marked as a program's."""
+    fields = answer["fields"]
+    assert answer["dkim"] == "pass"
+    assert " d=agent.localhost;" in " ".join(fields["DKIM-Signature"].split())
+    assert (fields["From"], fields["To"]) == (letters.RECIPIENT, signed["fields"]["from"])
+    assert fields["In-Reply-To"] == f"<{signed['fields']['message_id']}>"
+    assert fields["Auto-Submitted"] == "auto-replied"
+    assert fields["Content-Type"].startswith("multipart/alternative")
+    assert fields["Message-ID"] in signed["report"]
+    assert answer["status"] == "delivered"
 
 
 def test_it_shows_a_trusted_mail_and_a_forged_one(place):
@@ -106,6 +120,8 @@ def test_the_report_is_plain_text_on_stdout_and_progress_on_stderr(place):
         'trusted = "true"',
         'trust_reason = "dkim-unaligned:evil.test"',
         "did not fire",
+        "DKIM there: pass",
+        "Auto-Submitted: auto-replied",
         "config.toml",
         "Next",
     ):
