@@ -1,4 +1,4 @@
-"""`nox -s bench`: measure the inbound path, fully verified and fsynced; prints figures, asserts nothing.
+"""`nox -s bench`: measure receiving (verified, fsynced) and sending (signed, recorded); prints figures only.
 
 CPU time per message is what to read on a shared machine; the load's own process is never counted. `--quick`: fewer rows
 and messages. Targets are the project's, for two cores.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import corpus, gauge
+from tests.bench import corpus, gauge, sending
 from tests.bench.bench import Bench, Figures
 from tests.bench.load import Plan
 from tests.root import users
@@ -129,6 +129,7 @@ def main() -> None:
             print(f"\n{bench.verified()}")
         finally:
             bench.close()
+        sending.show(Path(tree), quick)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ class Bench:
         argv = [sys.executable, "-m", "tests.bench.load"]
         with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             try:
-                _tell(process.stdin, json.dumps(plan._asdict()))
+                tell(process.stdin, json.dumps(plan._asdict()))
                 assert process.stdout is not None
                 if process.stdout.readline() != "ready\n":
                     raise SystemExit("the load process could not connect")
@@ -106,7 +106,7 @@ class Bench:
         with self.load(plan) as process:
             assert process.stdout is not None
             before = gauge.cpu(self.roles)
-            _tell(process.stdin, "go")
+            tell(process.stdin, "go")
             told = json.loads(process.stdout.readline())
             after = gauge.cpu(self.roles)
         if told["sent"] != plan.count:
@@ -140,7 +140,8 @@ class Bench:
         )
 
 
-def _tell(stream: IO[str] | None, line: str) -> None:
+def tell(stream: IO[str] | None, line: str) -> None:
+    """One line to a process that reads it now."""
     assert stream is not None
     stream.write(line + "\n")
     stream.flush()

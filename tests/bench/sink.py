@@ -1,0 +1,48 @@
+"""The remote mail server of the bench: a process of its own that takes everything and keeps nothing.
+
+`python -m tests.bench.sink`: prints its port, then serves until its standard input ends.
+"""
+
+import socketserver
+import sys
+import threading
+
+_REPLIES = {
+    b"EHLO": b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 30000000\r\n",
+    b"DATA": b"354 go\r\n",
+    b"QUIT": b"221 bye\r\n",
+}
+
+
+class Session(socketserver.StreamRequestHandler):
+    """One connection."""
+
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        """Answer by the table."""
+        self.wfile.write(b"220 sink.test\r\n")
+        while line := self.rfile.readline(65536):
+            verb = line[:4].upper()
+            self.wfile.write(_REPLIES.get(verb, b"250 ok\r\n"))
+            if verb == b"DATA":
+                while self.rfile.readline(65536) not in (b".\r\n", b""):
+                    pass
+                self.wfile.write(b"250 taken\r\n")
+            if verb == b"QUIT":
+                return
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """A thread per connection."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
+if __name__ == "__main__":
+    with Server(("127.0.0.1", 0), Session) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        print(server.server_address[1], flush=True)
+        sys.stdin.read()
+        server.shutdown()
