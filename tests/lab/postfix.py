@@ -97,6 +97,7 @@ smtpd_recipient_restrictions =
             files = sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime_ns) if folder.exists() else []
             if len(files) >= count:
                 return [path.read_bytes() for path in files]
+            time.sleep(0.05)
         raise SystemExit(f"no {count} mails came to bob@{self.domain}: {self.log()}")
 
 
