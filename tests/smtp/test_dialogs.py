@@ -1,7 +1,7 @@
 """Dialogs as data: what a server says, what we say to that, and what it means. No I/O at all."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aimx.smtp.client import Dialog, Letter, Step
@@ -172,7 +172,6 @@ LINES = [b"220 mx\r\n", b"250 ok\r\n", b"250-mx\r\n", b"250 STARTTLS\r\n", b"250
          b"250 ok\r\n250 ok\r\n354 go\r\n"]  # fmt: skip
 
 
-@settings(max_examples=300)
 @given(st.lists(st.sampled_from(LINES) | st.binary(max_size=8), max_size=40), st.booleans(), st.integers(1, 3))
 def test_any_server_ends_in_an_outcome(octets, tls, rcpts):
     dialog = Dialog(LETTER, tuple(f"r{n}@x.test" for n in range(rcpts)), tls)

@@ -1,6 +1,6 @@
 """Any octets from a server, cut anywhere, at any stage: every recipient has an outcome, no connection stays open."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aimx import limits
@@ -13,7 +13,6 @@ OCTETS = st.binary(max_size=60) | st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from([*STAGES, "helo"]), OCTETS, min_size=1), st.booleans(), st.integers(1, 3))
 def test_whatever_a_server_says_there_is_an_outcome(says, pipelining, rcpts):
     script = Script(*(["PIPELINING"] if pipelining else []), **says)
