@@ -265,3 +265,43 @@ def test_a_file_system_that_is_really_full(tmp_path, server, option):
             assert records(daemon)["after"] == "delivered"
     finally:
         subprocess.run(["umount", "-l", str(data)], check=True)
+
+
+LAST = ["openat", "openat2", "mkdirat", "write", "fchmod", "fsync", "pwrite64", "fdatasync", "renameat2", "unlink",
+        "unlinkat", "sendto", "connect"]  # fmt: skip
+LAST_CASES = [
+    (to, rest, call)
+    for to in ("ok@one.test", "later@one.test")
+    for rest in ("flat", "bundle")
+    for call in LAST
+    if shapes.FULL or (call == "renameat2" and rest == "bundle")
+]
+
+
+@NEEDED
+@pytest.mark.parametrize(("to", "rest", "call"), LAST_CASES, ids=["-".join(case) for case in LAST_CASES])
+def test_the_last_call(tmp_path, server, to, rest, call):
+    """kill -9 at every call of one kind: the record is whole, and says at least that the message may have left."""
+    expected, final = ANSWERS[to]
+    hook = '[[mailboxes.ops.hooks]]\nname = "note"\nevent = "after_send"\ncmd = ["/bin/true"]\n'
+    daemon = daemon_for(tmp_path / "t", server, hook)
+    with daemon:
+        for k in range(1, 60):
+            send(daemon, "ok@one.test", f"warm.{k}")
+            subject = f"last.{k}"
+            with inject(daemon.pid, tmp_path / "trace", f"{call}:signal=KILL:when={k}") as fault:
+                answer = send(daemon, to, subject, ATTACHED if rest == "bundle" else PLAIN)
+            if fault.hit:
+                daemon.kill()
+                daemon.log.clear()
+                daemon.start()
+            status = records(daemon).get(subject)
+            assert answer in (expected, None)
+            assert status == final if answer is not None else status in ("pending", final, None)
+            assert status is not None or not arrived(server)[subject]
+            nothing_unfinished(daemon)
+            until(lambda: all(state in ("done", "interrupted") for _, state, _ in rows(daemon)))
+            if not fault.hit:
+                assert answer == expected
+                return
+    pytest.fail("the call never stopped happening")
