@@ -177,6 +177,7 @@ CLIENT_REPLY_S = 630.0  # a SEND waits for remote servers
 
 # Sending
 SUBMITTED_HEAD_OCTETS = 64 * KIB  # reference section 6.2
+COMPOSED_HEAD_OCTETS = 256 * KIB  # what becomes of it: base64, and the frames of encoded words
 SUBMITTED_FIELDS = 1000  # header fields of a submission; thirty are many
 SHOWN_CHARACTERS = 200  # of a wrong value in an error message
 OUTBOUND_OCTETS = 50 * MIB  # a wire message; the largest mainstream servers take is a quarter of it

@@ -16,6 +16,7 @@ from aimx.effects.channel import ChannelClosed
 from aimx.effects.payload import Payload
 from aimx.effects.process import SpawnerClient
 from aimx.errors import BodyTooLarge, MalformedMessage, Refused
+from aimx.mime import clean
 from aimx.model.dns import Answer
 from aimx.model.envelope import Envelope
 from aimx.model.job import Broken, Declined, Done, FromWorker, Job, NeedDns
@@ -174,7 +175,7 @@ class WorkerPool:
         try:
             answer = await slot.compute(Job(self._job_id(), "compose", compose=order), None)
             if isinstance(answer, Declined):
-                raise _DECLINED.get(answer.error, Refused)(answer.reason)
+                raise _DECLINED.get(answer.error, Refused)(clean.one_line(answer.reason[: limits.REASON_OCTETS]))
             if not isinstance(answer, Done):
                 raise ChannelClosed("a worker asked when it had to compose")
             return believable_message(helpers.decoded(_composed, answer.value))
@@ -238,10 +239,16 @@ def believable(message: Examined) -> Examined:
 
 
 def believable_message(message: Composed) -> Composed:
-    """The wire message when its files may be stored. Raises: ValueError."""
+    """The wire message when its files may be stored and its lines sent. Raises: ValueError."""
     _believable_files(message.attachments)
+    body = message.body
     if len(message.body_hash) != hashlib.sha256().digest_size or not message.head.endswith(b"\r\n"):
         raise ValueError("a worker composed something that is no message")
+    ends = body.count(b"\r\n")  # any other line end might be the end of the message to somebody
+    if not body.isascii() or not body.endswith(b"\r\n") or body.count(b"\r") != ends or body.count(b"\n") != ends:
+        raise ValueError("a worker composed a body that cannot be sent")
+    if len(message.head) + len(body) > limits.OUTBOUND_OCTETS:
+        raise ValueError("a worker composed more than may be sent")
     return message
 
 

@@ -30,13 +30,13 @@ class Block(NamedTuple):
     body: int
 
 
-def split(message: bytes) -> Block:
+def split(message: bytes, most_octets: int = limits.SUBMITTED_HEAD_OCTETS) -> Block:
     """Cut off the header block. Line ends are CRLF or LF. Raises: MalformedMessage."""
     if message.startswith((b"\r\n", b"\n")):
         return Block((), message.index(b"\n") + 1)
-    end = _END.search(message, 0, limits.SUBMITTED_HEAD_OCTETS + 4)
-    if end is None or end.start() > limits.SUBMITTED_HEAD_OCTETS:
-        if len(message) > limits.SUBMITTED_HEAD_OCTETS:
+    end = _END.search(message, 0, most_octets + 4)
+    if end is None or end.start() > most_octets:
+        if len(message) > most_octets:
             raise MalformedMessage("outbound request header block is too large")
         raise MalformedMessage("outbound request body has no header/body separator (expected blank line)")
     found: list[Field] = []

@@ -62,7 +62,10 @@ def leaves(name: str) -> bool:
 
 def read_block(message: bytes) -> Read:
     """All that is said above the body. Raises: MalformedMessage, Refused."""
-    found = block.split(message).fields
+    return _read_fields(block.split(message).fields)
+
+
+def _read_fields(found: tuple[block.Field, ...]) -> Read:
     values: dict[str, str] = {}
     for field in found:
         if field.key in values and field.key in _SINGLE:
@@ -190,7 +193,11 @@ def _display(named: tuple[NamedAddress, ...]) -> str:
 def _ids(values: dict[str, str], name: str) -> tuple[str, ...]:
     """Message-IDs that can be written; of others' mail we may have stranger ones, which thread nothing."""
     value = values.get(name, "")
-    found = tuple(item for item in fields.message_ids(value) if write.is_msg_id(item) and ("<" in value or "@" in item))
+    found = tuple(
+        item
+        for item in fields.message_ids(value)
+        if write.is_msg_id(item) and (f"<{item}>" in value or ("@" in item and "<" not in value))
+    )
     if name == "message-id" and name in values and not found:
         raise MalformedMessage(f"Message-ID: not a message id: {shown(value)}")
     return found[:1] if name == "message-id" else found
@@ -209,9 +216,13 @@ def check(submission: Submission, head: bytes) -> None:
     A worker wrote it, and a worker may have been taken over by what it read. Raises: Refused.
     """
     try:
-        leaving = read_block(head + b"\r\n")
+        whole = block.split(head + b"\r\n", limits.COMPOSED_HEAD_OCTETS)
+        leaving = _read_fields(whole.fields)
     except Refused as error:
         raise Refused(f"the composed header block cannot be read: {error.reason}") from error
+    lines = head.split(b"\r\n")
+    if whole.body != len(head) + 2 or head.count(b"\n") != len(lines) - 1 or max(map(len, lines)) > limits.LINE_OCTETS:
+        raise Refused("the composed header block would have lines that no message may have")
     named, ids = leaving.addresses, leaving.ids
     wanted = list(submission.leaving)
     wanted += [(name, "") for name in ("message-id", "date") if (name, "") not in wanted]

@@ -47,7 +47,7 @@ class FileFields(NamedTuple):
 def text(content: str, subtype: str) -> Part:
     """A text part with CRLF line ends and a final one, in the first of 7bit, quoted-printable and base64 that fits."""
     lines = content.replace("\r\n", "\n").replace("\r", "\n")
-    if lines and not lines.endswith("\n"):
+    if not lines.endswith("\n"):  # an empty text is one empty line
         lines += "\n"
     octets = lines.encode("utf-8", "replace").replace(b"\n", b"\r\n")
     encoding, octets = _encoded(octets)
