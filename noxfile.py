@@ -63,7 +63,7 @@ def root(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def lab(session: nox.Session) -> None:
-    """Tests against real peers: Postfix, OpenDKIM, dnsmasq, swaks, openssl; each skips with its reason where the peer is missing."""
+    """Tests against real peers: Postfix, OpenDKIM, dnsmasq, swaks, openssl; each skips where its peer is missing."""
     _install(session)
     _run(session, "pytest", "-rs", "-m", "lab", "tests/lab", *session.posargs)
 
