@@ -6,7 +6,7 @@ The same source gives the same octets, whatever was rendered before. Must never 
 from aimx import limits
 from aimx.errors import BodyTooLarge
 from aimx.mime import stylesheet
-from aimx.mime.markdown import characters, document, html
+from aimx.mime.markdown import budget, characters, document, html
 
 TOO_LARGE = (
     "markdown body exceeds 5 MiB; use --html-body for pre-rendered large documents or --attachment for sending the "
@@ -21,7 +21,13 @@ def render(markdown: str) -> str:
     """
     if len(markdown) > limits.MARKDOWN_OCTETS or len(markdown.encode(errors="surrogatepass")) > limits.MARKDOWN_OCTETS:
         raise BodyTooLarge(TOO_LARGE)
-    return stylesheet.document(body(markdown, html.MAIL_BOXES))
+    blocks = body(markdown, html.MAIL_BOXES)
+    if blocks.count("</") > limits.RENDER_ELEMENTS:
+        raise BodyTooLarge(budget.TOO_MANY)
+    rendered = stylesheet.document(blocks)
+    if len(rendered) > limits.RENDER_OUTPUT_OCTETS or len(rendered.encode()) > limits.RENDER_OUTPUT_OCTETS:
+        raise BodyTooLarge(budget.TOO_LARGE)
+    return rendered
 
 
 def body(markdown: str, boxes: tuple[str, str] = html.GFM_BOXES) -> str:

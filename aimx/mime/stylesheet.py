@@ -21,11 +21,11 @@ li { margin: 4px 0 }
 a { color: #0b57d0; text-decoration: none }
 code { font-family: Consolas, Menlo, monospace; font-size: 90%; background: #f3f4f6; padding: 2px 4px }
 pre { font-family: Consolas, Menlo, monospace; background: #f3f4f6; padding: 12px; overflow: auto; margin: 0 0 12px }
-pre code { padding: 0 }
+pre > code { padding: 0 }
 blockquote { border-left: 3px solid #d0d7de; color: #57606a; margin: 0 0 12px; padding: 0 12px }
 table { border-collapse: collapse; margin: 0 0 12px }
 th { border-bottom: 2px solid #d0d7de; padding: 6px 12px; text-align: left }
-td { border-bottom: 1px solid #d8dee4; padding: 6px 12px; text-align: left }
+td { border-bottom: 1px solid #d8dee4; padding: 6px 12px }
 th[align=center], td[align=center] { text-align: center }
 th[align=right], td[align=right] { text-align: right }
 hr { border: 0; border-top: 1px solid #d0d7de; margin: 24px 0 }

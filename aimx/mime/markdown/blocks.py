@@ -59,22 +59,39 @@ class _Parser(Open):
         """How many open containers the line goes on in."""
         stack = self.stack
         for index in range(1, len(stack)):
+            if self.blank:
+                return self._blank_line(index)
             container = stack[index]
             if container.kind == "quote":
-                if self.indent >= _CODE_INDENT or self.blank or self.line[self.next] != ">":
+                if self.indent >= _CODE_INDENT or self.line[self.next] != ">":
                     return index
                 self._quote_mark()
                 container.last = self.number
             else:
                 indent = container.indent if isinstance(container, Item) else _CODE_INDENT
-                if self.indent >= indent:
-                    self.advance(indent)
-                elif self.blank and container.children:
-                    self.skip()
-                else:
+                if self.indent < indent:
                     return index
+                self.advance(indent)
             self.look()
         return len(stack)
+
+    def _blank_line(self, index: int) -> int:
+        """How many open containers a line goes on in that is blank from here: all before the next quote.
+
+        Found once for all blank lines in a row: each may be a character long, and there may be many containers.
+        """
+        if self.reach is None or self.reach[0] != index:
+            columns, end = 0, index
+            for container in self.stack[index:]:
+                if container.kind == "quote" or not container.children:
+                    break
+                columns += container.indent if isinstance(container, Item) else _CODE_INDENT
+                end += 1
+            self.reach = (index, end, columns)
+        _, end, columns = self.reach
+        self.advance(min(self.indent, columns))
+        self.look()
+        return end
 
     def _quote_mark(self) -> None:
         self.skip()

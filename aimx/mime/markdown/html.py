@@ -12,12 +12,12 @@ from mistletoe.token import Token
 from aimx import limits
 from aimx.errors import BodyTooLarge
 from aimx.mime.markdown import characters
+from aimx.mime.markdown.budget import TOO_LARGE
 from aimx.mime.markdown.tokens import FootnoteItem, FootnoteReference, Footnotes, TaskMark
 
 GFM_BOXES = ('<input disabled="" type="checkbox" />', '<input checked="" disabled="" type="checkbox" />')
 MAIL_BOXES = ("\N{BALLOT BOX}", "\N{BALLOT BOX WITH CHECK}")  # mail clients drop form elements
 BACK = "\N{LEFTWARDS ARROW WITH HOOK}\N{VARIATION SELECTOR-15}"  # as text: some clients draw an emoji otherwise
-TOO_LARGE = "rendered HTML exceeds 25 MiB; use --text-only or --attachment for sending the document as a file"
 
 
 class Renderer(HtmlRenderer):

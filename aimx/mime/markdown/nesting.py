@@ -8,6 +8,7 @@ from mistletoe.span_token import SpanToken
 
 from aimx import limits
 from aimx.mime.markdown import autolinks
+from aimx.mime.markdown.budget import Budget
 from aimx.mime.markdown.delimiters import Pair, Run
 from aimx.mime.markdown.links import Target
 from aimx.mime.markdown.tokens import FootnoteReference, token
@@ -58,7 +59,8 @@ _CLASSES: dict[str, type[SpanToken]] = {
 class Builder:
     """Pieces to nested tokens, no deeper than the bound."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
         self.levels: list[list[SpanToken]] = [[]]
         self.text: list[str] = []
         self.links = 0  # open ones; a link holds no link
@@ -95,6 +97,8 @@ class Builder:
         into, position = self.levels[-1], 0
         if "@" in text and not self.links:
             for bare in autolinks.mail(text):
+                if not self.budget.span():
+                    break
                 if bare.start > position:
                     into.append(span_token.RawText(text[position : bare.start]))
                 into.append(auto_link(text[bare.start : bare.end], bare.url))

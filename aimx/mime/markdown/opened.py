@@ -15,10 +15,14 @@ class Open(Cursor):
         self.stack: list[Block] = [Block("document", 1)]  # open containers
         self.leaf: Block | None = None  # the open block of text, in the last container
         self.number = 0
+        self.budget = references.budget
+        self.reach: tuple[int, int, int] | None = None  # of blank lines: from and to which container, columns
         self.idle = False  # the line before was blank and nothing that keeps blank lines is open
 
     def push_item(self, item: Item, mark: str, number: int | None) -> None:
         """Open a list item, in the list before it when it is of its kind."""
+        self.budget.block()
+        self.reach = None
         siblings = self.stack[-1].children
         found = siblings[-1] if siblings else None
         if not (isinstance(found, List) and found.mark == mark and (found.start is None) == (number is None)):
@@ -29,6 +33,8 @@ class Open(Cursor):
 
     def push(self, container: Block) -> None:
         """Open a container."""
+        self.budget.block()
+        self.reach = None
         self.stack[-1].children.append(container)
         self.stack.append(container)
 
@@ -36,10 +42,12 @@ class Open(Cursor):
         """Add a block of one line."""
         self.close(matched)
         self.end_leaf()
+        self.budget.block()
         self.stack[-1].children.append(leaf)
 
     def open(self, leaf: Block) -> None:
         """Open a block of text."""
+        self.budget.block()
         self.stack[-1].children.append(leaf)
         self.leaf = leaf
 
@@ -63,6 +71,7 @@ class Open(Cursor):
         if len(self.stack) <= count:
             return
         self.end_leaf()
+        self.reach = None
         while len(self.stack) > count:
             container = self.stack.pop()
             if container.children:

@@ -5,8 +5,8 @@ Must never let a few long definitions and many short mentions make a large docum
 
 from typing import Generic, NamedTuple, TypeVar
 
-from aimx import limits
 from aimx.mime.markdown import characters
+from aimx.mime.markdown.budget import Budget
 from aimx.mime.markdown.links import Definition, Target
 
 _B = TypeVar("_B")
@@ -31,8 +31,8 @@ class Note(Generic[_B]):
 class References(Generic[_B]):
     """Definitions of one document. `_B` is what the text of a footnote is kept as."""
 
-    def __init__(self, source_characters: int) -> None:
-        self._room = max(source_characters, limits.MARKDOWN_EXPANSION_FLOOR)
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
         self._targets: dict[str, Target] = {}
         self._bodies: dict[str, _B] = {}
         self._notes: dict[str, Note[_B]] = {}
@@ -49,12 +49,8 @@ class References(Generic[_B]):
     def find(self, label: str) -> Target | None:
         """The target of a label; None when it has none, or when too much was put in already."""
         target = self._targets.get(characters.label(label))
-        if target is None:
+        if target is None or not self.budget.expand(len(target.url) + len(target.title or "")):
             return None
-        cost = len(target.url) + len(target.title or "")
-        if cost > self._room:
-            return None
-        self._room -= cost
         return target
 
     def refer(self, label: str) -> Mark | None:

@@ -39,8 +39,8 @@ _DECLARATION = re.compile(r"<![A-Za-z]")
 def parse(text: str, references: References) -> list[SpanToken]:
     """The span tokens of a block's text."""
     if _SPECIAL.search(text) is None and "://" not in text and "www." not in text.lower():
-        return Builder().build([text])
-    return Builder().build(_Scanner(text, references).scan())
+        return Builder(references.budget).build([text])
+    return Builder(references.budget).build(_Scanner(text, references).scan())
 
 
 class _Scanner:
@@ -57,32 +57,40 @@ class _Scanner:
         self.ticks: dict[int, list[int]] | None = None  # where the runs of backticks are, by length
 
     def scan(self) -> Sequence[Piece]:
-        text, pieces = self.text, self.pieces
+        text, pieces, budget = self.text, self.pieces, self.references.budget
         webs = autolinks.starts(text)
         webs.reverse()
         position = 0
+        special = _SPECIAL.search(text)
         while True:
-            special = _SPECIAL.search(text, position)
             start = len(text) if special is None else special.start()
+            if start < position:
+                special = _SPECIAL.search(text, position)
+                continue
             while webs and webs[-1] < position:
                 webs.pop()
-            if webs and webs[-1] <= start and webs[-1] < len(text):
-                start = webs.pop()
-                bare = autolinks.web(text, start, bracketed=bool(self.brackets))
-                if bare is not None:
-                    pieces.append(text[position:start])
-                    pieces.append(auto_link(text[start : bare.end], bare.url))
-                    position = bare.end
-                    continue
-                special = _SPECIAL.search(text, position)
-                start = len(text) if special is None else special.start()
+            if (special is None and not webs) or not budget.span():
+                break
+            if webs and webs[-1] <= start:
+                position = self._web(webs.pop(), position)
+                continue
+            assert special is not None
             if start > position:
                 pieces.append(text[position:start])
-            if special is None:
-                break
             position = self._special(special[0], start)
+        if position < len(text):
+            pieces.append(text[position:])
         self.stack.resolve(None)
         return pieces
+
+    def _web(self, start: int, position: int) -> int:
+        """Take the web address that may begin at `start`, and the text before it."""
+        bare = autolinks.web(self.text, start, bracketed=bool(self.brackets))
+        if bare is None:
+            return position
+        self.pieces.append(self.text[position:start])
+        self.pieces.append(auto_link(self.text[start : bare.end], bare.url))
+        return bare.end
 
     def _special(self, what: str, start: int) -> int:
         """Take what stands here; answers where the rest begins."""
