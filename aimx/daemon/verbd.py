@@ -37,7 +37,7 @@ class SocketServer:
         self._admit = admit
         self._memory = memory
         self._use = Use()
-        self._inode: tuple[int, int] | None = None
+        self._identity: tuple[int, ...] | None = None
         self._accepting = trio.CancelScope()
         self._working: set[Held] = set()
         self._finished = trio.Event()
@@ -54,14 +54,14 @@ class SocketServer:
             found = self._path.stat()
         except OSError as error:
             raise StorageFailed(f"socket {self._path} cannot be created: {error.strerror or error}") from error
-        self._inode = (found.st_dev, found.st_ino)
+        self._identity = _identity(found)
         return [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
 
     def close(self) -> None:
         """Remove the socket file, unless it is somebody else's by now."""
         try:
             found = self._path.lstat()
-            if (found.st_dev, found.st_ino) == self._inode:
+            if _identity(found) == self._identity:
                 self._path.unlink()
         except OSError as error:
             log.warning("socket-not-removed", path=str(self._path), why=error.strerror)
@@ -244,6 +244,11 @@ def _runtime_directory(path: Path) -> None:
     if not path.exists():
         path.mkdir(parents=True)
         path.chmod(0o755)  # guide: every local user reaches the socket, whatever the umask
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    """Which file it is; the number of one that is gone is given to the next."""
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _clear(path: Path) -> None:

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 import msgspec
 import trio
 
+from aimx import limits
 from aimx.effects.accounts import Accounts
+from aimx.effects.memory import MemoryBudget, Shares
 from aimx.effects.payload import Payload
 from aimx.model.caller import Caller
 from aimx.model.config import HookEvent
@@ -127,12 +129,18 @@ class Network(Protocol):
         """Encrypt without asking who the peer is (RFC 7435). Raises: TlsFailed."""
 
 
+def _outbound_memory() -> Shares:
+    wait_s = limits.OUTBOUND_WAIT_S
+    return Shares(MemoryBudget(limits.OUTBOUND_MEMORY_OCTETS, wait_s), limits.OUTBOUND_SHARE_OCTETS, wait_s)
+
+
 class Sending(msgspec.Struct, frozen=True):
     """What only sending needs.
 
     `token` makes an unguessable string; `in_hook` says of which event's running hook one is, if its owner or root
     presents it (U5). `own_smtp` is where our own listener is reached. `shuffle` reorders a list in place. `mx_port` is
-    25 but in tests. `drop` takes a message instead of the network (O7); None: there is none.
+    25 but in tests. `drop` takes a message instead of the network (O7); None: there is none. `memory` bounds what
+    composed messages take while they are on their way.
     """
 
     signer: Signer
@@ -143,6 +151,7 @@ class Sending(msgspec.Struct, frozen=True):
     shuffle: Callable[[list[Any]], None]
     mx_port: int = 25
     drop: Callable[[bytes], Awaitable[None]] | None = None
+    memory: Shares = msgspec.field(default_factory=_outbound_memory)
 
 
 class Effects(msgspec.Struct, frozen=True):

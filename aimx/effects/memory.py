@@ -1,6 +1,6 @@
 """How many octets of strangers the front may hold at once (R4), first come, first served. Stores nothing itself."""
 
-from collections import deque
+from collections import Counter, deque
 
 import trio
 
@@ -66,3 +66,67 @@ class _Waiter:
     def __init__(self, octets: int) -> None:
         self.octets = octets
         self.granted = trio.Event()
+
+
+class Shares:
+    """A budget of which no uid may hold more than its share, however much it asks for. Root has no share but all."""
+
+    def __init__(self, whole: MemoryBudget, share_octets: int, wait_s: float) -> None:
+        self._whole = whole
+        self._share_octets = share_octets
+        self._wait_s = wait_s
+        self._shares: dict[int, MemoryBudget] = {}
+        self._users: Counter[int] = Counter()
+
+    async def hold(self, uid: int, octets: int) -> "Held":
+        """Hold octets for a uid, at most all that it may ever have. Raises: ResourcesExhausted."""
+        most = self._whole.capacity if uid == 0 else self._share_octets
+        octets = min(octets, most)
+        share = self._shares.setdefault(uid, MemoryBudget(most, self._wait_s))
+        self._users[uid] += 1
+        try:
+            await share.take(octets)  # always before the whole, so that nobody waits for himself
+            try:
+                await self._whole.take(octets)
+            except BaseException:
+                share.give(octets)
+                raise
+        except BaseException:
+            self._leave(uid)
+            raise
+        return Held(self, uid, octets)
+
+    def give(self, uid: int, octets: int, last: bool) -> None:
+        """Release octets. `last`: their holder holds no more."""
+        self._whole.give(octets)
+        self._shares[uid].give(octets)
+        if last:
+            self._leave(uid)
+
+    def _leave(self, uid: int) -> None:
+        self._users[uid] -= 1
+        if not self._users[uid]:
+            del self._users[uid], self._shares[uid]
+
+
+class Held:
+    """What one request holds of the shares."""
+
+    def __init__(self, shares: Shares, uid: int, octets: int) -> None:
+        self._shares = shares
+        self._uid = uid
+        self.octets = octets
+        self._released = False
+
+    def keep(self, octets: int) -> None:
+        """Release all but so many octets."""
+        if octets < self.octets:
+            self._shares.give(self._uid, self.octets - octets, last=False)
+            self.octets = octets
+
+    def release(self) -> None:
+        """Release the rest. May be called again."""
+        if not self._released:
+            self._released = True
+            self._shares.give(self._uid, self.octets, last=True)
+            self.octets = 0

@@ -1,18 +1,17 @@
 """Send one message: who asks may send as its author, a worker composes, we sign, deliver, record and answer."""
 
-from datetime import datetime
-
 import msgspec
 import trio
 
 from aimx import limits, log
-from aimx.effects.api import Effects, Sending, WorkerLost
-from aimx.errors import AimxError, Failed, NoSender
-from aimx.flows import deliver, record
+from aimx.effects.api import Effects, Sending
+from aimx.effects.memory import Held
+from aimx.errors import Failed, NoSender
+from aimx.flows import composing, deliver, record
 from aimx.flows.answer import Answer, refusal
 from aimx.mime import clean, outbound
-from aimx.model.config import Config, HookEvent
-from aimx.model.outbound import Composed, ComposeOrder, Parcel, RecipientOutcome, Submission
+from aimx.model.config import Config
+from aimx.model.outbound import Parcel, RecipientOutcome, Submission
 from aimx.policy import route, verdict
 from aimx.policy.authorize import Action, Authorized, SendAs
 from aimx.store.sent import Letter
@@ -36,7 +35,8 @@ async def send(fx: Effects, config: Config, frame: Send, authorized: Authorized)
 
     Commits: a record of the send, pending before the first network octet, then with its outcome (S6).
     Cancellation: the record stays pending.
-    Raises: NoSender, Refused, SignFailed, StorageFailed, Failed; with nothing sent and nothing kept.
+    Raises: NoSender, Refused, SignFailed, StorageFailed, ResourcesExhausted, Failed; with nothing sent and nothing
+    kept.
     """
     assert isinstance(authorized.action, SendAs)
     mailbox, submission = authorized.action.mailbox, authorized.action.submission
@@ -45,30 +45,49 @@ async def send(fx: Effects, config: Config, frame: Send, authorized: Authorized)
             f"no mailbox matches From: {submission.author} (run `aimx mailboxes create"
             f" {submission.author.local_part}` to register one; catchall is inbound-only)"
         )
-    caller = authorized.caller
+    held = await composing.room(fx, frame, authorized.caller)
+    jobs: tuple[int, ...] = ()
+
+    async def afterwards() -> None:
+        held.release()
+        await fx.store.release(jobs)
+
+    try:
+        response, jobs = await _send(fx, config, frame, authorized, held)
+    except BaseException:
+        held.release()
+        raise
+    return Answer(response, afterwards)
+
+
+async def _send(
+    fx: Effects, config: Config, frame: Send, authorized: Authorized, held: Held
+) -> tuple[Response, tuple[int, ...]]:
+    """The answer, and the hook runs that wait for it."""
+    assert isinstance(authorized.action, SendAs)
+    mailbox, submission, caller = authorized.action.mailbox, authorized.action.submission, authorized.caller
+    assert mailbox is not None
     within = _sending(fx).in_hook(frame.hook_job, caller) if frame.hook_job is not None else None
-    composed = await _compose(fx, config, frame, submission, within)
+    composed = await composing.compose(fx, config, frame, submission, within is not None)
     outbound.check(submission, composed.head)
     if frame.dry_run:
-        return Answer(Response("json", body=composed.head + b"\r\n" + composed.body))
+        return Response("json", body=composed.head + b"\r\n" + composed.body), ()
     signature = _sending(fx).signer.sign(composed.head, composed.body_hash, fx.now())
     parcel = Parcel(str(submission.author), signature + composed.head + b"\r\n" + composed.body)
-    letter = Letter(mailbox, submission, composed, len(parcel.octets))
+    letter = Letter(mailbox, submission, msgspec.structs.replace(composed, body=b""), len(parcel.octets))
+    del composed
+    held.keep(2 * len(parcel.octets))
     placed = await record.begin(fx, letter)
     outcomes = await _deliver(fx, config, parcel, submission)
     decided = verdict.decide(outcomes, fx.now())
-    held = await record.end(fx, letter, placed, decided, within)
+    jobs = await record.end(fx, letter, placed, decided, within)
     log.info(
         "sent", mailbox=mailbox.name, id=placed.id, status=decided.status, recipients=len(outcomes),
         message_id=submission.message_id,
     )  # fmt: skip
-
-    async def afterwards() -> None:
-        await fx.store.release(held)
-
     if decided.problem is not None:
-        return Answer(refusal(decided.problem), afterwards)
-    return Answer(Response("ok", note=f"<{submission.message_id}>"), afterwards)
+        return refusal(decided.problem), jobs
+    return Response("ok", note=f"<{submission.message_id}>"), jobs
 
 
 def _sending(fx: Effects) -> Sending:
@@ -78,34 +97,13 @@ def _sending(fx: Effects) -> Sending:
 
 
 async def _deliver(fx: Effects, config: Config, parcel: Parcel, submission: Submission) -> tuple[RecipientOutcome, ...]:
-    """What became of each recipient, in words that may be shown. Our own failure says nothing of what was sent."""
+    """What became of each recipient, in words that may be shown. Never raises: the message may have left."""
     try:
         outcomes = await deliver.deliver(fx, config, parcel, submission.recipients)
-    except (AimxError, OSError) as error:
-        log.error("delivery-failed", message_id=submission.message_id, why=getattr(error, "detail", "") or str(error))
+    except Failed as error:
+        outcomes = tuple(RecipientOutcome(str(rcpt), "failed", error.reason) for rcpt in submission.recipients)
+    except Exception as error:  # noqa: BLE001  nobody is told to send again what he may have
+        log.error("delivery-broke", message_id=submission.message_id, why=f"{type(error).__name__}: {error}")
         outcomes = tuple(RecipientOutcome(str(rcpt), "unknown", "internal error") for rcpt in submission.recipients)
     most = limits.REPLY_CHARACTERS
     return tuple(msgspec.structs.replace(outcome, reply=clean.one_line(outcome.reply[:most])) for outcome in outcomes)
-
-
-async def _compose(
-    fx: Effects, config: Config, frame: Send, submission: Submission, within: HookEvent | None
-) -> Composed:
-    """One worker's work; another worker tries when it is lost."""
-    order = ComposeOrder(
-        frame.message,
-        frame.html,
-        frame.text_only,
-        config.signature,
-        submission.message_id,
-        datetime.fromisoformat(submission.date).timestamp(),
-        within is not None,
-    )
-    attempts = victims = 0
-    while attempts < limits.COMPOSE_ATTEMPTS and victims < limits.COMPOSE_VICTIMS:
-        try:
-            return await fx.workers.compose(order)
-        except WorkerLost as error:
-            attempts, victims = (attempts, victims + 1) if error.victim else (attempts + 1, victims)
-            log.warning("compose-lost", attempt=attempts, victim=error.victim, why=str(error))
-    raise Failed("the message could not be composed")

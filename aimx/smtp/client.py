@@ -128,7 +128,7 @@ class Dialog:
         act = TABLE.get((stage, kind(reply.code)))
         if act is None:
             self.lost(f"the server broke the protocol: {reply.text}")
-        elif len(self._expected) == 1 and stage not in _LAST and not self._parser.idle:
+        elif len(self._expected) == 1 and (stage, kind(reply.code)) not in _LAST and not self._parser.idle:
             self.lost("the server broke the protocol: more replies than commands")
         else:
             self._expected.popleft()
@@ -248,7 +248,7 @@ class Dialog:
 
     def _delivered(self, reply: Reply, _index: int) -> None:
         self._settle(Fate("delivered", reply.text, final=True))
-        if self._again and self._accepted:
+        if self._again and self._accepted and self._parser.idle:
             self._begin(self._again)
         else:
             self._conclude()
@@ -280,7 +280,10 @@ def _fate(reply: Reply, final: bool = False) -> Fate:
 
 _HELLO = (Stage.EHLO, Stage.HELO)
 # What comes after the replies to these is not looked at; elsewhere it would be taken for the next command's.
-_LAST = (Stage.STARTTLS, Stage.BODY, Stage.FINAL)
+_LAST: tuple[tuple[Stage, Kind], ...] = (
+    (Stage.STARTTLS, "ok"),
+    *((stage, reply) for stage in (Stage.BODY, Stage.FINAL) for reply in ("ok", "later", "never", "closing")),
+)
 Act = Callable[[Dialog, Reply, int], None]
 # What is not here is against the protocol, and ends the connection.
 TABLE: dict[tuple[Stage, Kind], Act] = {

@@ -1,6 +1,10 @@
 """What becomes of a send, from the socket to the record: mixes of outcomes of real servers (S6)."""
 
+import json
+import sqlite3
+import threading
 import tomllib
+from collections import Counter
 
 import pytest
 
@@ -90,3 +94,47 @@ def test_copies_nobody_else_sees_are_in_the_record_and_not_on_the_wire(sender):
     assert fields["bcc"] == ["ok@three.test"]
     assert fields["cc"] == "Al <ok@two.test>"
     assert fields["delivered_to"] == "ok@one.test, ok@two.test, ok@three.test"
+
+
+def test_many_sends_at_once_have_a_record_and_an_event_each(sender):
+    before, answers = records(sender), []
+
+    def some(number):
+        answers.extend(send(sender, ("ok@one.test", "no@one.test")[n % 2], f"many {number} {n}") for n in range(5))
+
+    threads = [threading.Thread(target=some, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    new = {fields["subject"]: fields for stem, fields in records(sender).items() if stem not in before}
+    assert sorted(answer.kind for answer in answers) == ["error"] * 16 + ["ok"] * 24
+    assert len(new) == 40
+    statuses = Counter(fields["delivery_status"] for fields in new.values())
+    assert statuses == {"delivered": 24, "failed": 16}
+    assert {answer.note.strip("<>") for answer in answers if answer.kind == "ok"} == {
+        fields["message_id"] for fields in new.values() if fields["delivery_status"] == "delivered"
+    }
+    told = [event for event in events(sender) if event["subject"].startswith("many ")]
+    assert {(event["id"], event["status"]) for event in told} == {
+        (fields["id"], fields["delivery_status"]) for fields in new.values()
+    }
+    assert len(told) == 40
+
+
+def events(daemon):
+    """The event log, in order."""
+    db = sqlite3.connect(f"file:{daemon.data}/.aimx/state.db?mode=ro", uri=True)
+    found = [json.loads(text) for (text,) in db.execute("SELECT event FROM events ORDER BY seq")]
+    db.close()
+    return found
+
+
+def test_a_delivery_that_breaks_invites_nobody_to_send_again(tmp_path):
+    daemon = Daemon(tmp_path, AIMX_TEST_MAIL_DROP=str(tmp_path / "missing" / "drop"))
+    signing.install(daemon.etc)
+    with daemon:
+        answer = send(daemon, "ok@one.test")
+        assert (answer.code, answer.reason) == ("DELIVERY", UNKNOWN)
+        assert [fields["delivery_status"] for fields in records(daemon).values()] == ["pending"]
+        daemon.wait_log("event=delivery-broke")

@@ -111,6 +111,15 @@ DIALOGS = {
         [*plain("STARTTLS"), ("C", "STARTTLS"), ("S", "454 4.7.0 not now"), MAIL, OK, RCPT, OK, DATA, *END],
         LETTER, ("a@x.test",), "delivered", "250 done",
     ),
+    "STARTTLS refused, and more": (
+        [*plain("STARTTLS"), ("C", "STARTTLS"), ("S", "454 4.7.0 not now\n250 ok")],
+        LETTER, ("a@x.test",), "deferred", "more replies",
+    ),
+    "no second turn with who talks too much": (
+        [*plain(), MAIL, OK, RCPT, OK, ("C", "RCPT TO:<b@x.test>"), ("S", "452 more"), DATA, ("S", "354 go"), ("M", ""),
+         ("S", "250 done\n250 ok"), ("C", "QUIT")],
+        LETTER, ("a@x.test", "b@x.test"), "delivered", "250 done",
+    ),
     "STARTTLS is not asked for twice": (
         [*plain("STARTTLS"), ("C", "STARTTLS"), ("S", "220 go"), ("T", ""), *plain("STARTTLS")[1:], MAIL, OK, RCPT,
          OK, DATA, *END],

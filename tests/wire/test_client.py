@@ -115,6 +115,7 @@ def busy(path):
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
         listener.bind(str(path))
         listener.listen(0)
+        listener.settimeout(30)
         first.connect(str(path))
         yield listener
 

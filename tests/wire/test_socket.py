@@ -376,6 +376,20 @@ def test_a_daemon_too_busy_to_answer_keeps_its_socket(path, monkeypatch):
         assert path.is_socket()
 
 
+def test_the_socket_of_a_successor_is_not_removed(path):
+    async def story():
+        server = SocketServer(path, echo, MemoryBudget(1, 1), anybody)
+        (listener,) = server.listen()
+        await listener.aclose()
+        with socket.socket(socket.AF_UNIX) as successor:
+            path.unlink()
+            successor.bind(str(path))
+            server.close()
+            assert path.is_socket()
+
+    trio.run(story)
+
+
 def test_what_is_no_socket_is_left_alone(path):
     path.parent.mkdir()
     path.write_text("precious")
