@@ -78,6 +78,8 @@ DKIM_RECORDS = 3  # key records looked at under one name; RFC 6376 section 3.6.2
 DKIM_KEY_BITS_MIN = 1024  # RFC 8301 section 3.2
 DKIM_KEY_BITS_MAX = 4096  # RFC 8301 section 3.2
 DKIM_KEY_BITS = 2048  # guide: keys that we make
+KEY_FILE_OCTETS = 64 * KIB  # a PEM file of the largest key is a tenth of it
+TXT_STRING_OCTETS = 255  # RFC 1035 section 3.3
 DKIM_EXPONENT_MAX = 2**32 - 1  # cost bound; 65537 in practice
 DKIM_NUMBER_DIGITS = 12  # t=, x=, l=; seconds and octets need no more
 DKIM_CLOCK_SKEW_S = 3600  # t= and x= against our clock

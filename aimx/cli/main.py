@@ -26,6 +26,7 @@ COMMANDS = (
     Command("send", "aimx.cli.send", "Send an email as a mailbox of yours", USER),
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
+    Command("dkim-keygen", "aimx.cli.keygen", "Make a DKIM key pair and print its DNS record", SERVER),
     Command("ingest", "aimx.cli.ingest", "Store a raw message from standard input", ""),
 )
 USAGE = "aimx [OPTIONS] <COMMAND>"

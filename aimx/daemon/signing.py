@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aimx import log
+from aimx.effects import keyfiles
 from aimx.errors import SignFailed
 from aimx.mailauth import sign
 from aimx.mailauth.sign import SigningKey
@@ -17,7 +18,7 @@ class Signing:
     """Implements effects.api.Signer for the configured domain and selector."""
 
     def __init__(self, config_dir: Path, config: Callable[[], Config]) -> None:
-        self._directory = config_dir / "dkim"
+        self._config_dir = config_dir
         self._config = config
         self._key: SigningKey | None = None
         self._selector = ""
@@ -26,18 +27,29 @@ class Signing:
     def load(self) -> None:
         """Read the key of the configured selector; what cannot be read leaves the pair that was in use."""
         selector = self._config().dkim_selector
-        path = self._path(selector)
+        directory = keyfiles.place(self._config_dir, selector)
+        path = str(directory / keyfiles.PRIVATE)
         try:
-            key = SigningKey(path.read_bytes())
+            found = keyfiles.read(directory)
+            key = SigningKey(found.pem)
         except (OSError, SignFailed) as error:
             why = error.reason if isinstance(error, SignFailed) else error.strerror
-            log.warning("no-dkim-key", path=str(path), why=why, note="run aimx dkim-keygen; nothing can be sent")
+            self._announce_loss(path, selector, why)
             return
         self._key, self._selector = key, selector
+        log.info("dkim-key", selector=selector, path=path, record=f"{selector}._domainkey.{self._config().domain}")
+        if found.exposed or found.foreign:
+            note = "whoever reads it can sign as this domain; chmod 0600, chown root"
+            log.warning("dkim-key-exposed", path=path, note=note)
+        public = keyfiles.public(directory)
+        if public is not None and public.split() != key.public_pem.split():
+            log.warning("dkim-public-key-differs", path=str(directory / keyfiles.PUBLIC), note="run aimx dkim-keygen")
 
-    def _path(self, selector: str) -> Path:
-        own = self._directory / selector / "private.key"
-        return own if own.exists() else self._directory / "private.key"
+    def _announce_loss(self, path: str, selector: str, why: str | None) -> None:
+        if self._key is None:
+            log.warning("no-dkim-key", path=path, why=why, note="run aimx dkim-keygen; nothing can be sent")
+        else:
+            log.error("dkim-key-reload-failed", path=path, why=why, wanted=selector, kept=self._selector)
 
     def sign(self, head: bytes, body_hash: bytes, now: float) -> bytes:
         """The DKIM-Signature field, with its CRLF, for a header block. Raises: SignFailed."""

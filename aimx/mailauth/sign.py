@@ -41,10 +41,15 @@ class SigningKey:
     @property
     def record(self) -> str:
         """The TXT record's value (RFC 6376 section 3.6.1)."""
-        der = self._key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        return f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
+        return f"v=DKIM1; k=rsa; p={base64.b64encode(self._public(serialization.Encoding.DER)).decode()}"
+
+    @property
+    def public_pem(self) -> bytes:
+        """The public key as a file of its own (guide: SubjectPublicKeyInfo)."""
+        return self._public(serialization.Encoding.PEM)
+
+    def _public(self, encoding: serialization.Encoding) -> bytes:
+        return self._key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def body_hash(body: bytes) -> bytes:
