@@ -1,4 +1,4 @@
-"""`aimx dkim-keygen`: pairs beside each other, never half of one, never the wrong one; the daemon that signs with them."""
+"""`aimx dkim-keygen`: pairs beside each other, never half of one, never the wrong one; the daemon signs with them."""
 
 import base64
 import json
