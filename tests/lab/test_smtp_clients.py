@@ -59,6 +59,21 @@ def test_swaks_delivers_an_attachment_of_five_megabytes(server, tmp_path):
     assert stored.read_bytes() == file.read_bytes()
 
 
+def test_swaks_leaves_after_tls_and_nothing_is_kept(server):
+    before = len(server.messages())
+    run = _swaks(server, "--to", f"ops@{DOMAIN}", "--tls", "--quit-after", "RCPT")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(server.messages()) == before
+
+
+def test_swaks_is_told_when_a_message_is_larger_than_we_take(server, tmp_path):
+    file = tmp_path / "big.bin"
+    file.write_bytes(b"\0" * 20 * 1024 * 1024)  # in base64 more than 25 MiB
+    run = _swaks(server, "--to", f"ops@{DOMAIN}", "--attach", f"@{file}")
+    assert run.returncode == 26  # swaks(1): the message was not accepted
+    assert "552 5.3.4" in run.stdout
+
+
 def test_swaks_is_told_when_a_recipient_is_not_ours(server):
     run = _swaks(server, "--to", "x@elsewhere.test")
     assert run.returncode == 24  # swaks(1): no recipient was accepted
@@ -73,6 +88,14 @@ def test_openssl_speaks_after_starttls_and_is_taken_leave_of(server, version):
     assert "250 SMTPUTF8" in run.stdout
     assert "221 2.0.0 bye" in run.stdout
     assert "unexpected eof" not in run.stderr, "the end of TLS is said, not cut"
+
+
+def test_openssl_is_shown_our_certificate_and_ecdhe(server):
+    argv = [_need("openssl"), "s_client", "-starttls", "smtp", "-connect", f"127.0.0.1:{server.port}", "-crlf"]
+    run = subprocess.run(argv, input="QUIT\n", capture_output=True, text=True, timeout=60)
+    assert f"subject=CN = {DOMAIN}" in run.stdout
+    assert "Server Temp Key: X25519" in run.stdout
+    assert "Compression: NONE" in run.stdout
 
 
 def test_openssl_gets_nothing_older_than_tls_1_2(server):
