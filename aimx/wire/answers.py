@@ -18,7 +18,7 @@ def encode_response(response: Response) -> bytes:
         return _line(f"{_ERR}{response.code} {response.reason}") + f"Code: {response.code}\n\n".encode()
     if response.kind == "json":
         return f"{_OK}\nContent-Length: {len(response.body)}\n\n".encode() + response.body
-    return _line(f"{_OK} {response.note}" if response.note else _OK)
+    return _line(f"{_OK} {one_line(response.note).strip()}".rstrip())
 
 
 def _line(text: str) -> bytes:

@@ -29,6 +29,7 @@ def test_line_breaks_in_answers_are_dropped():
         b"AIMX/1 ERR IO aCode: OKb\nCode: IO\n\n"
     )
     assert answers.encode_response(Response("ok", note="<a>\r\nX")) == b"AIMX/1 OK <a>X\n"
+    assert answers.encode_response(Response("ok", note="\0")) == b"AIMX/1 OK\n"
 
 
 def test_the_code_header_wins_over_the_line():
