@@ -191,6 +191,7 @@ def perform(keep: bool, tell: Tell) -> Performance:
         tell("sending the signed mail …")
         signed = _deliver(stage, post.signed)
         _check(stage, signed.fired, "the signed mail did not fire the hook", signed)
+        _check(stage, "\nanswer   <" in (signed.report or ""), "the hook could not answer", signed)
         tell("waiting for the hook's answer …")
         answer = _answer(stage, zone)
         tell("sending the forged mail …")
@@ -247,7 +248,8 @@ def _warm_up(post: letters.Post) -> None:
 def _check(stage: StageProcess, passed: bool, what: str, seen: Seen) -> None:
     if not passed:
         reason = seen.fields.get("trust_reason", "none given")
-        raise stage.problem(f"{what} (trusted = {seen.fields.get('trusted')}, trust_reason = {reason})")
+        wrote = f"\nit wrote:\n{seen.report}" if seen.report else ""
+        raise stage.problem(f"{what} (trusted = {seen.fields.get('trusted')}, trust_reason = {reason}){wrote}")
 
 
 def _deliver(stage: StageProcess, letter: Letter) -> Seen:
