@@ -3,7 +3,6 @@
 Each command's module is imported when it runs; `--version` and `--help` import nothing but this package.
 """
 
-import importlib
 import sys
 from typing import NamedTuple
 
@@ -87,7 +86,8 @@ def _command(name: str, rest: list[str], data_dir: str | None) -> int:
         raise diagnostics.wrong_usage(f"unrecognized subcommand '{name}'", USAGE, _near(name))
     from aimx.cli import parsing
 
-    module = importlib.import_module(command.module)
+    __import__(command.module)
+    module = sys.modules[command.module]
     options = parsing.parser(command.name, command.help, module.arguments).parse_args(rest)
     options.data_dir = parsing.data_dir(options.data_dir, data_dir)
     return int(module.run(options))

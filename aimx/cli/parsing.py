@@ -7,6 +7,8 @@ from typing import NoReturn
 
 from aimx.cli import diagnostics
 
+# Its texts have no translations here, and looking for a catalogue takes longer than parsing a command line.
+argparse._ = str  # type: ignore[attr-defined]
 _HEADINGS = {"usage: ": "Usage: ", "\npositional arguments:\n": "\nArguments:\n", "\noptions:\n": "\nOptions:\n"}
 
 

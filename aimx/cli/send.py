@@ -5,7 +5,6 @@ Starts for one message, so that it loads no library: the tests measure it. Never
 
 import argparse
 import os
-import signal
 import sys
 
 from aimx import client, limits
@@ -106,6 +105,8 @@ def _patience() -> None:
     """Remote servers may take minutes; whoever watches is told what is waited for."""
     if sys.stderr is None or not sys.stderr.isatty():
         return
+
+    import signal
 
     def say(*_: object) -> None:
         diagnostics.say("Waiting for the recipients' mail servers …")

@@ -7,7 +7,6 @@ always gives the same octets.
 
 import base64
 import binascii
-import hashlib
 import re
 from typing import NamedTuple
 
@@ -111,6 +110,8 @@ def multipart(subtype: str, parts: list[Part]) -> Part:
 
 def _boundary(parts: list[Part]) -> str:
     """A delimiter that occurs in no part, derived from the content: no randomness is needed for that."""
+    import hashlib  # starts OpenSSL, which a client that sends plain text does not wait for
+
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part.head)

@@ -3,10 +3,9 @@
 Named tuples, as the drafts that `aimx send` makes of them: it starts for one message and does not load msgspec.
 """
 
-from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple
 
-_FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
+_FOLD = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 def folded(text: str) -> str:

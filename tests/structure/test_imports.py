@@ -1,10 +1,13 @@
 """Entry points load no more than they need: looked up in a fresh interpreter's sys.modules."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
     "textual",
     "mcp",
@@ -24,9 +27,10 @@ HEAVY = (
 )
 
 
-def _loaded(code: str) -> set[str]:
+def _loaded(code: str, *options: str) -> set[str]:
     text = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys; print(' '.join(sys.modules))"],
+        [sys.executable, *options, "-c", f"{code}\nimport sys; print(' '.join(sys.modules))"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=True,
         capture_output=True,
         text=True,
@@ -45,3 +49,33 @@ def _loaded(code: str) -> set[str]:
 )
 def test_short_commands_stay_light(entry, code):
     assert not _loaded(code) & set(HEAVY)
+
+
+SEND = """
+import os, sys
+os.geteuid = lambda: 1  # whoever runs the tests
+os.environ["AIMX_RUNTIME_DIR"] = "/nonexistent"
+from aimx.cli.main import run
+words = ["--from", "a@b.test", "--to", "c@d.test", "--subject", "s", "--body", "# Hi"]
+assert run(["send", *words]) == 2
+"""
+# Of the standard library: each takes a millisecond or more, and a letter without files needs none of them.
+SLOW = {
+    "asyncio",
+    "email",
+    "hashlib",
+    "inspect",
+    "json",
+    "locale",
+    "mimetypes",
+    "pathlib",
+    "shutil",
+    "subprocess",
+    "uuid",
+}
+
+
+def test_a_letter_is_sent_with_next_to_nothing_loaded():
+    loaded = _loaded(SEND, "-S")  # no site: an installation from sources loads much for itself
+    assert "aimx" in loaded
+    assert not loaded & {*HEAVY, *SLOW, "idna"}
