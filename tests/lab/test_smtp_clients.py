@@ -30,9 +30,12 @@ def server(tmp_path_factory):
 
 def _swaks(server: Daemon, *arguments: str) -> subprocess.CompletedProcess[str]:
     argv = [_need("swaks"), "--server", "127.0.0.1", "--port", str(server.port), "--from", "a@sender.test"]
-    return subprocess.run(
+    run = subprocess.run(
         [*argv, "--helo", "client.test", "--timeout", "30", *arguments], capture_output=True, text=True, timeout=120
     )
+    if "TLS not available" in run.stderr:
+        pytest.skip(f"swaks: {run.stderr.strip()}")
+    return run
 
 
 @pytest.mark.parametrize(
