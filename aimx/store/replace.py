@@ -18,6 +18,7 @@ from aimx.store.staging import Litter
 from aimx.store.tree import Tree
 
 CHANGED = "its owner moved, changed or removed it"
+_LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Replacer:
@@ -145,12 +146,16 @@ def _owners(error: OSError) -> str:
 
 
 def _mark(directory: int, name: str) -> Mark | None:
-    """What lies under a name, links not followed; None: no regular file."""
+    """What lies under a name, links not followed, a mounted file system not asked; None: no regular file."""
     try:
-        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        fd = linux.open_beneath(directory, name, _LOOK)
     except OSError as error:
         _owners(error)
         return None
+    try:
+        status = os.fstat(fd)
+    finally:
+        os.close(fd)
     return staging.mark(status) if stat.S_ISREG(status.st_mode) else None
 
 
@@ -164,6 +169,10 @@ def _is(directory: int, name: str, ref: Ref) -> bool:
         _owners(error)
         return False
     try:
-        return _mark(bundle, ref.file) == ref.mark and {ref.file, *ref.files}.issuperset(os.listdir(bundle))
+        if _mark(bundle, ref.file) != ref.mark:
+            return False
+        ours = {ref.file, *ref.files}
+        with os.scandir(bundle) as entries:  # ends at the first that is not ours: there may be millions
+            return all(entry.name in ours for entry in entries)
     finally:
         os.close(bundle)

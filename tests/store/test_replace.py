@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import subprocess
 
 import pytest
 
@@ -199,3 +200,17 @@ def test_a_mailbox_that_cannot_be_written_is_left_alone(stage, change):
     before = _picture(aside)
     assert "inbox/ops" in getattr(stage, change)()
     assert _picture(aside) == before
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("change", ["replace", "remove"])
+def test_a_mount_over_the_message_is_left_alone(stage, change):
+    mine = stage.box.parent / "mine"
+    mine.write_text("mounted")
+    subprocess.run(["mount", "--bind", str(mine), str(stage.path)], check=True)
+    try:
+        assert isinstance(getattr(stage, change)(), str)
+        assert stage.path.read_text() == "mounted"
+    finally:
+        subprocess.run(["umount", str(stage.path)], check=True)
+    assert stage.path.read_bytes().startswith(b"+++")
