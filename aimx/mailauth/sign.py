@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from aimx import limits
 from aimx.errors import SignFailed
 from aimx.mailauth import canonical, dkim, fields
+from aimx.model.domain import a_label
 
 # In this order, each as often as it occurs; what is absent is named too, so that nobody can add it (section 5.4).
 SIGNED = (
@@ -65,9 +66,12 @@ def field(key: SigningKey, domain: str, selector: str, head: bytes, digest: byte
     message = fields.cut(head + b"\r\n")
     if message.fields is None:
         raise SignFailed("the header block cannot be signed")
+    sdid = a_label(domain)
+    if sdid is None:
+        raise SignFailed(f"{domain!r} is no domain that can be signed for")
     names = [name for name in SIGNED for _ in range(max(1, len(message.named(name))))]
     tags = [
-        (b"v", b"1"), (b"a", b"rsa-sha256"), (b"c", b"relaxed/relaxed"), (b"d", domain.encode("idna")),
+        (b"v", b"1"), (b"a", b"rsa-sha256"), (b"c", b"relaxed/relaxed"), (b"d", sdid.encode()),
         (b"s", selector.encode("ascii")), (b"t", b"%d" % int(now)), (b"h", b" : ".join([*names, b"from"])),
         (b"bh", base64.b64encode(digest)), (b"b", b"0" * 60),
     ]  # fmt: skip

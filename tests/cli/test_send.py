@@ -333,3 +333,12 @@ def test_the_token_of_a_hook_travels(office):
     octets = office.send(*LETTER, AIMX_JOB="no-such-job")
     assert b"Auto-Submitted" not in octets
     assert office.send(*LETTER, AIMX_JOB="a\tb")
+
+
+def test_the_key_is_read_once_for_all_letters(office):
+    os.rename(office.daemon.etc / "dkim", office.daemon.etc / "away")
+    try:
+        assert signing.verifies(office.send(*LETTER))
+    finally:
+        os.rename(office.daemon.etc / "away", office.daemon.etc / "dkim")
+    assert len([line for line in office.daemon.log if "event=dkim-key " in line]) == 1
