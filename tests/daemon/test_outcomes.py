@@ -28,6 +28,7 @@ def sender(tmp_path_factory):
     )  # fmt: skip
     signing.install(daemon.etc)
     with daemon:
+        daemon.mx = server
         yield daemon
     server.close()
 
@@ -94,6 +95,24 @@ def test_copies_nobody_else_sees_are_in_the_record_and_not_on_the_wire(sender):
     assert fields["bcc"] == ["ok@three.test"]
     assert fields["cc"] == "Al <ok@two.test>"
     assert fields["delivered_to"] == "ok@one.test, ok@two.test, ok@three.test"
+
+
+@pytest.mark.parametrize(
+    ("format", "more"),
+    [("markdown", {}), ("text", {"text_only": True}), ("html", {"html": b"<p>only <b>theirs</b></p>"})],
+)
+def test_a_record_holds_the_text_with_its_signature_whatever_left(sender, format, more):
+    message = f"From: ops@{DOMAIN}\r\nTo: ok@one.test\r\nSubject: {format}\r\n\r\n# Hi **Bob**\r\n".encode()
+    before = set(sender.messages(folder="sent"))
+    assert client.call(sender.socket, Send(message, **more)).kind == "ok"
+    (path,) = set(sender.messages(folder="sent")) - before
+    _, head, body = path.read_text().split("+++\n", 2)
+    lines = head.splitlines()
+    assert lines[lines.index("outbound = true") + 1] == f'outbound_format = "{format}"'
+    assert lines[lines.index("outbound = true") + 2] == 'delivery_status = "delivered"'
+    assert body == "\n# Hi **Bob**\n\nSent from AIMX.  \nhttps://aimx.email\n"
+    (_, octets) = next(taken for taken in sender.mx.taken if f"Subject: {format}".encode() in taken[1])
+    assert tomllib.loads(head)["size_bytes"] == len(octets)
 
 
 def test_many_sends_at_once_have_a_record_and_an_event_each(sender):
