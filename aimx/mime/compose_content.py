@@ -82,9 +82,10 @@ def _text(message: bytes, leaf: Entity | None) -> str:
 def _fields(leaf: Entity) -> parts.FileFields:
     """What the submission says about a file, in so far as it can be said again."""
     media_type, parameters = leaf.content_type
-    name = structured.disposition(leaf.field("content-disposition"))[1].get("filename") or parameters.get("name", "")
-    if "=?" in name or not name.isascii():
-        name = words.decode(name)
+    disposition, typed = leaf.field("content-disposition") or b"", leaf.field("content-type") or b""
+    name = structured.disposition(disposition)[1].get("filename") or parameters.get("name", "")
+    # An encoded word is illegal there and common. What RFC 2231 encodes is a name that only looks like one.
+    name = words.decode(name) if b"=?" in disposition + typed else structured.latin(name)
     kept = [(key, value) for key, value in parameters.items() if key not in _OURS]
     found = _CONTENT_ID.match(structured.text(leaf.field("content-id") or b""))
     content_id = found[1] if found and write.is_msg_id(found[1]) else ""

@@ -44,7 +44,7 @@ class FileFields(NamedTuple):
 
 
 def text(content: str, subtype: str) -> Part:
-    """A text part with CRLF line ends and a final one, in the first of 7bit, quoted-printable and base64 that fits."""
+    """A text part with CRLF line ends and a final one, as 7bit, quoted-printable or base64."""
     lines = content.replace("\r\n", "\n").replace("\r", "\n")
     if not lines.endswith("\n"):  # an empty text is one empty line
         lines += "\n"
@@ -58,7 +58,7 @@ def _encoded(octets: bytes) -> tuple[str, bytes]:
     if octets.isascii() and b"\0" not in octets and not _LONG_LINE.search(octets) and not _FROM_LINE.search(octets):
         return "7bit", octets
     escapes = len(octets.translate(None, _PRINTABLE))
-    if len(octets) + 2 * escapes > len(octets) * 4 // 3:
+    if 4 * escapes > len(octets):  # clearly longer than base64; Latin scripts stay legible
         return "base64", _base64(octets)
     # The soft break keeps the line short enough; `rom ` begins no separator of a mail folder.
     return "quoted-printable", _FROM_LINE.sub(b"=46=\r\nrom ", binascii.b2a_qp(octets, istext=True))
