@@ -4,7 +4,7 @@ import trio
 
 from aimx import limits
 from aimx.effects.api import Effects
-from aimx.errors import Failed
+from aimx.errors import DeliveryDeferred, Failed
 from aimx.flows.courier import Courier, Load
 from aimx.model.address import Address
 from aimx.model.config import Config
@@ -25,7 +25,10 @@ async def deliver(
     if fx.sending is None:
         raise Failed("this process sends no mail")
     if fx.sending.drop is not None:
-        await fx.sending.drop(parcel.octets)
+        try:
+            await fx.sending.drop(parcel.octets)
+        except DeliveryDeferred as error:
+            return tuple(RecipientOutcome(str(rcpt), "deferred", error.reason) for rcpt in recipients)
         return tuple(RecipientOutcome(str(rcpt), "delivered", "dropped") for rcpt in recipients)
     outcomes: dict[int, RecipientOutcome] = {}
     loads = _loads(config, parcel, recipients, outcomes)

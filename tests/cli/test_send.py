@@ -342,3 +342,19 @@ def test_the_key_is_read_once_for_all_letters(office):
     finally:
         os.rename(office.daemon.etc / "away", office.daemon.etc / "dkim")
     assert len([line for line in office.daemon.log if "event=dkim-key " in line]) == 1
+
+
+def test_a_drop_that_takes_nothing_is_told_and_leaves_nothing(office):
+    before = sorted((office.daemon.data / "sent" / "ops").iterdir())
+    office.drop.chmod(0o500)
+    try:
+        done = office.aimx("send", *LETTER)
+    finally:
+        office.drop.chmod(0o700)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.decode() == (
+        f"Error [TEMP]: AIMX_TEST_MAIL_DROP: {office.drop}: Permission denied\n"
+        "nothing was delivered; trying again later may work\n"
+    )
+    assert sorted((office.daemon.data / "sent" / "ops").iterdir()) == before
+    assert office.send(*LETTER)
