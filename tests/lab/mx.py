@@ -108,6 +108,27 @@ def drip(octets: bytes) -> Act:
     return act
 
 
+def tarpit(octets: bytes, every_s: float) -> Act:
+    """Say the same at intervals, for ever: there is always something new to read."""
+
+    async def act(peer: Peer) -> None:
+        while True:
+            await peer.say(octets)
+            await trio.sleep(every_s)
+
+    return act
+
+
+def late(octets: bytes, after_s: float) -> Act:
+    """The right reply, after a while."""
+
+    async def act(peer: Peer) -> None:
+        await trio.sleep(after_s)
+        await peer.say(octets)
+
+    return act
+
+
 def then(octets: bytes, act: Act) -> Act:
     """Say something first."""
 

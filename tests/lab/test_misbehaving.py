@@ -24,7 +24,7 @@ from tests.daemon.pem import write_pair
 from tests.harness import DOMAIN, Daemon, config_text
 from tests.lab import mx
 from tests.lab.hurried import PATIENCE_S, TOTAL_S
-from tests.lab.mx import Fleet, Script, close, drip, endless, offering_tls, reset, secure, silence, then
+from tests.lab.mx import Fleet, Script, close, drip, endless, late, offering_tls, reset, secure, silence, tarpit, then
 from tests.mailauth import signing
 
 pytestmark = pytest.mark.lab
@@ -60,7 +60,8 @@ def _old(directory: Path) -> ssl.SSLContext:
     return context
 
 
-CLEAR = {"EHLO": b"250 mx.test\r\n"}
+SOON_S, LATE_S = PATIENCE_S / 6, PATIENCE_S * 0.9  # within what one stage may take
+LATE: Script = {key: late(octets, LATE_S) for key, octets in mx.PLAIN.items() if isinstance(octets, bytes)}
 MEGABYTE = b"x" * 1_000_000
 
 SCRIPTED: dict[str, tuple[Script, Outcome]] = {
@@ -106,6 +107,11 @@ SCRIPTED: dict[str, tuple[Script, Outcome]] = {
     "megabyte-banner": ({"connect": b"220 " + MEGABYTE + b"\r\n"}, DEFERRED),
     "megabyte-refusal": ({"RCPT": b"550 " + MEGABYTE + b"\r\n"}, DEFERRED),
     "megabyte-after-the-dot": ({".": b"250 " + MEGABYTE + b"\r\n"}, UNKNOWN),
+    "tarpit-banner": ({"connect": tarpit(b"220-patience\r\n", SOON_S)}, DEFERRED),
+    "tarpit-in-a-line": ({"RCPT": tarpit(b"x", SOON_S)}, DEFERRED),
+    "tarpit-after-the-dot": ({".": tarpit(b"250-patience\r\n", SOON_S)}, UNKNOWN),
+    "late-at-every-stage": (LATE, DEFERRED),
+    "late-once": ({"MAIL": late(b"250 2.1.0 ok\r\n", SOON_S)}, DELIVERED),
     # Lies and garbage.
     "banner-garbage": ({"connect": bytes(range(256)) * 4 + b"\r\n"}, DEFERRED),
     "mail-354": ({"MAIL": b"354 go ahead\r\n"}, DEFERRED),
@@ -264,7 +270,7 @@ def _call(path: Path, request: Send) -> Response:
 async def _hooks(directory: Path, names: set[str]) -> None:
     with trio.move_on_after(30):
         while not names <= set(os.listdir(directory)):
-            await trio.lowlevel.checkpoint()
+            await trio.sleep(0.05)
 
 
 def _result(daemon: Daemon, name: str, answer: Response, seconds: float) -> Result:
@@ -359,6 +365,12 @@ def test_nothing_that_a_server_says_reaches_a_terminal_raw(world):
     for text in (result.answer.reason, result.record["delivery_details"]):
         assert text.startswith("550 5.1.1")
         assert not set(text) & {"\x1b", "\x07", "\x9b"}
+
+
+def test_time_is_bounded_over_all_stages_too(world):
+    """Each reply came within its time; together they took more than a message may."""
+    assert world.results["late-at-every-stage"].seconds >= TOTAL_S - PATIENCE_S
+    assert not world.fleet.seen["late-at-every-stage"].messages
 
 
 def test_each_class_of_outcome_names_the_server_and_its_words(world):
