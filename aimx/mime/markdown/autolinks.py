@@ -8,6 +8,7 @@ from aimx import limits
 _START = re.compile(r"(?:(?<=[\s*_~(])|^)www\.|(?<![A-Za-z0-9])(?:https?|ftp)://", re.IGNORECASE)
 _DOMAIN = re.compile(rf"[\w.\-]{{1,{limits.DOMAIN_OCTETS}}}")
 _REST = re.compile(r"[^\s<]*+")
+_BRACKETED_REST = re.compile(r"[^\s<\]]*+")
 _REFERENCE = re.compile(r"&[A-Za-z0-9]+;\Z")
 _TRAILING = frozenset("?!.,:*_~'\"")
 _LOCAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_+")
@@ -38,14 +39,10 @@ def web(text: str, start: int, *, bracketed: bool) -> Bare | None:
     if domain is None or domain[0][0] in ".-":
         return None
     segments = domain[0].rstrip(".-_").split(".")
-    if any("_" in segment for segment in segments[-2:]) or (www and len(segments) < 2):
+    if not segments[-1] or any("_" in segment for segment in segments[-2:]) or (www and len(segments) < 2):
         return None
-    rest = _REST.match(text, begin)
-    end = len(text) if rest is None else rest.end()
-    if bracketed:
-        closing = text.find("]", begin, end)
-        end = closing if closing >= 0 else end
-    end = _trimmed(text, start, end)
+    rest = (_BRACKETED_REST if bracketed else _REST).match(text, begin)
+    end = _trimmed(text, start, begin if rest is None else rest.end())
     if end <= begin + (len("www.") if www else 0):
         return None
     return Bare(start, end, f"http://{text[start:end]}" if www else text[start:end])

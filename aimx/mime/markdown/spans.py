@@ -18,7 +18,8 @@ from aimx.mime.markdown.nesting import Bracket, Builder, End, Piece, auto_link
 from aimx.mime.markdown.references import References
 from aimx.mime.markdown.tokens import FootnoteReference, token
 
-_SPECIAL = re.compile(r"[\\`*_~\[\]<&]|!\[| +\n")
+# Blanks are looked at from the first one only: from each one of many it would take square time.
+_SPECIAL = re.compile(r"[\\`*_~\[\]<&]|!\[|(?<! ) +\n")
 _RUN = re.compile(r"\*+|_+|~+|`+")
 _TICKS = re.compile(r"`+")
 _PUNCTUATION = re.compile(characters.PUNCTUATION)
