@@ -5,7 +5,9 @@ import email.policy
 import json
 import os
 import re
+import signal
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -358,3 +360,57 @@ def test_a_drop_that_takes_nothing_is_told_and_leaves_nothing(office):
     )
     assert sorted((office.daemon.data / "sent" / "ops").iterdir()) == before
     assert office.send(*LETTER)
+
+
+@pytest.fixture
+def silent(office):
+    """The environment of a daemon that takes a letter and says nothing, and what waits until it has one."""
+    directory = office.tree / "silent"
+    directory.mkdir()
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(directory / "aimx.sock"))
+    for path in (directory, directory / "aimx.sock"):
+        os.chmod(path, 0o777)
+    server.listen()
+    server.settimeout(30)
+    taken = []
+
+    def take():
+        taken.append(server.accept()[0])
+        taken[0].settimeout(30)
+        while taken[0].recv(65536):
+            pass
+
+    yield {**office.daemon.env, "AIMX_RUNTIME_DIR": str(directory)}, take
+    for connection in taken:
+        connection.close()
+    server.close()
+    (directory / "aimx.sock").unlink()
+    directory.rmdir()
+
+
+def test_an_interrupt_tells_that_the_letter_may_be_on_its_way(office, silent):
+    env, take = silent
+    argv = post.argv(office.uid, "send", *LETTER)
+    child = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    take()
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (130, b"")
+    assert err == (
+        b"Error: interrupted; it may have been delivered: look into the sent folder before you send it again\n"
+    )
+
+
+def test_whoever_watches_is_told_what_is_waited_for(office, silent):
+    """On a terminal only; here a pseudo-terminal is stderr."""
+    env, take = silent
+    terminal, theirs = os.openpty()
+    child = subprocess.Popen(post.argv(office.uid, "send", *LETTER), env=env, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    take()
+    with open(terminal, "rb", buffering=0) as shown:
+        assert shown.read(200).decode() == "Waiting for the recipients' mail servers …\r\n"
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=60)
+    assert child.returncode == 130
