@@ -34,10 +34,10 @@ class TcpNetwork:
     @asynccontextmanager
     async def connect(self, address: str, port: int, own: bool) -> AsyncIterator[trio.abc.Stream]:
         """A connection to exactly this address, closed at the end. Raises: ConnectFailed."""
-        sock = trio.socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         ours: tuple[str, int] | None = None
         try:
-            with sock:
+            # No descriptor left, or a kernel without IPv6: nothing that another address could not do better.
+            with trio.socket.socket(_family(address), socket.SOCK_STREAM) as sock:
                 if own:
                     # The listener may see the connection before `connect` returns here, so its name is known before.
                     await sock.bind((address, 0))
@@ -106,6 +106,10 @@ def _context() -> ssl.SSLContext:
     # The alternative to a weak key is none at all.
     context.set_ciphers("DEFAULT:@SECLEVEL=1")
     return context
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def _named(name: tuple[object, ...]) -> tuple[str, int]:

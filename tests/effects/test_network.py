@@ -1,5 +1,6 @@
 """Connections made: only to the address that was given, known as our own while they last, closed whatever happens."""
 
+import resource
 import socket
 
 import pytest
@@ -79,5 +80,20 @@ def test_places_are_given_back_and_forgotten():
         assert not network._senders._used
         assert not network._destinations._used
         assert network._all.borrowed_tokens == 0
+
+    trio.run(main)
+
+
+def test_no_descriptor_is_no_connection():
+    async def main():
+        network = TcpNetwork()
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, most[1]))
+        try:
+            with pytest.raises(ConnectFailed, match="Too many open files"):
+                async with network.connect("192.0.2.1", 25, own=False):
+                    pass
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, most)
 
     trio.run(main)
