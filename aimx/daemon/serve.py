@@ -79,7 +79,7 @@ class Daemon:
         settings.announce(self.live.current, self.storage_parts.accounts)
         self.bus = Bus()
         self.storage = Storage(self.storage_parts.committer, self.bus.publish)
-        self.workers = WorkerPool(self.spawner, cpu_count())
+        self.workers = WorkerPool(self.spawner, max(limits.WORKERS_MIN, cpu_count()))
         self.resolver = ResolverClient(self.spawner)
         self.network = TcpNetwork()
         own_smtp = reachable(smtp_socket)

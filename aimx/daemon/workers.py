@@ -31,15 +31,25 @@ _DECLINED: dict[str, type[Refused]] = {"MalformedMessage": MalformedMessage, "Bo
 
 
 class Slot:
-    """One worker process. `load` counts the messages that are placed on it."""
+    """One worker process. `load` counts the messages that are placed on it; `heavy`: large ones to compose are."""
 
     def __init__(self, helper: Helper, compute_s: float) -> None:
         self.helper = helper
         self.load = 0
+        self.heavy = 0
         self.lost = trio.Event()
         self._compute_s = compute_s
         self._turn = trio.Lock()
+        self._composing = trio.Lock()
         self._forgotten: list[int] = []
+
+    async def compose(self, job: Job) -> Done | NeedDns | Declined:
+        """One computation, of which only one at a time stands in line: what arrives never waits behind many.
+
+        Raises: WorkerLost.
+        """
+        async with self._composing:
+            return await self.compute(job, None)
 
     async def compute(self, job: Job, fd: int | None) -> Done | NeedDns | Declined:
         """One computation. Raises: WorkerLost."""
@@ -117,6 +127,7 @@ class WorkerPool:
         self._size = size
         self._compute_s = compute_s
         self._kind = Kind("worker", {"memory_octets": memory_octets})
+        self._heavy = trio.CapacityLimiter(max(1, size // 2))  # workers that large messages to compose may take
         self._slots: list[Slot] = []
         self._changed = trio.Condition()
         self._next_id = 0
@@ -153,12 +164,12 @@ class WorkerPool:
         return tuple(slot.helper.child.pid for slot in self._slots if not slot.lost.is_set())
 
     async def any_slot(self) -> Slot:
-        """The least busy living worker, waiting until there is one."""
+        """The least busy living worker, one without a large message to compose first; waits until there is one."""
         if not self.ready:
             async with self._changed:
                 while not self.ready:
                     await self._changed.wait()
-        return min((slot for slot in self._slots if not slot.lost.is_set()), key=lambda slot: slot.load)
+        return min((slot for slot in self._slots if not slot.lost.is_set()), key=lambda slot: (slot.heavy, slot.load))
 
     def session(self) -> "WorkerSession":
         """A place for one message."""
@@ -169,11 +180,21 @@ class WorkerPool:
         return self._next_id
 
     async def compose(self, order: ComposeOrder) -> Composed:
-        """A submission as a wire message. Raises: WorkerLost; Refused for input that breaks a rule."""
+        """A submission as a wire message. Raises: WorkerLost; Refused for input that breaks a rule.
+
+        Large ones take some of the workers only, so that mail which arrives finds one that answers soon.
+        """
+        if len(order.message) + len(order.html or b"") <= limits.COMPOSE_LIGHT_OCTETS:
+            return await self._compose(order, heavy=0)
+        async with self._heavy:
+            return await self._compose(order, heavy=1)
+
+    async def _compose(self, order: ComposeOrder, heavy: int) -> Composed:
         slot = await self.any_slot()
         slot.load += 1
+        slot.heavy += heavy
         try:
-            answer = await slot.compute(Job(self._job_id(), "compose", compose=order), None)
+            answer = await slot.compose(Job(self._job_id(), "compose", compose=order))
             if isinstance(answer, Declined):
                 raise _DECLINED.get(answer.error, Refused)(clean.one_line(answer.reason[: limits.REASON_OCTETS]))
             if not isinstance(answer, Done):
@@ -184,6 +205,7 @@ class WorkerPool:
             raise WorkerLost(str(error)) from error
         finally:
             slot.load -= 1
+            slot.heavy -= heavy
 
 
 class WorkerSession:

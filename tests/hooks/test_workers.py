@@ -16,10 +16,12 @@ from aimx.daemon.helpers import CHECKS, Kind, Unverified, proven, verified
 from aimx.daemon.workers import believable
 from aimx.effects.api import WorkerLost
 from aimx.flows.examine import examine
+from aimx.limits import COMPOSE_LIGHT_OCTETS
 from aimx.mime.unexamined import unexamined
 from aimx.model.dns import Question
 from aimx.model.job import Broken, Ready
 from aimx.model.message import Attachment
+from aimx.model.outbound import ComposeOrder
 from tests.hooks.mails import PLAIN
 from tests.hooks.stage import ENVELOPE, alive, gone, payload, stage
 
@@ -87,6 +89,57 @@ def test_a_message_behind_a_hanging_one_loses_no_attempt():
                 await trio.testing.wait_all_tasks_blocked()
                 nursery.start_soon(lose, "victim", victim)
             assert losses == {"culprit": False, "victim": True}
+
+    trio.run(play)
+
+
+def _order(octets):
+    return ComposeOrder(b"From: a@agent.test\nTo: b@c.test\n\n" + b"x\n" * (octets // 2), None, False, "", "i@a.test", 0.0)
+
+
+def test_large_messages_to_compose_leave_a_worker_to_what_arrives():
+    async def play():
+        async with stage(workers=2, resolver=True) as here:
+            pids = here.workers.ready
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            async with trio.open_nursery() as nursery:
+                for _ in range(3):
+                    nursery.start_soon(here.workers.compose, _order(COMPOSE_LIGHT_OCTETS))
+                await trio.testing.wait_all_tasks_blocked()
+                (busy,) = [slot.helper.child.pid for slot in here.workers._slots if slot.load]
+                (free,) = set(pids) - {busy}
+                os.kill(free, signal.SIGCONT)
+                with trio.fail_after(15):
+                    assert (await examine(here.fx, ENVELOPE, payload())).examined
+                    await here.workers.compose(_order(100))
+                os.kill(busy, signal.SIGCONT)
+            assert [(slot.load, slot.heavy) for slot in here.workers._slots] == [(0, 0)] * 2
+
+    trio.run(play)
+
+
+def test_what_arrives_waits_for_one_composition_however_many_are_in_line():
+    async def play():
+        async with stage(workers=1, resolver=True) as here:
+            (pid,) = here.workers.ready
+            os.kill(pid, signal.SIGSTOP)
+            ended = []
+
+            async def note(name, work):
+                await work
+                ended.append(name)
+
+            async with trio.open_nursery() as nursery:
+                for _ in range(8):
+                    nursery.start_soon(note, "composed", here.workers.compose(_order(100)))
+                await trio.testing.wait_all_tasks_blocked()
+                session = here.workers.session()
+                nursery.start_soon(note, "examined", session.examine(ENVELOPE, payload()))
+                await trio.testing.wait_all_tasks_blocked()
+                os.kill(pid, signal.SIGCONT)
+            assert ended.index("examined") <= 2
+            session.drop()
 
     trio.run(play)
 
