@@ -94,7 +94,9 @@ def test_a_message_behind_a_hanging_one_loses_no_attempt():
 
 
 def _order(octets):
-    return ComposeOrder(b"From: a@agent.test\nTo: b@c.test\n\n" + b"x\n" * (octets // 2), None, False, "", "i@a.test", 0.0)
+    return ComposeOrder(
+        b"From: a@agent.test\nTo: b@c.test\n\n" + b"x\n" * (octets // 2), None, False, "", "i@a.test", 0.0
+    )
 
 
 def test_large_messages_to_compose_leave_a_worker_to_what_arrives():
