@@ -33,6 +33,7 @@ ATTACHED = (
     '--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename="a.txt"\r\n\r\nattached\r\n--b--\r\n'
 )
 PLAIN = "\r\nHi\r\n"
+BIG = b"x" * 200_000
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def records(daemon):
         assert fields["id"] == path.stem
         assert body.startswith("\nHi\n")
         for table in fields.get("attachments", []):
-            assert (path.parent / table["path"]).read_bytes() == b"attached"
+            assert (path.parent / table["path"]).read_bytes() == (BIG if table["filename"] == "b.txt" else b"attached")
         assert fields["subject"] not in found
         found[fields["subject"]] = fields["delivery_status"]
     return found
@@ -247,7 +248,8 @@ def test_a_file_system_that_is_really_full(tmp_path, server, option):
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"{option},mode=755", "none", str(data)], check=True)
     try:
         with daemon_for(tmp_path, server) as daemon:
-            big = ATTACHED.replace("--b--", "--b\r\nContent-Type: text/plain\r\n\r\n" + "x" * 200_000 + "\r\n--b--")
+            big = ATTACHED.replace("--b--", ATTACHED[ATTACHED.index("--b\r\nContent-Type: text/plain\r\nContent-D") :])
+            big = big.replace("a.txt", "b.txt", 1).replace("attached\r\n--b", BIG.decode() + "\r\n--b", 1)
             answers = {}
             for number in range(1000):
                 answers[f"s{number}"] = send(daemon, "ok@one.test", f"s{number}", big)
