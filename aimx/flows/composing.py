@@ -22,11 +22,12 @@ async def room(fx: Effects, frame: Send, caller: Caller) -> Held:
 def cost(frame: Send) -> int:
     """At most what the front holds at once: the order, the answer as frame and as parts, the wire message."""
     submitted = len(frame.message) + len(frame.html or b"")
-    wire = submitted * 4 // 3
+    wire = limits.COMPOSE_TEXT_GROWTH * submitted
     if frame.html is None and not frame.text_only:
         wire += min(limits.COMPOSE_GROWTH * submitted, limits.RENDER_OUTPUT_OCTETS)
     wire = min(wire, limits.OUTBOUND_OCTETS)
-    return submitted + 2 * (wire + submitted) + wire
+    parts = min(wire, limits.COMPOSE_TEXT_GROWTH * submitted)  # text and files, which are on the wire too
+    return submitted + 2 * (wire + parts) + wire
 
 
 async def compose(fx: Effects, config: Config, frame: Send, submission: Submission, automatic: bool) -> Composed:

@@ -13,6 +13,7 @@ _END = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(rb"([!-9;-~]{1,76}):([^\r\n\0]*+(?:\r?\n[ \t][^\r\n\0]*+)*+)\r?\n")
 _EMPTY_GROUP = re.compile(r"[\w .-]{1,60}:\s*;?\s*\Z", re.ASCII)
 _UNSHOWABLE = re.compile("[\x80-\x9f\u2028\u2029\ud800-\udfff]")  # controls and line ends that ASCII does not know
+_WIDE = re.compile(" {60,}")  # more blanks than a line has room for: they cannot be folded
 
 
 class Field(NamedTuple):
@@ -56,7 +57,7 @@ def split(message: bytes, most_octets: int = limits.SUBMITTED_HEAD_OCTETS) -> Bl
 
 def plain(text: str) -> str:
     """Decoded text as a field may say it: trimmed, without tabs and what nobody can see on one line."""
-    return _UNSHOWABLE.sub("", text.replace("\t", " ")).strip(" ")
+    return _WIDE.sub(" ", _UNSHOWABLE.sub("", text.replace("\t", " "))).strip(" ")
 
 
 def is_empty_group(value: str) -> bool:

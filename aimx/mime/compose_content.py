@@ -7,6 +7,7 @@ author's own, as if it had come as HTML body. All other leaves are files; must n
 import re
 from typing import NamedTuple
 
+from aimx import limits
 from aimx.mime import attachments, body, parts, structured, text, words, write
 from aimx.mime.parse import Entity, entities
 from aimx.model.message import Attachment
@@ -74,7 +75,7 @@ def _text(message: bytes, leaf: Entity | None) -> str:
     if media_type == "text/html":
         return text.from_html(source)
     source = source.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
-    if parameters.get("format", "").lower() == "flowed":
+    if parameters.get("format", "").lower() == "flowed" and len(source) <= limits.FLOWED_CHARACTERS:
         return body.unflowed(source, parameters.get("delsp", "").lower() == "yes")
     return source
 

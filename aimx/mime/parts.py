@@ -61,7 +61,8 @@ def _encoded(octets: bytes) -> tuple[str, bytes]:
     if 4 * escapes > len(octets):  # clearly longer than base64; Latin scripts stay legible
         return "base64", _base64(octets)
     # The soft break keeps the line short enough; `rom ` begins no separator of a mail folder.
-    return "quoted-printable", _FROM_LINE.sub(b"=46=\r\nrom ", binascii.b2a_qp(octets, istext=True))
+    lines = b"\n" + binascii.b2a_qp(octets, istext=True)
+    return "quoted-printable", lines.replace(b"\nFrom ", b"\n=46=\r\nrom ")[1:]
 
 
 def _base64(octets: bytes) -> bytes:

@@ -53,6 +53,7 @@ FIELDS = {
     "one-long-word": (["X-Word: " + "x" * 300], ["X-Word: ", " " + "x" * 300]),
     "too-long-word": (["X-Word: " + "x" * 1000], None),
     "long-non-ascii": (["Subject: " + "日" * 60], None),
+    "wide": (["Subject: a" + " " * 70 + "b" + " " * 3 + "c"], ["Subject: a b   c"]),
     "tabs": (["Subject: a\tb"], ["Subject: a b"]),
     "empty": (["Subject:"], ["Subject: "]),
     "names": (["Cc: Jürgen <j@b.test>, \"B, C\" <c@d.test>"],
