@@ -290,7 +290,7 @@ LETTER = (
     "Subject: Tagesbericht — 7. Mai\r\nMessage-ID: <kept@agent.test>\r\nIn-Reply-To: <2@remote.test>\r\n"
     "References: <1@remote.test> <2@remote.test>\r\nX-Mailer: aimx\r\n"
 ).encode()
-BODY = "# Tagesbericht\r\n\r\n| a | b |\r\n|---|---|\r\n| 1 | 2 |\r\n\r\nViele Grüße\r\nFrom here on\r\n.\r\n"
+BODY = "# Tagesbericht\r\n\r\nViele Grüße\r\nFrom here on\r\n.\r\n"
 FILES = (
     b'Content-Type: text/csv; charset=utf-8; name="a.csv"\r\n\r\na,b\r\n1,2\r\n',
     "Content-Type: application/pdf\r\nContent-Disposition: attachment; filename=\"Bericht für Bob.pdf\"\r\n"
