@@ -224,3 +224,71 @@ def test_marks_that_are_nested_too_deeply_are_text():
     assert shown == f"<p>{source}</p>\n"
     images = render.body("![a" * (deep + 3) + "](/u)" * (deep + 3))
     assert images == '<p><img src="/u" alt="' + "a" * deep + "![a" * 3 + "](/u)" * 3 + '" /></p>\n'
+
+
+def _linked(url: str, shown: str | None = None) -> str:
+    return f'<a href="{url}">{shown or url}</a>'
+
+
+BARE_ADDRESSES = {
+    "quoted": ('"https://a.b/c"', f"&quot;{_linked('https://a.b/c')}&quot;"),
+    "without-period": ("http://localhost:8080/x", _linked("http://localhost:8080/x")),
+    "upper-case": ("WWW.A.B", _linked("http://WWW.A.B", "WWW.A.B")),
+    "other-letters": ("https://\u00fc.b/\u00e4", _linked("https://%C3%BC.b/%C3%A4", "https://\u00fc.b/\u00e4")),
+    "underscore-in-the-name": ("http://a_b.c", "http://a_b.c"),
+    "no-name": ("http:// https://.a www.", "http:// https://.a www."),
+    "inside-a-word": ("xhttp://a.b see:www.a.b", "xhttp://a.b see:www.a.b"),
+    "emphasised": ("_http://a.b/c_", f"<em>{_linked('http://a.b/c')}</em>"),
+    "struck": ("~~http://a.b~~", f"<del>{_linked('http://a.b')}</del>"),
+    "in-parentheses": ("((http://a.b/(x)).", f"(({_linked('http://a.b/(x)')})."),
+    "reference-at-the-end": ("http://a.b/&copy;", f"{_linked('http://a.b/')}\u00a9"),
+    "before-a-tag": ("http://a.b</p>", f"{_linked('http://a.b')}&lt;/p&gt;"),
+    "in-brackets": ("[http://a.b] [http://c.d", f"[{_linked('http://a.b')}] [{_linked('http://c.d')}"),
+    "in-a-link": ("[http://a.b d@e.f](/x)", _linked("/x", "http://a.b d@e.f")),
+    "in-an-image": ("![http://a.b](/x)", '<img src="/x" alt="http://a.b" />'),
+    "in-code": ("`http://a.b a@b.c`", "<code>http://a.b a@b.c</code>"),
+    "mail-in-a-sentence": ("it's a@b.c's", f"it's {_linked('mailto:a@b.c', 'a@b.c')}'s"),
+    "mail-twice-at": ("a@b.c@d.e", f"{_linked('mailto:a@b.c', 'a@b.c')}@d.e"),
+    "mail-empty-label": ("a@b..c", "a@b..c"),
+    "mail-with-scheme": ("mailto:a@b.c xmpp:a@b.c/d", f"{_linked('mailto:a@b.c')} {_linked('xmpp:a@b.c/d')}"),
+}
+
+
+@pytest.mark.parametrize(("source", "wanted"), BARE_ADDRESSES.values(), ids=BARE_ADDRESSES)
+def test_bare_addresses(source, wanted):
+    assert render.body(source) == f"<p>{wanted}</p>\n"
+
+
+TARGETS = {
+    "https://a.b/": True,
+    "HTTPS://a.b/": True,
+    "mailto:a@b.c": True,
+    "tel:+1555": True,
+    "#here": True,
+    "../x": True,
+    "?q=a:b": True,
+    "x/y:z": True,
+    "1st:x": True,
+    "javascript:x": False,
+    "JAVASCRIPT:x": False,
+    "java&#9;script:x": False,
+    "&#x01;javascript:x": False,
+    "&#32;javascript:x": False,
+    "\u200bjavascript:x": False,
+    "java\u00adscript:x": False,
+    "javascript&colon;x": False,
+    "java\\script:x": False,
+    "java%73cript:x": False,
+    "\uff4aavascript:x": False,
+    "data:text/html,x": False,
+    "vbscript:x": False,
+    "file:///x": False,
+    "&#x01;https://a.b": False,
+}
+
+
+@pytest.mark.parametrize(("target", "linked"), TARGETS.items(), ids=lambda value: ascii(value))
+def test_targets(target, linked):
+    rendered = render.body(f"[a](<{target}>) [b]\n\n[b]: <{target}>")
+    assert (rendered.count("<a ") == 2) is linked
+    assert linked or rendered == "<p>a b</p>\n"
