@@ -10,7 +10,7 @@ import sys
 from aimx import client, limits
 from aimx.cli import attachments, diagnostics, letter, output
 from aimx.config import places
-from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, DaemonUnavailable, Exit, Refused, WireError, told
+from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, DaemonUnavailable, Exit, Failed, Refused, WireError, told
 from aimx.mime.submission import submission
 from aimx.model.draft import Draft
 from aimx.wire import frames
@@ -117,11 +117,15 @@ def _patience() -> None:
 
 def _sent(options: argparse.Namespace, draft: Draft, response: Response) -> int:
     message_id = response.note or f"<{draft.message_id}>"
-    if options.json:
-        return _print_json({"message_id": message_id, "status": "delivered", **_letter_of(draft)})
-    diagnostics.good("Email sent.")
-    diagnostics.say(f"Message-ID: {message_id}")
-    output.write(message_id)
+    if not options.json:
+        diagnostics.good("Email sent.")
+        diagnostics.say(f"Message-ID: {message_id}")
+    try:
+        if options.json:
+            return _print_json({"message_id": message_id, "status": "delivered", **_letter_of(draft)})
+        output.write(message_id)
+    except Failed as error:  # a script that sees a failure would send it again
+        diagnostics.say(f"{message_id} was sent, but {told(error)}")
     return Exit.OK
 
 

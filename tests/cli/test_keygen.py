@@ -129,6 +129,24 @@ def test_what_a_crash_left_is_no_obstacle(etc):
     assert set(tree(etc)) == {"private.key", "public.key"}
 
 
+def test_while_a_pair_is_replaced_there_is_always_a_whole_key(etc):
+    keygen(etc)
+    argv = [sys.executable, "-m", "aimx.cli.main", "dkim-keygen", "--force"]
+    child = subprocess.Popen(argv, env={**os.environ, "AIMX_CONFIG_DIR": str(etc)}, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)  # fmt: skip
+    seen = set()
+    while child.poll() is None:
+        pem = (etc / "dkim" / "private.key").read_bytes()
+        if pem not in seen:
+            SigningKey(pem)
+            seen.add(pem)
+        assert stat.S_IMODE((etc / "dkim" / "private.key").stat().st_mode) == 0o600
+    assert child.returncode == 0
+    assert (etc / "dkim" / "public.key").read_bytes() == SigningKey(
+        (etc / "dkim" / "private.key").read_bytes()
+    ).public_pem
+
+
 def test_two_at_once_agree_on_one_pair(etc):
     argv = [sys.executable, "-m", "aimx.cli.main", "dkim-keygen"]
     env = {**os.environ, "AIMX_CONFIG_DIR": str(etc)}

@@ -283,19 +283,21 @@ def answering(office):
     for path in (directory, directory / "aimx.sock"):
         os.chmod(path, 0o777)
     server.listen()
+    asked = []
 
     def answer(octets):
         def serve():
             connection, _ = server.accept()
             with connection:
-                while connection.recv(65536):
-                    pass
+                while piece := connection.recv(65536):
+                    asked.append(piece)
                 connection.sendall(octets)
 
         threads.append(threading.Thread(target=serve))
         threads[-1].start()
         return {"AIMX_RUNTIME_DIR": str(directory)}
 
+    answer.asked = asked
     yield answer
     for thread in threads:
         thread.join(30)
@@ -331,10 +333,43 @@ def test_a_socket_that_cannot_be_reached_is_named(office):
     assert done.stderr.decode() == f"Error: Failed to connect to aimx daemon at {path}: Not a directory\n"
 
 
-def test_the_token_of_a_hook_travels(office):
-    octets = office.send(*LETTER, AIMX_JOB="no-such-job")
-    assert b"Auto-Submitted" not in octets
-    assert office.send(*LETTER, AIMX_JOB="a\tb")
+@pytest.mark.parametrize(("token", "line"), [("a1b2", b"Hook-Job: a1b2\n"), ("a\tb", None), ("", None), ("é", None)])
+def test_the_token_of_a_hook_travels_when_it_is_one(office, answering, token, line):
+    assert office.aimx("send", *LETTER, **answering(b"AIMX/1 OK <1@x>\n"), AIMX_JOB=token).returncode == 0
+    head = b"".join(answering.asked).partition(b"\n\n")[0] + b"\n"
+    assert (line is not None and line in head) or b"Hook-Job" not in head
+
+
+def test_html_of_ones_own_is_sent_as_it_is(office):
+    message = read(office.send(*LETTER, "--html-body", "<h1 onclick='x'>Zoë</h1>\n<p>\\n</p>"))
+    html, plain = message.get_body(("html",)), message.get_body(("plain",))
+    assert html.get_content().replace("\r\n", "\n").rstrip() == "<h1 onclick='x'>Zoë</h1>\n<p>\\n</p>"
+    assert plain.get_content().rstrip() == "Hi"
+
+
+def test_markdown_is_sent_as_text_and_html_and_plain_text_alone(office):
+    both = read(office.send(*HEAD, "--body", r"# Hi\n\n*there*"))
+    assert [part.get_content_type() for part in both.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    alone = read(office.send(*HEAD, "--body", "# Hi", "--text-only"))
+    assert (alone.get_content_type(), alone.get_content().rstrip()) == ("text/plain", "# Hi")
+
+
+def test_a_body_that_no_message_holds_is_refused(office):
+    done = office.aimx("send", *HEAD, "--body", "-", stdin=b"x" * (25 * 2**20 + 1))
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"Error: standard input is larger than the 25.0 MiB of a message\n"
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]], ids=["text", "json"])
+def test_what_was_sent_is_no_failure_because_nobody_can_be_told(office, words):
+    before = len(list(office.drop.iterdir()))
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            post.argv(office.uid, "send", *LETTER, *words), stdout=full, stderr=subprocess.PIPE, env=office.daemon.env
+        )
+    assert done.returncode == 0
+    assert b"> was sent, but cannot write to standard output: No space left on device\n" in done.stderr
+    assert len(list(office.drop.iterdir())) == before + 1
 
 
 def test_the_key_is_read_once_for_all_letters(office):
