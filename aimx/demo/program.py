@@ -89,7 +89,10 @@ def _interpreter(tree: Path, loaded: Loaded) -> list[str]:
         shutil.copy(file, binaries / file.name)
     modules = tree / "lib" / library.name
     (modules / "lib-dynload").mkdir(parents=True)  # the interpreter looks for it
-    for file in map(Path, loaded.files):
+    files = {Path(file) for file in loaded.files}
+    # A module may go by another's name, as collections.abc does: what lies beside it in its package comes too.
+    files |= {beside for file in files if file.name == "__init__.py" for beside in file.parent.glob("*.py")}
+    for file in files:
         if file.is_relative_to(library) and "site-packages" not in file.parts and file.exists():
             goal = modules / file.relative_to(library)
             goal.parent.mkdir(parents=True, exist_ok=True)
