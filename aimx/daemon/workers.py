@@ -16,7 +16,7 @@ from aimx.effects.channel import ChannelClosed
 from aimx.effects.payload import Payload
 from aimx.effects.process import SpawnerClient
 from aimx.errors import BodyTooLarge, MalformedMessage, Refused
-from aimx.mime import clean
+from aimx.mime import clean, compose_head
 from aimx.model.dns import Answer
 from aimx.model.envelope import Envelope
 from aimx.model.job import Broken, Declined, Done, FromWorker, Job, NeedDns
@@ -199,7 +199,7 @@ class WorkerPool:
                 raise _DECLINED.get(answer.error, Refused)(clean.one_line(answer.reason[: limits.REASON_OCTETS]))
             if not isinstance(answer, Done):
                 raise ChannelClosed("a worker asked when it had to compose")
-            return believable_message(helpers.decoded(_composed, answer.value))
+            return believable_message(order, helpers.decoded(_composed, answer.value))
         except (ChannelClosed, ValueError) as error:
             slot.give_up(str(error))
             raise WorkerLost(str(error)) from error
@@ -260,12 +260,17 @@ def believable(message: Examined) -> Examined:
     return message
 
 
-def believable_message(message: Composed) -> Composed:
-    """The wire message when its files may be stored and its lines sent. Raises: ValueError."""
+def believable_message(order: ComposeOrder, message: Composed) -> Composed:
+    """The wire message when its header block is the order's, its files may be stored and its lines sent.
+
+    Raises: ValueError.
+    """
     _believable_files(message.attachments)
     body = message.body
-    if len(message.body_hash) != hashlib.sha256().digest_size or not message.head.endswith(b"\r\n"):
+    if len(message.body_hash) != hashlib.sha256().digest_size:
         raise ValueError("a worker composed something that is no message")
+    if not compose_head.is_head_of(order, message.head):
+        raise ValueError("a worker composed another header block than was submitted")
     ends = body.count(b"\r\n")  # any other line end might be the end of the message to somebody
     if not body.isascii() or not body.endswith(b"\r\n") or body.count(b"\r") != ends or body.count(b"\n") != ends:
         raise ValueError("a worker composed a body that cannot be sent")

@@ -3,13 +3,20 @@
 Must never copy a field that was parsed: who reads what leaves reads what was authorized.
 """
 
+import re
+
 from aimx import limits
-from aimx.mime import write
+from aimx.errors import Refused
+from aimx.mime import outbound, write
 from aimx.mime.outbound import Leaving, Read
 from aimx.model.outbound import ComposeOrder
 
 _NAMES = {"from": "From", "to": "To", "cc": "Cc", "reply-to": "Reply-To", "subject": "Subject", "date": "Date",
           "message-id": "Message-ID", "in-reply-to": "In-Reply-To", "references": "References"}  # fmt: skip
+_BODY = re.compile(
+    rb"Content-Type: (?:text/plain; charset=utf-8\r\nContent-Transfer-Encoding: (?:7bit|quoted-printable|base64)"
+    rb'|multipart/(?:alternative|mixed); boundary="aimx-[0-9a-f]{32}-[0-9]{1,9}")\r\n'
+)
 
 
 def head(found: Read, order: ComposeOrder) -> bytes:
@@ -27,6 +34,19 @@ def head(found: Read, order: ComposeOrder) -> bytes:
         lines.append(write.field("Auto-Submitted", "auto-replied"))  # RFC 3834 section 5
     lines.append(write.field("MIME-Version", "1.0"))
     return b"".join(lines)
+
+
+def is_head_of(order: ComposeOrder, block: bytes) -> bool:
+    """Whether a block is octet for octet the one that this order leads to.
+
+    For the front, which signs what a worker wrote: a comment, a spelling or an order of fields of its own choice would
+    be room for what was not submitted, the Bcc included.
+    """
+    try:
+        expected = head(outbound.read_block(order.message), order)
+    except Refused:
+        return False
+    return block.startswith(expected) and _BODY.fullmatch(block, len(expected)) is not None
 
 
 def _value(field: Leaving, found: Read) -> str:

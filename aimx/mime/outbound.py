@@ -80,9 +80,7 @@ def _read_fields(found: tuple[block.Field, ...]) -> Read:
     date = dates.rfc3339(values["date"]) if "date" in values else None
     said: dict[str, object] = {**named, **ids, "date": date}
     kept = tuple(
-        Leaving(
-            field.name, field.key, block.plain(structured.text(field.value)), "" if field.key in said else _text(field)
-        )
+        Leaving(field.name, field.key, _raw(field), "" if field.key in said else _text(field))
         for field in found
         if leaves(field.key) and said.get(field.key, True)
     )
@@ -201,6 +199,11 @@ def _ids(values: dict[str, str], name: str) -> tuple[str, ...]:
     if name == "message-id" and name in values and not found:
         raise MalformedMessage(f"Message-ID: not a message id: {shown(value)}")
     return found[:1] if name == "message-id" else found
+
+
+def _raw(field: block.Field) -> str:
+    """A value as it came, on one line. Octets that are not ASCII stay visible, so that nobody repeats it as ASCII."""
+    return structured.text(field.value).replace("\t", " ").strip(" ")
 
 
 def _text(field: block.Field) -> str:

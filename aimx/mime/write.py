@@ -64,6 +64,8 @@ def unstructured(name: str, value: str) -> str:
     refuse_controls(name, value)
     words = value.strip(" ").split(" ")
     odd = [index for index, word in enumerate(words) if not word.isascii() or "=?" in word or len(word) > _LONG_WORD]
+    if any(len(unit) > _LONG_WORD for unit in _WORD.findall(value)):  # blanks without end; no line can hold them
+        odd = [0, len(words) - 1]
     if odd:
         middle = " ".join(_encoded(" ".join(words[odd[0] : odd[-1] + 1])))
         words[odd[0] : odd[-1] + 1] = [middle]

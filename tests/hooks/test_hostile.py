@@ -15,16 +15,18 @@ from aimx.daemon import helpers
 from aimx.daemon.helpers import Garbled, Helper, Kind
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.resolver import ResolverClient
-from aimx.daemon.workers import Slot, believable
+from aimx.daemon.workers import Slot, WorkerPool, believable
 from aimx.effects import framing
 from aimx.effects.api import WorkerLost
 from aimx.effects.channel import Channel, ChannelClosed
 from aimx.effects.process import Child
+from aimx.mime.compose import compose
 from aimx.mime.unexamined import unexamined
 from aimx.model.delivery import HookJob
 from aimx.model.dns import Question
-from aimx.model.job import Job, Ready
+from aimx.model.job import Done, Job, Ready
 from aimx.model.message import Attachment
+from aimx.model.outbound import ComposeOrder
 from aimx.store import jobs
 from tests.hooks.mails import PLAIN
 from tests.hooks.stage import stage
@@ -213,3 +215,37 @@ def test_an_answer_to_another_question_is_no_answer():
         theirs.close()
 
     trio.run(play)
+
+
+LIES = {
+    "another author": (b"ops@", b"boss@"),
+    "a comment after the author": (b"ops@agent.test", b"ops@agent.test (Boss <boss@bank.test>)"),
+    "the secret recipient": (b"MIME-Version: 1.0", b"MIME-Version: 1.0 (eve@remote.test)"),
+    "a field more": (b"To:", b"X: y\r\nTo:"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), LIES.values(), ids=LIES)
+def test_a_worker_that_composes_something_else_is_given_up(old, new, monkeypatch):
+    monkeypatch.setattr(limits, "WORKER_EXIT_S", 0.0)
+    order = ComposeOrder(
+        b"From: ops@agent.test\r\nTo: b@remote.test\r\nBcc: eve@remote.test\r\n\r\nHi\r\n", None, True, "", "m@x", 0.0
+    )
+    honest = msgspec.structs.replace(compose(order), body_hash=bytes(32))
+    assert old in honest.head
+
+    async def ask(composed):
+        helper, theirs = _taken_over(_pack(Done(1, msgspec.Raw(_pack(composed)))))
+        pool = WorkerPool(None, 1)
+        pool._slots.append(Slot(helper, 5.0))
+        with theirs:
+            try:
+                return await pool.compose(order), pool.ready
+            except WorkerLost:
+                return None, pool.ready
+            finally:
+                helper.channel.close()
+
+    taken, ready = trio.run(ask, honest)
+    assert (taken, len(ready)) == (honest, 1)
+    assert trio.run(ask, msgspec.structs.replace(honest, head=honest.head.replace(old, new, 1))) == (None, ())

@@ -1,10 +1,13 @@
 """The header block of a submission: what it says, what is refused and how, and that nothing else is signed."""
 
+import base64
+
+import msgspec
 import pytest
 
 from aimx import limits
 from aimx.errors import MalformedMessage, Refused
-from aimx.mime import compose, outbound
+from aimx.mime import compose, compose_head, outbound
 from aimx.model.outbound import ComposeOrder
 
 AT = 1_744_727_422.0
@@ -228,3 +231,61 @@ def test_a_worker_cannot_have_anything_else_signed(old, new):
     assert old in head
     with pytest.raises(Refused, match="the composed header block"):
         outbound.check(submission, head.replace(old, new, 1))
+
+
+def _word(text: str) -> bytes:
+    return b"=?utf-8?b?" + base64.b64encode(text.encode()) + b"?="
+
+
+OTHER_OCTETS = {  # the same to `check`, or to one reader of two
+    **BAD_BLOCKS,
+    "comment": (b"<ops@agent.test>", b"<ops@agent.test> (Boss <boss@bank.test>)"),
+    "invisible-name": (b"Ops <", _word("O\u202eps\r\n") + b" <"),
+    "quoted-pair": (b"Ops <", b'"O\\ps" <'),
+    "bcc-in-a-language": (b"X-Note: one", b"X-Note: =?utf-8*secret?q?one?="),
+    "bcc-among-ids": (b"<made@agent.test>", b"<made@agent.test> <secret@remote.test>"),
+    "bcc-in-a-date": (b"+0000", b"+0000 (secret@remote.test)"),
+    "bcc-as-a-keyword": (b"MIME-Version", b"Auto-Submitted: secret\r\nMIME-Version"),
+    "bcc-in-a-version": (b"MIME-Version: 1.0", b"MIME-Version: 1.0 (secret@remote.test)"),
+    "bcc-in-a-parameter": (b"text/plain;", b'text/plain; x="secret@remote.test";'),
+    "bcc-in-a-boundary": (b"text/plain; charset=utf-8", b'multipart/mixed; boundary="secret"'),
+    "another-type": (b"text/plain;", b"text/html;"),
+    "field-after-the-type": (b"Content-Transfer-Encoding: 7bit\r\n", b"Content-Transfer-Encoding: 7bit\r\nX: y\r\n"),
+    "other-folds": (b"X-Note: one", b"X-Note:\r\n one"),
+    "other-capitals": (b"X-Note: one", b"x-note: one"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), OTHER_OCTETS.values(), ids=OTHER_OCTETS)
+def test_what_a_worker_composed_is_the_block_octet_for_octet(old, new):
+    message = "".join(f"{line}\r\n" for line in WHOLE).encode() + b"\r\nHi\r\n"
+    order = ComposeOrder(message, None, True, "", MADE, AT)
+    head = compose.compose(order).head
+    assert compose_head.is_head_of(order, head)
+    assert old in head
+    assert not compose_head.is_head_of(order, head.replace(old, new, 1))
+
+
+ORDERS = {
+    "markdown": {},
+    "text": {"text_only": True},
+    "html": {"html": b"<p>Hi"},
+    "automatic": {"auto_submitted": True},
+    "utf-8": {"message": f"{FROM}\n{TO}\nSubject: Grüße\n\nGrüße\n".encode(), "text_only": True},
+    "base64": {"message": f"{FROM}\n{TO}\n\nПривет\n".encode(), "text_only": True},
+    "file": {"message": f"{FROM}\n{TO}\nContent-Type: application/pdf; name=a\n\nx".encode()},
+    "dated": {"message": f"{FROM}\n{TO}\nDate: Tue, 15 Apr 2025 21:10:22 +0200\nMessage-ID: <x@y>\n\nx\n".encode()},
+    "latin-1": {"message": f"{FROM}\n{TO}\nSubject: caf\xe9\nX-Note: caf\xe9\n\nx\n".encode("latin-1")},
+    "blanks": {"message": f"{FROM}\n{TO}\nSubject: a{' ' * 3000}b\nX-Note: a{' ' * 3000}b\n\nx\n".encode()},
+    "blanks-and-a-word": {"message": f"{FROM}\n{TO}\nSubject: a{' ' * 800}{'b' * 800}\n\nx\n".encode()},
+    "a-group-and-empty-fields": {"message": f"{FROM}\n{TO}\nCc: nobody:;\nReply-To:\nSubject:\n\nx\n".encode()},
+}
+
+
+@pytest.mark.parametrize("changed", ORDERS.values(), ids=ORDERS)
+def test_every_block_that_we_compose_is_believed(changed):
+    usual = ComposeOrder(f"{FROM}\n{TO}\n\nHi\n".encode(), None, False, "", MADE, AT)
+    order = msgspec.structs.replace(usual, **changed)
+    head = compose.compose(order).head
+    outbound.check(outbound.read(order.message, MADE, AT), head)
+    assert compose_head.is_head_of(order, head)
