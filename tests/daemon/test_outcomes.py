@@ -7,8 +7,14 @@ import tomllib
 from collections import Counter
 
 import pytest
+import trio
 
 from aimx import client
+from aimx.effects.api import Effects, Sending
+from aimx.errors import Failed
+from aimx.flows import send as flow
+from aimx.mime import outbound
+from aimx.model.outbound import Parcel
 from aimx.policy.verdict import PARTIAL, UNKNOWN
 from aimx.wire.frames import Send
 from tests import mx
@@ -149,11 +155,15 @@ def events(daemon):
     return found
 
 
-def test_a_delivery_that_breaks_invites_nobody_to_send_again(tmp_path):
-    daemon = Daemon(tmp_path, AIMX_TEST_MAIL_DROP=str(tmp_path / "missing" / "drop"))
-    signing.install(daemon.etc)
-    with daemon:
-        answer = send(daemon, "ok@one.test")
-        assert (answer.code, answer.reason) == ("DELIVERY", UNKNOWN)
-        assert [fields["delivery_status"] for fields in records(daemon).values()] == ["pending"]
-        daemon.wait_log("event=delivery-broke")
+@pytest.mark.parametrize(
+    ("broken", "result"), [(RuntimeError("bug"), "unknown"), (Failed("no sender"), "failed")], ids=["bug", "refused"]
+)
+def test_a_delivery_that_breaks_invites_nobody_to_send_again(broken, result):
+    async def drop(_):
+        raise broken
+
+    sending = Sending(None, str, lambda *_: None, None, lambda: ("", 0), list, 25, drop)
+    fx = Effects(lambda: 0.0, None, None, None, None, None, lambda *_: None, sending)
+    submission = outbound.read(b"From: a@x.test\r\nTo: b@x.test, c@x.test\r\n\r\n", "1@x.test", 0.0)
+    outcomes = trio.run(flow._deliver, fx, None, Parcel("a@x.test", b""), submission)
+    assert [outcome.result for outcome in outcomes] == [result] * 2
