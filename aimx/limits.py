@@ -186,6 +186,7 @@ SHOWN_CHARACTERS = 200  # of a wrong value in an error message
 OUTBOUND_OCTETS = 50 * MIB  # a wire message; the largest mainstream servers take is a quarter of it
 OUTBOUND_MEMORY_OCTETS = 512 * MIB  # composed messages and their copies in the front, until the answer
 OUTBOUND_SHARE_OCTETS = 320 * MIB  # of one uid: the largest message there can be, but never all
+OUTBOUND_LITTLE_OCTETS = 16 * MIB  # what needs less, 64 KiB of Markdown say, never waits for what needs more
 OUTBOUND_WAIT_S = 60.0  # then the caller is told to try again
 COMPOSE_GROWTH = 64  # octets of HTML for one of Markdown, styles included; prose has 2, a list without text 60
 COMPOSE_LIGHT_OCTETS = 64 * KIB  # composed by any worker; the worst Markdown of that size takes half a second

@@ -131,7 +131,8 @@ class Network(Protocol):
 
 def _outbound_memory() -> Shares:
     wait_s = limits.OUTBOUND_WAIT_S
-    return Shares(MemoryBudget(limits.OUTBOUND_MEMORY_OCTETS, wait_s), limits.OUTBOUND_SHARE_OCTETS, wait_s)
+    whole = MemoryBudget(limits.OUTBOUND_MEMORY_OCTETS, wait_s)
+    return Shares(whole, limits.OUTBOUND_SHARE_OCTETS, wait_s, limits.OUTBOUND_LITTLE_OCTETS)
 
 
 class Sending(msgspec.Struct, frozen=True):

@@ -15,22 +15,27 @@ class MemoryBudget:
         self._wait_s = wait_s
         self._waiting: deque[_Waiter] = deque()
 
-    def try_take(self, octets: int) -> bool:
-        """Hold octets if that needs no waiting."""
-        fits = not self._waiting and octets <= self.free
+    def try_take(self, octets: int, little: bool = False) -> bool:
+        """Hold octets if that needs no waiting. `little`: so few that those who wait need not come first."""
+        fits = (little or not self._waiting) and octets <= self.free
         if fits:
             self.free -= octets
         return fits
 
-    async def take(self, octets: int) -> None:
+    async def take(self, octets: int, little: bool = False) -> None:
         """Hold octets until `give`. Who may wait here should hold nothing, so that somebody always goes on.
+
+        `little`: so few that they go first.
 
         Raises: ResourcesExhausted when nothing was free for as long as the budget lets anybody wait.
         """
-        if self.try_take(octets):
+        if self.try_take(octets, little):
             return
         waiter = _Waiter(octets)
-        self._waiting.append(waiter)
+        if little:
+            self._waiting.appendleft(waiter)
+        else:
+            self._waiting.append(waiter)
         try:
             with trio.move_on_after(self._wait_s):
                 await waiter.granted.wait()
@@ -69,11 +74,15 @@ class _Waiter:
 
 
 class Shares:
-    """A budget of which no uid may hold more than its share, however much it asks for. Root has no share but all."""
+    """A budget of which no uid may hold more than its share, however much it asks for. Root has no share but all.
 
-    def __init__(self, whole: MemoryBudget, share_octets: int, wait_s: float) -> None:
+    Whoever asks for at most `little_octets` waits only for that much, not for those who need more.
+    """
+
+    def __init__(self, whole: MemoryBudget, share_octets: int, wait_s: float, little_octets: int = 0) -> None:
         self._whole = whole
         self._share_octets = share_octets
+        self._little_octets = little_octets
         self._wait_s = wait_s
         self._shares: dict[int, MemoryBudget] = {}
         self._users: Counter[int] = Counter()
@@ -82,12 +91,13 @@ class Shares:
         """Hold octets for a uid, at most all that it may ever have. Raises: ResourcesExhausted."""
         most = self._whole.capacity if uid == 0 else self._share_octets
         octets = min(octets, most)
+        little = octets <= self._little_octets
         share = self._shares.setdefault(uid, MemoryBudget(most, self._wait_s))
         self._users[uid] += 1
         try:
-            await share.take(octets)  # always before the whole, so that nobody waits for himself
+            await share.take(octets, little)  # always before the whole, so that nobody waits for himself
             try:
-                await self._whole.take(octets)
+                await self._whole.take(octets, little)
             except BaseException:
                 share.give(octets)
                 raise

@@ -78,3 +78,33 @@ def test_waiting_is_in_order_and_cancelling_leaves_nothing(autojump_clock):
 @pytest.fixture
 def autojump_clock():
     return trio.testing.MockClock(autojump_threshold=0)
+
+
+def test_little_does_not_wait_for_much():
+    async def story():
+        whole = MemoryBudget(100, 60.0)
+        budget = Shares(whole, 60, 60.0, little_octets=10)
+        order = []
+
+        async def ask(name, uid, octets):
+            order.append((name, await budget.hold(uid, octets)))
+
+        held = [await budget.hold(1001, 60), await budget.hold(1002, 25)]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, "much", 1003, 50)
+            nursery.start_soon(ask, "much of one uid", 1001, 20)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(ask, "little", 1004, 10)
+            await trio.testing.wait_all_tasks_blocked()
+            assert [name for name, _ in order] == ["little"]
+            nursery.start_soon(ask, "little waits", 1005, 10)
+            await trio.testing.wait_all_tasks_blocked()
+            held[1].release()
+            await trio.testing.wait_all_tasks_blocked()
+            assert [name for name, _ in order] == ["little", "little waits"]
+            held[0].release()
+        for _, one in order:
+            one.release()
+        assert whole.free == 100
+
+    trio.run(story)
