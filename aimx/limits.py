@@ -215,7 +215,7 @@ MX_REPLY_OCTETS = 64 * KIB  # of one reply
 MX_TEXT_CHARACTERS = 1000  # of a reply, shown or stored
 MX_DOMAINS = 16  # of one message, at once
 MX_CONNECTIONS = 128  # at once, of all messages
-MX_CONNECTIONS_PER_SENDER = 64  # so that half is left while one sender's mail meets servers that stall
+MX_CONNECTIONS_PER_SENDER = 64  # of one uid: half is left while its mail meets servers that stall
 MX_CONNECTIONS_PER_DESTINATION = 10  # more are refused by many large providers
 OWN_ADDRESS_S = 5.0  # for our public address, before a session of our own connection begins
 

@@ -20,7 +20,7 @@ from aimx.smtp.parser import shortened
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What goes to one domain. `own`: to our own listener. `until`: when the message must have left."""
+    """What goes to one domain. `own`: to our own listener. `until`: when the message must have left. `uid`: whose."""
 
     letter: Letter
     octets: bytes
@@ -28,6 +28,7 @@ class Load(msgspec.Struct, frozen=True):
     rcpts: tuple[str, ...]
     own: bool
     until: float
+    uid: int | None = None
 
 
 class Courier:
@@ -47,7 +48,7 @@ class Courier:
             async with AsyncExitStack() as held:
                 with trio.fail_at(self._load.until):
                     hosts = [self._load.domain] if self._load.own else await self._hosts()
-                    place = self._sending.network.place(self._load.letter.reverse_path, self._load.domain)
+                    place = self._sending.network.place(str(self._load.uid), self._load.domain)
                     await held.enter_async_context(place)
                 await self._try_hosts(hosts)
         except trio.TooSlowError:

@@ -61,7 +61,7 @@ def _loads(
     until, own = trio.current_time() + limits.MX_TOTAL_S, a_label(config.domain)
     return [
         (
-            Load(letter, parcel.octets, domain, tuple(path for _, path in rcpts), domain == own, until),
+            Load(letter, parcel.octets, domain, tuple(path for _, path in rcpts), domain == own, until, parcel.uid),
             tuple(index for index, _ in rcpts),
         )
         for domain, rcpts in domains.items()

@@ -73,9 +73,10 @@ async def _send(
     if frame.dry_run:
         return Response("json", body=composed.head + b"\r\n" + composed.body), ()
     signature = _sending(fx).signer.sign(composed.head, composed.body_hash, fx.now())
-    parcel = Parcel(str(submission.author), signature + composed.head + b"\r\n" + composed.body)
+    octets = signature + composed.head + b"\r\n" + composed.body
+    parcel = Parcel(str(submission.author), octets, uid=authorized.action.owner_uid)
     letter = Letter(mailbox, submission, msgspec.structs.replace(composed, body=b""), len(parcel.octets))
-    del composed
+    del composed, octets
     held.keep(2 * len(parcel.octets))
     placed = await record.begin(fx, letter)
     outcomes = await _deliver(fx, config, parcel, submission)

@@ -70,13 +70,15 @@ class Composed(msgspec.Struct, frozen=True, array_like=True):
 class Parcel(msgspec.Struct, frozen=True):
     """A signed message and its reverse-path. `octets` end with CRLF and are not dot-stuffed.
 
-    `smtputf8`: an address or header needs RFC 6531. `eight_bit`: the body needs 8BITMIME (RFC 6152).
+    `smtputf8`: an address or header needs RFC 6531. `eight_bit`: the body needs 8BITMIME (RFC 6152). `uid`: the owner
+    of the mailbox, whose mail together leaves room for that of others; None: nobody's.
     """
 
     reverse_path: str
     octets: bytes
     smtputf8: bool = False
     eight_bit: bool = False
+    uid: int | None = None
 
 
 class RecipientOutcome(msgspec.Struct, frozen=True, array_like=True):

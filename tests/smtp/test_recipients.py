@@ -134,11 +134,12 @@ def test_the_sender_of_many_slow_mails_leaves_places_for_others():
             network = MemoryNetwork(world.servers, nursery)
             fx = world.effects(network)
             for n in range(200):
-                parcel = Parcel("greedy@agent.test", MESSAGE)
+                parcel = Parcel(f"greedy.{n % 5}@agent.test", MESSAGE, uid=1001)  # with mailboxes enough
                 nursery.start_soon(deliver, fx, world.config, parcel, (Address("a", f"d{n}.test"),))
             await trio.sleep(1)
             told.append(network.held)
-            told.extend(await deliver(fx, world.config, Parcel("other@agent.test", MESSAGE), (Address("a", "x.test"),)))
+            other = Parcel("other@agent.test", MESSAGE, uid=1002)
+            told.extend(await deliver(fx, world.config, other, (Address("a", "x.test"),)))
             told.append(trio.current_time())
             nursery.cancel_scope.cancel()
 
