@@ -2,6 +2,8 @@
 
 import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 from aimx.errors import Exit, Failed
 
@@ -34,6 +36,15 @@ def _put(octets: bytes) -> None:
     except OSError as error:
         _discard()
         raise Failed(f"cannot write to standard output: {error.strerror}") from error
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once; everything has been written."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):
+                stream.flush()
+    os._exit(code)
 
 
 def colour() -> bool:
