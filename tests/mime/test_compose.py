@@ -11,6 +11,7 @@ from aimx import limits
 from aimx.errors import BodyTooLarge, Refused
 from aimx.mime import compose, outbound
 from aimx.model.outbound import ComposeOrder
+from tests.mime.test_total import work
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "outbound"
 UPDATE = os.environ.get("AIMX_UPDATE_GOLDEN") == "1"
@@ -309,3 +310,27 @@ def test_golden(path, files):
     if UPDATE:
         golden.write_bytes(octets)
     assert octets == golden.read_bytes()
+
+
+GROWING = {
+    "parts": lambda n: HEAD + multipart(*[b"\r\nx"] * (n // 4)),
+    "nested": lambda n: HEAD + b"".join(
+        b"Content-Type: multipart/alternative; boundary=b%d\r\n\r\n--b%d\r\n" % (i, i) for i in range(n // 20)
+    ),
+    "alternatives": lambda n: HEAD + multipart(PLAIN, *[RICH] * (n // 4), kind=b"alternative"),
+    "fields": lambda n: HEAD + b"X-Y: z\r\n" * (n // 2) + b"\r\nHi",
+    "words": lambda n: HEAD + b"Subject: " + b"a " * n + b"\r\n\r\nHi",
+    "encoded-words": lambda n: HEAD + b"Subject: " + b"=?utf-8?q?=C3=A9?= " * n + b"\r\n\r\nHi",
+    "recipients": lambda n: HEAD + b"Cc: " + b", ".join(b"a%d@b.test" % i for i in range(n // 20)) + b"\r\n\r\nHi",
+    "references": lambda n: HEAD + b"References:" + b" <a@b>\r\n" * n + b"\r\n\r\nHi",
+    "lines": lambda n: HEAD + b"\r\n" + b"From me\n" * n,
+    "file-name": lambda n: HEAD + multipart(b"Content-Type: a/b; name*=" + b"%C3%A9" * n + b"\r\n\r\nx"),
+    "parameters": lambda n: HEAD + multipart(b"Content-Type: a/b" + b";x=y" * n + b"\r\n\r\nx"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", GROWING.values(), ids=GROWING)
+def test_work_grows_linearly(make):
+    """Four times the input, about four times the work (lines and calls executed)."""
+    once, four = (work(lambda octets: composed(octets, text_only=True), make(n)) for n in (400, 1600))
+    assert four <= 5 * once
