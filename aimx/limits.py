@@ -181,6 +181,8 @@ CLIENT_REPLY_S = 630.0  # a SEND waits for remote servers
 # Sending
 SUBMITTED_HEAD_OCTETS = 64 * KIB  # reference section 6.2
 COMPOSED_HEAD_OCTETS = 256 * KIB  # what becomes of it: base64, and the frames of encoded words
+SHORT_HEAD_OCTETS = 8 * KIB  # read at once by the front, a few milliseconds; the largest takes two tenths of a second
+HEAD_THREADS = 2  # that read longer ones
 SUBMITTED_FIELDS = 1000  # header fields of a submission; thirty are many
 SHOWN_CHARACTERS = 200  # of a wrong value in an error message
 OUTBOUND_OCTETS = 50 * MIB  # a wire message; the largest mainstream servers take is a quarter of it

@@ -1,6 +1,10 @@
 """Have a worker compose a message, within the memory that messages on their way may take."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
+
+import trio
 
 from aimx import limits, log
 from aimx.effects.api import Effects, WorkerLost
@@ -10,6 +14,16 @@ from aimx.model.caller import Caller
 from aimx.model.config import Config
 from aimx.model.outbound import Composed, ComposeOrder, Submission
 from aimx.wire.frames import Send
+
+_Result = TypeVar("_Result")
+_threads = trio.CapacityLimiter(limits.HEAD_THREADS)
+
+
+async def aside(long: bool, function: Callable[..., _Result], *arguments: object) -> _Result:
+    """The result of a computation, which takes a thread when it is long, so that nobody else waits for it."""
+    if not long:
+        return function(*arguments)
+    return await trio.to_thread.run_sync(function, *arguments, limiter=_threads)
 
 
 async def room(fx: Effects, frame: Send, caller: Caller) -> Held:

@@ -21,7 +21,8 @@ from aimx.wire.frames import Response, Send
 async def action(fx: Effects, config: Config, frame: Send) -> Action:
     """What the caller wants to do: send as the author of this message. Raises: MalformedMessage, ForeignSender."""
     sending = _sending(fx)
-    submission = outbound.read(frame.message, f"{sending.token()}@{config.domain}", fx.now())
+    made = f"{sending.token()}@{config.domain}"
+    submission = await composing.aside(outbound.is_long(frame.message), outbound.read, frame.message, made, fx.now())
     mailbox = route.sender(config, submission.author)
     if mailbox is None:
         return SendAs(None, None, submission)
@@ -69,7 +70,7 @@ async def _send(
     assert mailbox is not None
     within = _sending(fx).in_hook(frame.hook_job, caller) if frame.hook_job is not None else None
     composed = await composing.compose(fx, config, frame, submission, within is not None)
-    outbound.check(submission, composed.head)
+    await composing.aside(outbound.is_long(composed.head), outbound.check, submission, composed.head)
     if frame.dry_run:
         return Response("json", body=composed.head + b"\r\n" + composed.body), ()
     signature = _sending(fx).signer.sign(composed.head, composed.body_hash, fx.now())

@@ -13,6 +13,7 @@ from aimx.mime.parse import Entity, entities
 from aimx.model.message import Attachment
 
 _ALTERNATIVE = "multipart/alternative"
+_MARKDOWN = frozenset(("text/markdown", "text/x-markdown"))
 _CONTENT_ID = re.compile(r"\s*<([^<>\s]+)>\s*\Z")
 _OURS = frozenset(("name", "boundary"))
 _PARAMETERS = 20  # of one attachment; more than two are rare
@@ -31,7 +32,7 @@ def content(message: bytes) -> Content:
     """Take a submission apart. Raises: Refused for a file name that cannot be written."""
     tree = entities(message)
     shown, attached = body.select(message, tree)
-    main = shown[0] if shown else None
+    main = shown[0] if shown else next((leaf for leaf in attached if _reads_as_text(leaf)), None)
     own_html = _own_html(tree, main)
     order = {entity: index for index, entity in enumerate(tree)}
     files = sorted({*attached, *shown} - {main, own_html}, key=order.__getitem__)
@@ -39,6 +40,13 @@ def content(message: bytes) -> Content:
     sent = tuple(parts.file(_fields(leaf), one.content) for leaf, one in zip(files, stored, strict=True))
     html = body.source(message, own_html) if own_html is not None else None
     return Content(_text(message, main), html, sent, stored)
+
+
+def _reads_as_text(leaf: Entity) -> bool:
+    """Text that a reader keeps as a file, such as text/markdown, and that nobody called one."""
+    disposition, parameters = structured.disposition(leaf.field("content-disposition"))
+    named = "filename" in parameters or "name" in leaf.content_type[1]
+    return leaf.content_type[0] in _MARKDOWN and disposition != "attachment" and not named and not leaf.remainder
 
 
 def _own_html(tree: list[Entity], main: Entity | None) -> Entity | None:

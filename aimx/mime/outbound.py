@@ -60,6 +60,12 @@ def leaves(name: str) -> bool:
     return name not in _DROPPED and not name.startswith(_DROPPED_PREFIXES)
 
 
+def is_long(message: bytes) -> bool:
+    """Whether its header block takes so long to read that others should not wait for it."""
+    short = message[: limits.SHORT_HEAD_OCTETS]
+    return len(short) == limits.SHORT_HEAD_OCTETS and b"\n\n" not in short and b"\n\r\n" not in short
+
+
 def read_block(message: bytes) -> Read:
     """All that is said above the body. Raises: MalformedMessage, Refused."""
     return _read_fields(block.split(message).fields)
@@ -73,8 +79,9 @@ def _read_fields(found: tuple[block.Field, ...]) -> Read:
         values[field.key] = structured.text(field.value)
     if "from" not in values:
         raise MalformedMessage("missing required header: From")
+    author = _author(values["from"])
     named = {name: _named(values, name) for name in ("to", "cc", "bcc", "reply-to")}
-    named["from"] = (_author(values["from"]),)
+    named["from"] = (author,)
     _refuse_others(values, named["from"][0].address)
     ids = {name: _ids(values, name) for name in _IDS}
     date = dates.rfc3339(values["date"]) if "date" in values else None

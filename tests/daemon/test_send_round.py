@@ -33,6 +33,7 @@ SUBMISSIONS = {
     "text": Send(HEAD.encode() + b"Subject: text\r\n\r\n" + b"x" * 3000 + b"\r\n", text_only=True),
     "html": Send(HEAD.encode() + b"Subject: html\r\n\r\nfallback", html="<p>Grüße</p>".encode()),
     "file": Send(HEAD.encode() + b"Subject: file\r\n" + FILE),
+    "long-head": Send(HEAD.encode() + b"Subject: s\r\nX-Long: " + "wört ".encode() * 10_000 + b"\r\n\r\nHi\r\n"),
     "foreign-fields": Send(HEAD.encode() + b"DKIM-Signature: v=1\r\nReceived: x\r\nSubject: s\r\n\r\nHi\r\n"),
 }
 
@@ -66,6 +67,11 @@ REFUSED = {
     ),
     "one-bad-recipient": (b"From: ops@agent.test\r\nTo: a@b.test, x@[127.0.0.1]\r\n\r\n", "MALFORMED", "x@[127.0.0.1]"),
     "markdown": (b"From: ops@agent.test\r\nTo: a@b.test\r\n\r\n" + b"x" * (5 << 20), "BODY_TOO_LARGE", "exceeds 5 MiB"),
+    "long-head": (
+        b"From: a\r\nTo: b\r\nX: " + b"x " * 30_000 + b"\r\n\r\n",
+        "MALFORMED",
+        "sender address from From: a",
+    ),
     "lone-cr": (b"From: ops@agent.test\rTo: a@b.test\r\n\r\n", "MALFORMED", "\\r"),
 }
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aimx import limits
 from aimx.errors import Refused
-from aimx.mime import attachments, block, clean, compose, outbound
+from aimx.mime import attachments, block, clean, compose, outbound, parse
 from aimx.mime.read import read_message
 from aimx.mime.submission import submission
 from aimx.model.address import Address, NamedAddress
@@ -178,4 +178,5 @@ def test_any_octets_are_composed_or_refused(octets, path, auto):
         assert error.reason.isprintable()
         return
     outbound.check(facts, composed.head)
+    assert parse.entities(octets)[0].start == block.split(octets).body
     lines_are_legal(composed)

@@ -289,3 +289,18 @@ def test_every_block_that_we_compose_is_believed(changed):
     head = compose.compose(order).head
     outbound.check(outbound.read(order.message, MADE, AT), head)
     assert compose_head.is_head_of(order, head)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (b"", False),
+        (b"From: a@b", False),
+        (b"From: a@b\r\n\r\n" + b"x" * 100_000, False),
+        (b"From: a@b\n\n" + b"x" * 100_000, False),
+        (b"From: a@b\r\n" * 10_000, True),
+    ],
+    ids=["empty", "short", "long-body", "long-body-lf", "long-head"],
+)
+def test_only_a_long_header_block_takes_a_thread(message, expected):
+    assert outbound.is_long(message) == expected
