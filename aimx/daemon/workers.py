@@ -16,7 +16,8 @@ from aimx.effects.channel import ChannelClosed
 from aimx.effects.payload import Payload
 from aimx.effects.process import SpawnerClient
 from aimx.errors import BodyTooLarge, MalformedMessage, Refused
-from aimx.mime import clean, compose_head
+from aimx.flows import composing
+from aimx.mime import clean, compose_head, outbound
 from aimx.model.dns import Answer
 from aimx.model.envelope import Envelope
 from aimx.model.job import Broken, Declined, Done, FromWorker, Job, NeedDns
@@ -199,7 +200,8 @@ class WorkerPool:
                 raise _DECLINED.get(answer.error, Refused)(clean.one_line(answer.reason[: limits.REASON_OCTETS]))
             if not isinstance(answer, Done):
                 raise ChannelClosed("a worker asked when it had to compose")
-            return believable_message(order, helpers.decoded(_composed, answer.value))
+            composed = helpers.decoded(_composed, answer.value)
+            return await composing.aside(outbound.is_long(order.message), believable_message, order, composed)
         except (ChannelClosed, ValueError) as error:
             slot.give_up(str(error))
             raise WorkerLost(str(error)) from error

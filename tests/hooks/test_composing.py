@@ -15,10 +15,11 @@ from aimx.daemon.workers import believable_message
 from aimx.errors import BodyTooLarge, Failed, MalformedMessage, Refused
 from aimx.flows import composing
 from aimx.mailauth import sign
+from aimx.mime import compose as composer
 from aimx.mime import outbound
 from aimx.model.config import Config
 from aimx.model.message import Attachment
-from aimx.model.outbound import Composed
+from aimx.model.outbound import Composed, ComposeOrder
 from aimx.wire.frames import Send
 from tests.harness import DOMAIN
 from tests.hooks.stage import stage
@@ -110,7 +111,8 @@ def test_a_worker_that_refuses_lives_on(config):
     trio.run(play)
 
 
-GOOD = Composed(b"From: a@b\r\n", b"Hi\r\n", hashlib.sha256().digest(), "text", "Hi\n")
+ORDER = ComposeOrder(MESSAGE, None, True, "", MADE, 0.0)
+GOOD = msgspec.structs.replace(composer.compose(ORDER), body_hash=hashlib.sha256().digest())
 LIES = {
     "lone-lf": {"body": b"Hi\n.\nMAIL FROM:<x@y>\r\n"},
     "lone-cr": {"body": b"Hi\r.\r\n"},
@@ -118,7 +120,8 @@ LIES = {
     "no-body": {"body": b""},
     "eight-bit": {"body": b"\xff\r\n"},
     "too-large": {"body": b"x" * limits.OUTBOUND_OCTETS + b"\r\n"},
-    "head": {"head": b"From: a@b"},
+    "head": {"head": GOOD.head.replace(b"ops@", b"ceo@")},
+    "no-end-of-head": {"head": GOOD.head[:-2]},
     "hash": {"body_hash": b""},
     "path": {"attachments": (Attachment("../x", "text/plain", b""),)},
     "twins": {"attachments": (Attachment("x", "text/plain", b""),) * 2},
@@ -127,9 +130,9 @@ LIES = {
 
 @pytest.mark.parametrize("changes", LIES.values(), ids=LIES)
 def test_what_no_message_is_is_not_believed(changes):
-    assert believable_message(GOOD) is GOOD
+    assert believable_message(ORDER, GOOD) is GOOD
     with pytest.raises(ValueError, match="a worker"):
-        believable_message(msgspec.structs.replace(GOOD, **changes))
+        believable_message(ORDER, msgspec.structs.replace(GOOD, **changes))
 
 
 @pytest.mark.parametrize(
