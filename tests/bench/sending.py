@@ -140,6 +140,7 @@ def show(tree: Path, quick: bool) -> None:
         print("\nCPU by process, 1 KB and 10 clients (ms per send):")
         print("  " + "  ".join(f"{role} {ms:.2f}" for role, ms in row.cpu_ms.items() if ms >= 0.005))
         print(f"  rate {row.rate:.0f} send/s = {row.rate / RATE_TARGET:.2f} of the target {RATE_TARGET:.0f}")
+        print(f"  that much CPU allows {2000 / sum(row.cpu_ms.values()):.0f} send/s on two cores that do nothing else")
         wall, cpu = bench.cold(tree / "cold", 10 if quick else 20)
         own = wall - rows[1000, 1].median_ms
         print(f"\nCold `aimx send`, 1 KB: {wall:.0f} ms until its end, {cpu:.0f} ms CPU (medians)")
