@@ -64,8 +64,8 @@ def _open(path: str) -> int:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         raise Refused(f"Attachment file not found: {path}") from None
-    except (OSError, ValueError) as error:
-        if not isinstance(error, OSError) or stat_kind(path) != "file":
+    except OSError as error:
+        if _special(path):
             raise Refused(f"Attachment path is not a file: {path}") from None
         raise Refused(f"Attachment cannot be read: {path}: {error.strerror}") from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -74,12 +74,12 @@ def _open(path: str) -> int:
     return fd
 
 
-def stat_kind(path: str) -> str:
-    """Why something did not open: a socket never does; whatever cannot be looked at counts as a file."""
+def _special(path: str) -> bool:
+    """Whether something that does not open never would: a socket, for one."""
     try:
-        return "file" if stat.S_ISREG(os.stat(path).st_mode) else "other"
+        return not stat.S_ISREG(os.stat(path).st_mode)
     except OSError:
-        return "file"
+        return False
 
 
 def _fit(opened: list[tuple[str, int, int]]) -> None:

@@ -78,9 +78,8 @@ def _request(options: argparse.Namespace, draft: Draft) -> Send:
 
 def _exchange(options: argparse.Namespace, draft: Draft, request: Send) -> int:
     path = places.socket_name()
-    _patience()
     try:
-        response = client.call(path, request)
+        response = _call(path, request)
     except DaemonAbsent:
         return _failed(options, "TEMP", ABSENT, Exit.USAGE)
     except DaemonSilent as error:
@@ -101,18 +100,18 @@ def _exchange(options: argparse.Namespace, draft: Draft, request: Send) -> int:
     return _sent(options, draft, response)
 
 
-def _patience() -> None:
+def _call(path: str, request: Send) -> Response:
     """Remote servers may take minutes; whoever watches is told what is waited for."""
     if sys.stderr is None or not sys.stderr.isatty():
-        return
-
+        return client.call(path, request)
     import signal
 
-    def say(*_: object) -> None:
-        diagnostics.say("Waiting for the recipients' mail servers …")
-
-    signal.signal(signal.SIGALRM, say)
+    signal.signal(signal.SIGALRM, lambda *_: diagnostics.say("Waiting for the recipients' mail servers …"))
     signal.alarm(1)
+    try:
+        return client.call(path, request)
+    finally:
+        signal.alarm(0)
 
 
 def _sent(options: argparse.Namespace, draft: Draft, response: Response) -> int:
