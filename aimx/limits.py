@@ -121,6 +121,7 @@ SPOOL_RETRY_S = 60.0
 SQUAT_ATTEMPTS = 4  # names taken between our look and our rename, then the copy goes to the spool
 DIRECTORIES_HELD = 2  # of one message, from staging to publishing; further ones are opened again
 RECORDS_UNSETTLED = 16  # whose outcome could not be written, tried again with the spool; each may hold 25 MiB of text
+SENDS_UNNOTED = 1000  # whose event and hook runs state.db did not take, tried again with the spool; some KB each
 REPEAT_S = 86_400  # R5: 24 h
 REPEATS_KEPT = 100_000  # about 20 MB
 EVENTS_KEPT = 100_000

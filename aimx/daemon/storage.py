@@ -17,7 +17,7 @@ from aimx.model.delivery import CommitPlan, Conclusion, Outcome
 from aimx.model.event import Event
 from aimx.store import jobs, recovery
 from aimx.store.commit import Committed, Committer
-from aimx.store.conclude import Concluder, Told
+from aimx.store.conclude import Concluder, Noted, Told
 from aimx.store.group import Group, Steps, Task
 from aimx.store.index import Index
 from aimx.store.repeats import Repeats
@@ -102,7 +102,7 @@ class Storage:
 
     async def conclude(self, conclusion: Conclusion) -> tuple[int, ...]:
         """Settle a pending sent record and tell the event; the ids of its held jobs. Trouble is logged."""
-        concluded: tuple[tuple[int, ...], Told] = await self._carry(self._concluder.steps(conclusion))
+        concluded: Noted = await self._carry(self._concluder.steps(conclusion))
         self._tell(concluded[1])
         return concluded[0]
 
@@ -179,8 +179,9 @@ class Storage:
 
     async def _take_care(self, config: Config) -> None:
         owners = {mailbox.name: mailbox.owner for mailbox in config.mailboxes.values()}
-        await self.release(())
-        await self._carry(self._concluder.again())
+        held, events = await self._carry(self._concluder.again())
+        self._tell(events)
+        await self.release(held)
         events = await trio.to_thread.run_sync(self._spool.retry, owners, limiter=self._care)
         self._tell(events)
         if events:

@@ -1,8 +1,10 @@
 """Settle a send: its record says how it ended, or is gone; its event has a number, its hooks are held (S6, O5).
 
 Runs as steps, like a commit. The message has left: whatever happens to the record changes nothing of that, so trouble
-with it is logged, and never becomes the caller's answer.
+with it is logged and tried again, and never becomes the caller's answer.
 """
+
+import msgspec
 
 from aimx import limits, log
 from aimx.errors import StorageFailed
@@ -14,6 +16,7 @@ from aimx.store.group import Steps, Work
 from aimx.store.replace import Replacer
 
 Told = list[tuple[int, Event]]
+Noted = tuple[tuple[int, ...], Told]  # ids of held jobs, events to tell
 
 
 class Concluder:
@@ -23,28 +26,43 @@ class Concluder:
         self._committer = committer
         self._replacer = Replacer(committer.tree, committer.publisher.litter)
         self._unsettled: list[Conclusion] = []
+        self._unnoted: list[tuple[Conclusion, str, str]] = []
 
-    def steps(self, done: Conclusion) -> Steps[tuple[tuple[int, ...], Told]]:
-        """Settle one send. Returns: ids of the held jobs, events to tell; none when state.db cannot be written."""
+    def steps(self, done: Conclusion) -> Steps[Noted]:
+        """Settle one send. Returns: ids of the held jobs, events to tell; none while state.db cannot be written."""
         email_id, path, _ = yield from self._record(done)
-        owner_uid = self._owner_uid(done.placed.ref.owner)
-        try:
-            told: tuple[tuple[int, ...], Told] = yield Work(
-                lambda db: ledger.conclude(db, done, (email_id, path), owner_uid)
-            )
-        except StorageFailed as error:
-            why = error.detail or error.reason
-            log.error("outcome-not-recorded", **_what(done, why), lost="its hooks and its event")
-            return (), []
+        noted = yield from self._note(done, email_id, path)
         self._committer.publisher.litter.sweep()
-        return told
+        return noted
 
-    def again(self) -> Steps[None]:
-        """Records that could not be settled, for want of space, say, are tried once more."""
-        waiting, self._unsettled = self._unsettled, []
-        for done in waiting:
+    def again(self) -> Steps[Noted]:
+        """What could not be settled, for want of space, say, is tried once more. Returns: jobs that may be released."""
+        records, self._unsettled = self._unsettled, []
+        for done in records:
             if not (yield from self._record(done))[2]:
                 log.info("record-settled", mailbox=done.placed.mailbox, id=done.placed.id, status=done.status)
+        sends, self._unnoted = self._unnoted, []
+        held: tuple[int, ...] = ()
+        events: Told = []
+        for done, email_id, path in sends:
+            noted = yield from self._note(done, email_id, path)
+            held, events = held + noted[0], events + noted[1]
+        return held, events
+
+    def _note(self, done: Conclusion, email_id: str, path: str) -> Steps[Noted]:
+        """Its event and its hook runs, in state.db."""
+        owner_uid = self._owner_uid(done.placed.ref.owner)
+        try:
+            noted: Noted = yield Work(lambda db: ledger.conclude(db, done, (email_id, path), owner_uid))
+        except StorageFailed as error:
+            again = len(self._unnoted) < limits.SENDS_UNNOTED
+            log.error(
+                "outcome-not-recorded", **_what(done, error.detail or error.reason), hooks=len(done.jobs), again=again
+            )
+            if again:
+                self._unnoted.append((msgspec.structs.replace(done, document=None, body=b""), email_id, path))
+            return (), []
+        return noted
 
     def _record(self, done: Conclusion) -> Steps[tuple[str, str, str]]:
         """Returns: id and path of the record, empty when there is none; and why it does not say how the send ended."""

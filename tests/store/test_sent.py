@@ -31,12 +31,12 @@ def begin(store, attached=()):
     return store.committer.commit(CommitPlan((pending,), AT, may_spool=False)).outcomes[0]
 
 
-def end(store, placed, status):
+def end(store, placed, status, concluder=None):
     """Its outcome. Returns: ids of held jobs, events."""
     document = _document(status) if status != "deferred" else None
     summary = {"to": "b@x.test", "subject": "Hello", "message_id": "1@agent.test"}
     done = Conclusion(placed, document, b"Hi.\n", JOBS, AT + 1, status, summary)
-    return group.run(store.state, Concluder(store.committer).steps(done))
+    return group.run(store.state, (concluder or Concluder(store.committer)).steps(done))
 
 
 def _jobs(store):
@@ -114,17 +114,25 @@ def test_a_failure_of_ours_leaves_a_record_and_tells_the_outcome(store, tmp_path
     assert tree_of(tmp_path / "data/.aimx/staging") == []
 
 
-def test_a_database_that_cannot_be_written_loses_hooks_but_not_the_record(store, tmp_path, told, monkeypatch):
+def test_a_database_that_cannot_be_written_delays_hooks_and_not_the_record(store, tmp_path, told, monkeypatch):
     placed = begin(store)
+    concluder = Concluder(store.committer)
 
     def broken(_):
         return [(None, StorageFailed("state.db cannot be written", detail="full"))]
 
     monkeypatch.setattr(store.state, "run_all", broken)
-    assert end(store, placed, "delivered") == ((), [])
+    assert end(store, placed, "delivered", concluder) == ((), [])
+    assert group.run(store.state, concluder.again()) == ((), [])
     monkeypatch.undo()
     assert 'delivery_status = "delivered"' in (_box(tmp_path) / f"{STEM}.md").read_text()
     assert "event=outcome-not-recorded" in told.getvalue()
+    held, events = group.run(store.state, concluder.again())
+    assert len(held) == 2
+    assert [(event.id, event.status) for _, event in events] == [(STEM, "delivered")]
+    path = str(_box(tmp_path) / f"{STEM}.md")
+    assert _jobs(store) == [(name, "held", "sent", STEM, path) for name in ("one", "two")]
+    assert group.run(store.state, concluder.again()) == ((), [])
 
 
 def _link(box):
