@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+# With processes of its own too: whatever is left when the play ends, or is ended, ends with it.
+_UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _DNS = """
 no-resolv
 no-hosts
@@ -37,9 +39,9 @@ def need(*programs: str) -> list[str]:
 def play(module: str, tree: Path, *words: str, timeout_s: float = 180) -> Any:
     """Run `python -m module tree` in namespaces of its own; what it prints as JSON."""
     need("unshare", "ip", "mount", "dnsmasq")
-    if subprocess.run(["unshare", "-n", "-m", "true"], capture_output=True, timeout=10, check=False).returncode:
+    if subprocess.run([*_UNSHARE, "true"], capture_output=True, timeout=10, check=False).returncode:
         pytest.skip("namespaces are not permitted here")
-    command = ["unshare", "-n", "-m", sys.executable, "-m", module, str(tree), *words]
+    command = [*_UNSHARE, sys.executable, "-m", module, str(tree), *words]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=timeout_s, check=False, env={**os.environ, "PATH": _PATH}
     )
