@@ -4,6 +4,7 @@ What is read here decides authorization, envelope and signature alike (O1). Must
 authors, nor a field leave that was not meant.
 """
 
+import re
 from typing import NamedTuple
 
 from aimx import limits
@@ -25,6 +26,7 @@ _DROPPED = frozenset(
 )  # fmt: skip
 _DROPPED_PREFIXES = ("content-", "arc-", "resent-", "x-envelope-")
 _ADDRESSES = ("from", "to", "cc", "reply-to")
+_BRACKETED = re.compile(r"<([^<>]*)>")
 _IDS = ("message-id", "in-reply-to", "references")
 _SINGLE = frozenset((*_ADDRESSES, *_IDS, *_SENDERS, "bcc", "subject", "date", "auto-submitted"))
 _MIME = (["mime-version", "content-type"], ["mime-version", "content-type", "content-transfer-encoding"])
@@ -198,10 +200,11 @@ def _display(named: tuple[NamedAddress, ...]) -> str:
 def _ids(values: dict[str, str], name: str) -> tuple[str, ...]:
     """Message-IDs that can be written; of others' mail we may have stranger ones, which thread nothing."""
     value = values.get(name, "")
+    bracketed, bare = frozenset(_BRACKETED.findall(value)), "<" not in value
     found = tuple(
         item
         for item in fields.message_ids(value)
-        if write.is_msg_id(item) and (f"<{item}>" in value or ("@" in item and "<" not in value))
+        if write.is_msg_id(item) and (item in bracketed or (bare and "@" in item))
     )
     if name == "message-id" and name in values and not found:
         raise MalformedMessage(f"Message-ID: not a message id: {shown(value)}")

@@ -304,3 +304,16 @@ def test_every_block_that_we_compose_is_believed(changed):
 )
 def test_only_a_long_header_block_takes_a_thread(message, expected):
     assert outbound.is_long(message) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "ids"),
+    [
+        ("<a@b> <c@d>", ("a@b", "c@d")), ("<a@b><c@d>", ("a@b", "c@d")), ("<<a@b> c@d>", ("a@b",)),
+        ("< a@b> <c@d>", ("c@d",)), ("a@b c@d", ("a@b", "c@d")), ("a@b <c@d", ()), ("a b@c", ("b@c",)),
+        (" ".join(f"<{n}@x>" for n in range(5000)), tuple(f"{n}@x" for n in range(5000))),
+    ],
+    ids=["two", "joined", "open-bracket", "blank", "bare", "torn", "no-at", "many"],
+)  # fmt: skip
+def test_message_ids_are_those_between_brackets_or_bare_ones(value, ids):
+    assert read(FROM, TO, f"References: {value}").references == ids
