@@ -1,8 +1,8 @@
-"""Real users for tests that run as root, named after this process so that two runs never meet."""
+"""Real users for tests that run as root, with names of their own so that two runs never meet."""
 
 import contextlib
-import os
 import pwd
+import secrets
 import subprocess
 import sys
 import time
@@ -39,7 +39,8 @@ def need_worker() -> None:
 def users(*letters: str):
     """Users by letter, removed at the end; the worker's user exists too."""
     need_worker()
-    names = {letter: f"aimxt-{letter}-{os.getpid()}" for letter in letters}
+    token = secrets.token_hex(4)  # a process id says little: tests run in namespaces too
+    names = {letter: f"aimxt-{letter}-{token}" for letter in letters}
     try:
         yield {letter: add(name) for letter, name in names.items()}
     finally:
