@@ -36,6 +36,8 @@ async def addresses(fx: Effects, config: Config, host: str) -> list[str] | Fate:
 def _none(host: str, answers: tuple[Answer, ...], found: list[str], config: Config) -> Fate:
     if any(answer.status == "temperror" for answer in answers):
         return Fate("deferred", f"4.4.3 the address of {host} could not be looked up")
+    if found and config.allow_private_mx:
+        return Fate("failed", f"5.4.4 {host} has the address {found[0]}, where no server can be")
     if found:
         return Fate("failed", f"5.4.4 {host} has the private address {found[0]} (allow_private_mx is off)")
     if config.enable_ipv6:

@@ -37,6 +37,10 @@ CASES = {
     "private, allowed": (
         {"x.test": MX, "mx.test": {"A": ["10.0.0.1"]}}, {"allow_private_mx": True}, ["10.0.0.1"], "delivered", "queued",
     ),
+    "no host's address, private ones allowed": (
+        {"x.test": MX, "mx.test": {"A": ["0.0.0.0"]}}, {"allow_private_mx": True}, [], "failed",
+        "0.0.0.0, where no server can be",
+    ),
     "private beside public": (
         {"x.test": MX, "mx.test": {"A": ["127.0.0.1", "192.0.2.1"]}}, {}, ["192.0.2.1"], "delivered", "queued",
     ),
