@@ -194,6 +194,7 @@ OUTBOUND_WAIT_S = 60.0  # then the caller is told to try again
 COMPOSE_GROWTH = 64  # octets of HTML for one of Markdown, styles included; prose has 2, a list without text 60
 COMPOSE_LIGHT_OCTETS = 64 * KIB  # composed by any worker; the worst Markdown of that size takes half a second
 COMPOSE_TEXT_GROWTH = 5  # octets on the wire for one of text: an octet of Shift_JIS is three of UTF-8, four of base64
+COMPOSE_FACTOR = 3  # of EXAMINE_S, for a large message: hostile Markdown of 5 MiB takes 8 s of CPU
 COMPOSE_ATTEMPTS = 2  # one retry when a worker is lost
 COMPOSE_VICTIMS = 8  # losses by the fault of another message's computation, not counted as attempts
 REPLY_CHARACTERS = 1024  # of what a server said about one recipient, kept in the record and told

@@ -44,30 +44,30 @@ class Slot:
         self._composing = trio.Lock()
         self._forgotten: list[int] = []
 
-    async def compose(self, job: Job) -> Done | NeedDns | Declined:
+    async def compose(self, job: Job, within_s: float) -> Done | NeedDns | Declined:
         """One computation, of which only one at a time stands in line: what arrives never waits behind many.
 
         Raises: WorkerLost.
         """
         async with self._composing:
-            return await self.compute(job, None)
+            return await self.compute(job, None, within_s)
 
-    async def compute(self, job: Job, fd: int | None) -> Done | NeedDns | Declined:
-        """One computation. Raises: WorkerLost."""
+    async def compute(self, job: Job, fd: int | None, within_s: float | None = None) -> Done | NeedDns | Declined:
+        """One computation, `within_s` when it may take longer or shorter than others. Raises: WorkerLost."""
         try:
             self._turn.acquire_nowait()  # `acquire` would yield even when it is free
         except trio.WouldBlock:
             await self._turn.acquire()
         try:
-            return await self._compute(job, fd)
+            return await self._compute(job, fd, self._compute_s if within_s is None else within_s)
         finally:
             self._turn.release()
 
-    async def _compute(self, job: Job, fd: int | None) -> Done | NeedDns | Declined:
+    async def _compute(self, job: Job, fd: int | None, within_s: float) -> Done | NeedDns | Declined:
         if self.lost.is_set():
             raise WorkerLost("worker ended", victim=True)
         try:
-            with trio.CancelScope(deadline=trio.current_time() + self._compute_s):
+            with trio.CancelScope(deadline=trio.current_time() + within_s):
                 return await self._exchange(job, fd)
         except ChannelClosed as error:
             self.give_up(str(error))
@@ -186,16 +186,16 @@ class WorkerPool:
         Large ones take some of the workers only, so that mail which arrives finds one that answers soon.
         """
         if len(order.message) + len(order.html or b"") <= limits.COMPOSE_LIGHT_OCTETS:
-            return await self._compose(order, heavy=0)
+            return await self._compose(order, 0, self._compute_s)
         async with self._heavy:
-            return await self._compose(order, heavy=1)
+            return await self._compose(order, 1, limits.COMPOSE_FACTOR * self._compute_s)
 
-    async def _compose(self, order: ComposeOrder, heavy: int) -> Composed:
+    async def _compose(self, order: ComposeOrder, heavy: int, within_s: float) -> Composed:
         slot = await self.any_slot()
         slot.load += 1
         slot.heavy += heavy
         try:
-            answer = await slot.compose(Job(self._job_id(), "compose", compose=order))
+            answer = await slot.compose(Job(self._job_id(), "compose", compose=order), within_s)
             if isinstance(answer, Declined):
                 raise _DECLINED.get(answer.error, Refused)(clean.one_line(answer.reason[: limits.REASON_OCTETS]))
             if not isinstance(answer, Done):

@@ -20,7 +20,7 @@ _threads = trio.CapacityLimiter(limits.HEAD_THREADS)
 
 
 async def aside(long: bool, function: Callable[..., _Result], *arguments: object) -> _Result:
-    """The result of a computation, which takes a thread when it is long, so that nobody else waits for it."""
+    """The result of a computation, which takes a thread when it may be long, so that nobody else waits for it."""
     if not long:
         return function(*arguments)
     return await trio.to_thread.run_sync(function, *arguments, limiter=_threads)

@@ -1,7 +1,6 @@
 """Send one message: who asks may send as its author, a worker composes, we sign, deliver, record and answer."""
 
 import msgspec
-import trio
 
 from aimx import limits, log
 from aimx.effects.api import Effects, Sending
@@ -26,8 +25,7 @@ async def action(fx: Effects, config: Config, frame: Send) -> Action:
     mailbox = route.sender(config, submission.author)
     if mailbox is None:
         return SendAs(None, None, submission)
-    owner = mailbox.owner
-    account = await trio.to_thread.run_sync(fx.accounts.identity, owner)
+    account = await composing.aside(True, fx.accounts.identity, mailbox.owner)  # may ask a directory service
     return SendAs(account.uid if account is not None else None, mailbox, submission)
 
 
