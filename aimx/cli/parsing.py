@@ -1,8 +1,9 @@
 """The parser of one command: argparse with this program's texts, and `--data-dir` after every command too."""
 
 import argparse
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from aimx.cli import diagnostics
@@ -22,6 +23,8 @@ class _Help(argparse.HelpFormatter):
 class Parser(argparse.ArgumentParser):
     """Usage errors are one text on stderr and exit code 2."""
 
+    _words: Sequence[str] = ()
+
     def format_help(self) -> str:
         """The help of a command, headed like the help of the program."""
         text = super().format_help()
@@ -29,9 +32,27 @@ class Parser(argparse.ArgumentParser):
             text = text.replace(heading, ours, 1)
         return text
 
+    def parse_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:  # type: ignore[override]
+        """The options of one command line."""
+        self._words = args
+        return super().parse_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Argparse found something that does not fit."""
-        raise diagnostics.wrong_usage(message, self.format_usage().removeprefix("usage: ").strip())
+        raise diagnostics.wrong_usage(message, self.format_usage().removeprefix("usage: ").strip(), self._tip())
+
+    def _tip(self) -> str | None:
+        """Argparse misses required options before it looks at those that nobody knows."""
+        known = [option for option in self._option_string_actions if option.startswith("--")]
+        for word in itertools.takewhile(lambda word: word != "--", self._words):
+            name = word.partition("=")[0]
+            if name.startswith("--") and " " not in name and name not in known:
+                from aimx.config import suggest
+
+                near = next((option for option in known if option.startswith(name)), None)
+                near = near or suggest.nearest(name, known)
+                return f"'{name}' is no option" + (f"; a similar one exists: '{near}'" if near else "")
+        return None
 
 
 def _columns() -> int:

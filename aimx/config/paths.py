@@ -16,11 +16,6 @@ def config_file() -> Path:
     return config_dir() / "config.toml"
 
 
-def runtime_dir() -> Path:
-    """`AIMX_RUNTIME_DIR`, else /run/aimx."""
-    return Path(places.runtime_directory())
-
-
 def socket_file() -> Path:
     """The AIMX/1 socket."""
     return Path(places.socket_name())

@@ -88,6 +88,19 @@ WRONG = {
     "data-dir-empty-after": (("serve", "--data-dir="), "'--data-dir <DIR>' needs a path"),
     "option-after": (("serve", "--colour"), "unrecognized arguments: --colour"),
     "abbreviation": (("serve", "--data", "/x"), "unrecognized arguments: --data /x"),
+    "abbreviation-completed": (
+        ("serve", "--data", "/x"),
+        "tip: '--data' is no option; a similar one exists: '--data-dir'",
+    ),
+    "option-mistyped": (
+        ("dkim-keygen", "--selecter=a"),
+        "'--selecter' is no option; a similar one exists: '--selector'",
+    ),
+    "option-mistyped-that-is-required": (
+        ("send", "--form", "a@b"),
+        "'--form' is no option; a similar one exists: '--from'",
+    ),
+    "option-unheard-of": (("send", "--sender", "a@b"), "tip: '--sender' is no option\n"),
     "bind": (("serve", "--bind", "25"), "'25' is no ADDRESS:PORT"),
     "bind-port": (("serve", "--bind", "::1:99999"), "'::1:99999' is no ADDRESS:PORT"),
     "half-a-certificate": (("serve", "--tls-cert", "/x"), "--tls-cert and --tls-key go together"),
@@ -103,6 +116,13 @@ def test_wrong_usage_is_told_and_exits_2(words, text):
     assert done.stderr.startswith("error: ")
     assert text in done.stderr
     assert "Usage: aimx" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("--subject", "--form or --from?"), ("--", "--form")], ids=["value", "after-the-end"]
+)
+def test_words_that_are_no_options_are_not_taken_for_mistyped_ones(words):
+    assert "tip:" not in aimx("send", *words).stderr
 
 
 TREE = 'domain = "agent.test"\n[mailboxes.ops]\naddress = "ops@agent.test"\nowner = "root"\n'
