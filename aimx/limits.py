@@ -197,6 +197,7 @@ COMPOSE_TEXT_GROWTH = 5  # octets on the wire for one of text: an octet of Shift
 COMPOSE_FACTOR = 3  # of EXAMINE_S, for a large message: hostile Markdown of 5 MiB takes 8 s of CPU
 COMPOSE_ATTEMPTS = 2  # one retry when a worker is lost
 COMPOSE_VICTIMS = 8  # losses by the fault of another message's computation, not counted as attempts
+DROP_THREADS = 4  # messages put into AIMX_TEST_MAIL_DROP at once
 REPLY_CHARACTERS = 1024  # of what a server said about one recipient, kept in the record and told
 REASON_OCTETS = 6 * KIB  # of an answer about many recipients; the line that carries it ends at HEADER_LINE_OCTETS
 

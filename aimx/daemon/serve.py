@@ -8,6 +8,7 @@ import socket
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -189,8 +190,11 @@ def mail_drop() -> Callable[[bytes], Awaitable[None]] | None:
         return None
     log.warning("test-mail-drop", path=path, note="no mail leaves this machine")
 
+    threads = trio.CapacityLimiter(limits.DROP_THREADS)
+
     async def take(octets: bytes) -> None:
-        await trio.to_thread.run_sync(maildrop.drop, Path(path), octets, abandon_on_cancel=True)  # may be a FIFO
+        put = partial(maildrop.drop, Path(path), octets)
+        await trio.to_thread.run_sync(put, abandon_on_cancel=True, limiter=threads)  # may be a FIFO that nobody reads
 
     return take
 

@@ -1,7 +1,9 @@
 """The end of the daemon while a message is on its way (U7): it may finish; what may not, leaves its pending record."""
 
+import contextlib
 import os
 import signal
+import socket
 import threading
 import tomllib
 
@@ -9,9 +11,11 @@ import pytest
 
 from aimx import client
 from aimx.errors import AimxError
+from aimx.wire import codec
 from aimx.wire.frames import Send
 from tests import mx
 from tests.harness import DOMAIN, Daemon, config_text
+from tests.hooks.test_pool import until
 from tests.mailauth import signing
 
 
@@ -44,6 +48,25 @@ def _status(daemon):
     (path,) = daemon.messages(folder="sent")
     assert os.listdir(daemon.data / ".aimx/staging") == []
     return tomllib.loads(path.read_text().split("+++\n")[1])["delivery_status"]
+
+
+def test_messages_for_a_drop_that_nobody_reads_do_not_prevent_the_end(tmp_path):
+    """More than the threads that anything else could have, too."""
+    drop = tmp_path / "drop"
+    os.mkfifo(drop)
+    daemon = Daemon(tmp_path, AIMX_TEST_MAIL_DROP=str(drop))
+    signing.install(daemon.etc)
+    message = f"From: ops@{DOMAIN}\r\nTo: a@one.test\r\nSubject: way\r\n\r\nHi\r\n".encode()
+    with contextlib.ExitStack() as held, daemon:
+        for _ in range(45):
+            asking = held.enter_context(socket.socket(socket.AF_UNIX))
+            asking.connect(str(daemon.socket))
+            asking.sendall(codec.encode_request(Send(message)))
+        until(lambda: len(daemon.messages(folder="sent")) == 45)
+        os.kill(daemon.pid, signal.SIGTERM)
+        daemon.wait_log("event=stopping")
+        os.kill(daemon.pid, signal.SIGTERM)
+        assert daemon.process.wait(30) == 0
 
 
 def test_a_delivery_under_way_may_finish(under_way):
