@@ -177,7 +177,7 @@ CLIENT_CONNECT_S = 5.0
 INGEST_WAIT_S = 60.0  # for the writer lock, while another ingestion awaits its hooks or a daemon starts
 INGEST_RETRY_S = 0.2
 CLIENT_ANSWER_OCTETS = 96 * MIB  # a dry run shows two bodies of 25 MiB in base64
-CLIENT_REPLY_S = 630.0  # a SEND waits for remote servers
+CLIENT_REPLY_S = 700.0  # a SEND waits for memory, workers and remote servers, each at most for its own time
 
 # Sending
 SUBMITTED_HEAD_OCTETS = 64 * KIB  # reference section 6.2

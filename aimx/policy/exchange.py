@@ -72,7 +72,8 @@ def hosts(answer: Answer) -> Hosts | NoHosts | Implicit:
 
 def _exchange(record: str) -> tuple[int, str]:
     preference, _, name = record.partition(" ")
-    return int(preference) if preference.isdecimal() else 2**16, name.rstrip(".").lower()
+    known = preference.isdecimal() and len(preference) <= 5  # 16 bits
+    return int(preference) if known else 2**16, name.rstrip(".").lower()
 
 
 def valid(text: str) -> bool:

@@ -13,6 +13,7 @@ RECORDS = {
     "numbers, not digits": (("100 b.test", "20 a.test"), (("a.test",), ("b.test",))),
     "twice": (("10 A.test", "10 a.test", "20 a.test"), (("a.test",),)),
     "null among others": (("0 .", "10 a.test"), (("a.test",),)),
+    "no preference": (("10 a.test", "x b.test", f"{'9' * 5000} c.test"), (("a.test",), ("b.test", "c.test"))),
     "more than ten": (tuple(f"{n} h{n:03}.test" for n in range(1000)), tuple((f"h{n:03}.test",) for n in range(10))),
 }
 
