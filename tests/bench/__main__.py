@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from tests.bench import corpus, gauge, sending
-from tests.bench.bench import Bench, Figures
+from tests.bench.bench import Bench, Figures, load
 from tests.bench.load import Plan
 from tests.root import users
 
@@ -98,7 +98,7 @@ def idle_connections(bench: Bench, quick: bool) -> None:
     print(f"\n{held} idle connections held (10 KB, 10 senders alone: {alone.cpu_ms:.2f} ms CPU per message):")
     for name, tls in (("TLS", True), ("plain", False)):  # the larger first: freed memory is used again
         before = gauge.memory(bench.daemon.pid)
-        with bench.load(Plan(bench.daemon.port, "", held, 0, mode="hold", tls=tls)):
+        with load("tests.bench.load", Plan(bench.daemon.port, "", held, 0, mode="hold", tls=tls)):
             grown = gauge.memory(bench.daemon.pid)
             figures = bench.once(mail)
         each = (grown.pss - before.pss) / held

@@ -87,23 +87,9 @@ class Bench:
         path.write_bytes(msgspec.msgpack.encode(self.corpus.messages(size, count, shape)))
         return str(path)
 
-    @contextlib.contextmanager
-    def load(self, plan: Plan) -> Iterator[subprocess.Popen[str]]:
-        """The load process, ready to start its clock."""
-        argv = [sys.executable, "-m", "tests.bench.load"]
-        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                tell(process.stdin, json.dumps(plan._asdict()))
-                assert process.stdout is not None
-                if process.stdout.readline() != "ready\n":
-                    raise SystemExit("the load process could not connect")
-                yield process
-            finally:
-                process.kill()
-
     def once(self, plan: Plan) -> Figures:
         """One timed run."""
-        with self.load(plan) as process:
+        with load("tests.bench.load", plan) as process:
             assert process.stdout is not None
             before = gauge.cpu(self.roles)
             tell(process.stdin, "go")
@@ -138,6 +124,21 @@ class Bench:
         return (
             f"{len(files)} stored of {self.stored} accepted, {sum(all(f in h for f in fields) for h in heads)} verified"
         )
+
+
+@contextlib.contextmanager
+def load(module: str, plan: NamedTuple) -> Iterator[subprocess.Popen[str]]:
+    """A process that runs that module, ready to start its clock."""
+    argv = [sys.executable, "-m", module]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            tell(process.stdin, json.dumps(plan._asdict()))
+            assert process.stdout is not None
+            if process.stdout.readline() != "ready\n":
+                raise SystemExit(f"{module} did not start")
+            yield process
+        finally:
+            process.kill()
 
 
 def tell(stream: IO[str] | None, line: str) -> None:

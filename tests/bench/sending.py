@@ -1,6 +1,5 @@
 """The sending rows of the bench: signed Markdown from the socket to a loopback mail server; the client's own cost."""
 
-import contextlib
 import json
 import os
 import pwd
@@ -8,13 +7,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from aimx.demo import program
 from tests.bench import gauge
-from tests.bench.bench import tell
+from tests.bench.bench import load, tell
 from tests.bench.submit import Plan, markdown
 from tests.harness import DOMAIN, Daemon, owner
 from tests.mailauth import signing
@@ -57,19 +55,6 @@ class SendBench:
         with self._sink:
             self._sink.communicate(timeout=60)
 
-    @contextlib.contextmanager
-    def _load(self, plan: Plan) -> Iterator[subprocess.Popen[str]]:
-        argv = [sys.executable, "-m", "tests.bench.submit"]
-        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                tell(process.stdin, json.dumps(plan._asdict()))
-                assert process.stdout is not None
-                if process.stdout.readline() != "ready\n":
-                    raise SystemExit("the load of the sending rows did not start")
-                yield process
-            finally:
-                process.kill()
-
     def row(self, size: int, clients: int, count: int) -> Row:
         """One timed run after a short one that warms caches."""
         plan = Plan(str(self.daemon.socket), "ops", size, clients, count)
@@ -77,7 +62,7 @@ class SendBench:
         return self._once(plan)
 
     def _once(self, plan: Plan) -> Row:
-        with self._load(plan) as process:
+        with load("tests.bench.submit", plan) as process:
             assert process.stdout is not None
             before = gauge.cpu(self._roles)
             tell(process.stdin, "go")

@@ -5,7 +5,6 @@ import email.policy
 import os
 import re
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -26,9 +25,9 @@ from aimx.wire.frames import (
     Send,
     Version,
 )
-from tests.harness import DOMAIN, Daemon
+from tests.harness import DOMAIN
 from tests.mailauth import signing
-from tests.root import users
+from tests.root import dropping, users
 
 pytestmark = pytest.mark.root
 
@@ -73,16 +72,8 @@ def people():
 def daemon(people):
     owners = {name: people[name].pw_name for name in ("alice", "bob", "twin", "root")}
     owners["orphan"] = "aimxt-nobody-of-that-name"
-    tables = [f'[mailboxes.{name}]\naddress = "{name}@{DOMAIN}"\nowner = "{owner}"\n' for name, owner in owners.items()]
-    tables.append(f'[mailboxes.catchall]\naddress = "*@{DOMAIN}"\nowner = "{owners["bob"]}"\n')
-    with tempfile.TemporaryDirectory(prefix="aimx-authorization-") as name:
-        tree = Path(name)
-        tree.chmod(0o755)
-        (tree / "drop").mkdir()
-        running = Daemon(tree, f'domain = "{DOMAIN}"\n' + "".join(tables), AIMX_TEST_MAIL_DROP=str(tree / "drop"))
-        signing.install(running.etc)
-        with running:
-            yield running
+    with dropping.daemon(owners, people["bob"].pw_name) as running:
+        yield running
 
 
 def ask(daemon, caller, octets: bytes) -> str:

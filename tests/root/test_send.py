@@ -2,15 +2,12 @@
 
 import os
 import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from tests.cli import post
-from tests.harness import DOMAIN, Daemon
-from tests.mailauth import signing
-from tests.root import users
+from tests.harness import DOMAIN
+from tests.root import dropping, users
 
 pytestmark = pytest.mark.root
 
@@ -25,18 +22,8 @@ def people():
 
 @pytest.fixture(scope="module")
 def daemon(people):
-    tables = [
-        f'[mailboxes.{letter}]\naddress = "{letter}@{DOMAIN}"\nowner = "{people[letter].pw_name}"\n' for letter in "ab"
-    ]
-    tables.append(f'[mailboxes.catchall]\naddress = "*@{DOMAIN}"\nowner = "{people["b"].pw_name}"\n')
-    with tempfile.TemporaryDirectory(prefix="aimx-send-") as name:
-        tree = Path(name)
-        tree.chmod(0o755)
-        (tree / "drop").mkdir()
-        made = Daemon(tree, f'domain = "{DOMAIN}"\n' + "".join(tables), AIMX_TEST_MAIL_DROP=str(tree / "drop"))
-        signing.install(made.etc)
-        with made:
-            yield made
+    with dropping.daemon({name: user.pw_name for name, user in people.items()}, people["b"].pw_name) as made:
+        yield made
 
 
 def send(daemon, user, *words):
