@@ -168,6 +168,7 @@ FRAME_BODY_OCTETS = 25 * MIB
 FRAME_S = 30.0  # guide: UDS_REQUEST_TIMEOUT
 FRAMES_OCTETS = 128 * MIB  # bodies held at once, of all callers; half of MEMORY_OCTETS, the rest is SMTP's
 FRAMES_OCTETS_PER_UID = 64 * MIB  # two of the largest frames and change; one user never takes all
+FRAME_SMALL_OCTETS = 64 * KIB  # a frame of this size is never refused for the large ones of others: 32 MiB in all
 FRAME_DRAIN_S = 2.0  # after a refusal, for what the client has already written
 FRAME_REFUSED_DRAIN_S = 0.1  # the same for a connection over the cap: it must not become a connection
 FRAME_DRAIN_OCTETS = 2 * FRAME_BODY_OCTETS

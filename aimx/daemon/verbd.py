@@ -180,10 +180,14 @@ class Use:
         self._connections[caller.uid] -= 1
         self._connections += Counter()  # drops the zeros
 
-    def hold(self, caller: Caller, octets: int) -> None:
-        """Count octets that have arrived. Raises: ResourcesExhausted."""
+    def hold(self, caller: Caller, octets: int, before: int = 0) -> None:
+        """Count octets of a frame that have arrived; a small frame always may. `before`: what it had until now.
+
+        Raises: ResourcesExhausted.
+        """
+        small = before + octets <= limits.FRAME_SMALL_OCTETS
         full = self._octets.total() + octets > limits.FRAMES_OCTETS and not caller.is_root
-        if full or self._octets[caller.uid] + octets > limits.FRAMES_OCTETS_PER_UID:
+        if not small and (full or self._octets[caller.uid] + octets > limits.FRAMES_OCTETS_PER_UID):
             raise ResourcesExhausted("too much data at once, try again later")
         self._octets[caller.uid] += octets
 
@@ -204,7 +208,7 @@ class Held:
 
     async def add(self, octets: int) -> None:
         """More has arrived. Raises: ResourcesExhausted."""
-        self._use.hold(self._caller, octets)
+        self._use.hold(self._caller, octets, self._octets)
         try:
             await self._memory.take(octets)
         except BaseException:

@@ -339,8 +339,10 @@ def test_users_together_cannot_keep_root_out():
     for uid in (1, 2):
         use.hold(Caller(uid, 1), limits.FRAMES_OCTETS_PER_UID)
     with pytest.raises(ResourcesExhausted):
-        use.hold(Caller(3, 1), 1)
-    use.hold(Caller(0, 0), 1)
+        use.hold(Caller(3, 1), 1, limits.FRAME_SMALL_OCTETS)
+    use.hold(Caller(0, 0), 1, limits.FRAME_SMALL_OCTETS)
+    for uid in (1, 3):
+        use.hold(Caller(uid, 1), limits.FRAME_SMALL_OCTETS)
 
 
 def test_a_stale_socket_is_replaced(path):
