@@ -128,8 +128,10 @@ class SocketServer:
             with trio.fail_after(limits.FRAME_S):
                 request = await self._read_request(stream, caller, held)
         except trio.TooSlowError:
+            held.release()
             return Answer(_malformed("request timed out"))
         except AimxError as error:
+            held.release()  # before the client has taken its refusal, so that not all of many frames are refused
             answer = refusal(error)
             return Answer(_malformed(answer.reason) if answer.code == WireCode.MALFORMED else answer)
         if request is None:

@@ -128,6 +128,23 @@ def test_two_bodies_of_25_mib_are_one_request_and_fill_the_share_of_a_user(path)
     against(path, story)
 
 
+def test_a_refused_frame_makes_room_before_its_client_is_gone(path):
+    size = limits.FRAME_BODY_OCTETS
+    frame = f"AIMX/1 SEND\nContent-Length: {size}\nHtml-Body-Length: {size}\n\n".encode() + bytes(2 * size)
+
+    async def story():
+        first, second = [await trio.open_unix_socket(path) for _ in range(2)]
+        async with first, second:
+            await first.send_all(frame[: -10 * limits.MIB])
+            await trio.testing.wait_all_tasks_blocked()
+            await second.send_all(frame[: 25 * limits.MIB])
+            assert b"too much data at once" in await second.receive_some()
+            await first.send_all(frame[-10 * limits.MIB :])
+            assert await first.receive_some() == f"AIMX/1 OK {size}+{size}\n".encode()
+
+    against(path, story)
+
+
 def test_what_no_body_can_change_is_refused_before_the_body(path):
     asked = []
 
