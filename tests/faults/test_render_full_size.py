@@ -1,5 +1,6 @@
 """The largest body that is allowed, built against the renderer: rendered or refused, within a worker's patience."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from aimx.mime import render
 from tests.mime.pathological import INPUTS
 
 CPU_S = 60  # of one input; the slowest takes about eight on an idle machine, an algorithm in square time takes hours
+LONG = int(os.environ.get("AIMX_FAULT_ROUNDS", "0")) >= 40
 
 
+@pytest.mark.skipif(not LONG, reason="takes minutes: nox -s faults")
 @pytest.mark.parametrize("name", INPUTS)
 def test_full_size(name):
     code = f"from tests.faults import test_render_full_size as t; t.render_one({name!r})"
