@@ -4,7 +4,8 @@ import contextlib
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
 
 from aimx import limits
 from aimx.errors import DaemonAbsent, DaemonRefused, DaemonSilent, DaemonUnavailable, WireError
@@ -41,10 +42,45 @@ def call(path: "Path | str", request: Request, timeout_s: float = limits.CLIENT_
     return answers.decode_response(answer, type(request))
 
 
+def stream(path: "Path | str", request: Request) -> Iterator[bytes]:
+    """Send one request and yield the lines of its answer until the daemon ends it.
+
+    Raises: as `call`, DaemonRefused for an error frame or line, DaemonSilent when nothing comes for CLIENT_STREAM_S.
+    """
+    octets = codec.encode_request(request)
+    taken = False
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _connect(sock, path)
+        sock.settimeout(limits.CLIENT_STREAM_S)
+        _send(sock, octets)
+        taken = True
+        with sock.makefile("rb") as answer:
+            yield from _lines(answer, request)
+    except OSError as error:
+        raise _kind(error, taken)(_why(str(path), error), detail=error.strerror or str(error)) from error
+    finally:
+        sock.close()
+
+
+def _lines(answer: BinaryIO, request: Request) -> Iterator[bytes]:
+    head = b""
+    while not head.endswith(b"\n\n") and len(head) <= limits.HEADER_LINE_OCTETS:
+        line = answer.readline(limits.HEADER_LINE_OCTETS)
+        if not line:
+            break
+        head += line
+    body_of(answers.decode_response(head, type(request)))
+    while line := answer.readline(limits.CLIENT_ANSWER_OCTETS):
+        if not line.endswith(b"\n"):
+            raise WireError("the stream ended inside a line")
+        yield line
+
+
 def body_of(response: Response) -> bytes:
     """The body of a success. Raises: DaemonRefused."""
     if response.kind == "error":
-        raise DaemonRefused(f"[{response.code}] {response.reason}")
+        raise DaemonRefused(response.reason, code=response.code)
     return response.body
 
 

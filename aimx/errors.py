@@ -83,6 +83,34 @@ class NoSender(Refused):
     """No mailbox sends under this From address; only root is told so (U1)."""
 
 
+class MailboxNotFound(Refused):
+    """No such mailbox; only root is told so (U1)."""
+
+
+class MailboxTaken(Refused):
+    """There is a mailbox of that name already; only root is told so (U1)."""
+
+
+class MailboxNotEmpty(Refused):
+    """A mailbox with mail is not deleted unless that is asked for."""
+
+
+class DirectoryConflict(Refused):
+    """What a new mailbox needs as its directory exists and belongs to somebody else."""
+
+
+class EmailNotFound(Refused):
+    """No such message in the mailbox, or none that may be read."""
+
+
+class HookNotFound(Refused):
+    """No such hook, or a foreign one: both look the same (U1)."""
+
+
+class CatchallHook(Refused):
+    """The catchall has no hooks."""
+
+
 class ForeignSender(Refused):
     """The From address is not at our domain."""
 
@@ -120,7 +148,11 @@ class InvalidBody(WireError):
 
 
 class DaemonRefused(Refused):
-    """The daemon answered with an error frame; the reason is `[CODE] reason`."""
+    """The daemon answered with an error frame of this code."""
+
+    def __init__(self, reason: str, code: str) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class Failed(AimxError):
@@ -151,6 +183,10 @@ class DaemonAbsent(DaemonUnavailable):
     """Nothing listens on the socket, so nothing was sent."""
 
 
+class DaemonNeeded(DaemonUnavailable):
+    """Nothing listens on the socket, and this user cannot do the work himself (guide: exit code 2)."""
+
+
 class DaemonSilent(DaemonUnavailable):
     """No answer in time to a request that was handed over: it may have been carried out."""
 
@@ -174,6 +210,13 @@ DISPOSITIONS: dict[type[AimxError], Disposition] = {
     UnknownRecipient: Disposition(WireCode.MAILBOX, Exit.FAILED, replies.UNKNOWN_RECIPIENT),
     RelayDenied: Disposition(WireCode.DOMAIN, Exit.FAILED, replies.RELAY_DENIED),
     NoSender: Disposition(WireCode.MAILBOX, Exit.FAILED, replies.RELAY_DENIED),
+    MailboxNotFound: Disposition(WireCode.ENOENT, Exit.FAILED, replies.UNKNOWN_RECIPIENT),
+    MailboxTaken: Disposition(WireCode.MAILBOX, Exit.FAILED, replies.INTERNAL),
+    MailboxNotEmpty: Disposition(WireCode.NONEMPTY, Exit.FAILED, replies.INTERNAL),
+    DirectoryConflict: Disposition(WireCode.ECONFLICT, Exit.FAILED, replies.INTERNAL),
+    EmailNotFound: Disposition(WireCode.NOTFOUND, Exit.FAILED, replies.INTERNAL),
+    HookNotFound: Disposition(WireCode.ENOENT, Exit.FAILED, replies.INTERNAL),
+    CatchallHook: Disposition(WireCode.EACCES, Exit.FAILED, replies.INTERNAL),
     ForeignSender: Disposition(WireCode.DOMAIN, Exit.FAILED, replies.RELAY_DENIED),
     MalformedMessage: Disposition(WireCode.MALFORMED, Exit.FAILED, replies.SYNTAX),
     BodyTooLarge: Disposition(WireCode.BODY_TOO_LARGE, Exit.FAILED, replies.TOO_BIG),

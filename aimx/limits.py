@@ -164,6 +164,7 @@ USER_NAME_OCTETS = 32  # useradd(8)
 # AIMX/1 socket (reference section 1)
 HEADER_LINE_OCTETS = 8192  # guide: MAX_HEADER_LINE
 FRAME_HEADERS = 64
+HEADER_NUMBER_MAX = 2**53  # what every JSON reader takes for an integer
 FRAME_BODY_OCTETS = 25 * MIB
 FRAME_S = 30.0  # guide: UDS_REQUEST_TIMEOUT
 FRAMES_OCTETS = 128 * MIB  # bodies held at once, of all callers; half of MEMORY_OCTETS, the rest is SMTP's
@@ -178,6 +179,15 @@ CLIENT_CONNECT_S = 5.0
 INGEST_WAIT_S = 60.0  # for the writer lock, while another ingestion awaits its hooks or a daemon starts
 INGEST_RETRY_S = 0.2
 CLIENT_ANSWER_OCTETS = 96 * MIB  # a dry run shows two bodies of 25 MiB in base64
+OWNER_THREADS = 4  # look-ups of owners' uids; a directory service may be slow
+READ_THREADS = 8  # pages and pieces of stored mail at once
+STREAM_STALL_S = 10.0  # a client of a stream that takes nothing is dropped
+STREAM_HEARTBEAT_S = 15.0  # a stream without news says that it lives
+CLIENT_STREAM_S = 60.0  # a stream that is silent for so long has nobody at its other end
+LIST_ROWS = 50  # guide: the default page
+LIST_ROWS_MAX = 200  # guide: further ones are clamped
+READ_PIECE_OCTETS = 1 * MIB  # of a message file in one answer, unless less is asked for
+CLIENT_ADMIN_S = 60.0  # every other request; a slow directory service or disk, never a remote server
 CLIENT_REPLY_S = 700.0  # a SEND waits for memory, workers and remote servers, each at most for its own time
 
 # Sending

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from aimx.errors import AimxError, Exit, disposition, told
+from aimx.errors import AimxError, DaemonRefused, Exit, disposition, told
 
 _RED_BOLD, _GREEN, _RESET = "\x1b[31;1m", "\x1b[32m", "\x1b[0m"
 
@@ -59,7 +59,7 @@ def failed(error_: BaseException) -> Exit:
         say("interrupted")
         return Exit.INTERRUPTED
     if isinstance(leaf, AimxError):
-        error(told(leaf))
+        error(f"[{leaf.code}] {leaf.reason}" if isinstance(leaf, DaemonRefused) else told(leaf))
         return disposition(leaf).exit
     if isinstance(leaf, OSError) and leaf.strerror:
         error(f"{leaf.filename or 'system'}: {leaf.strerror}")

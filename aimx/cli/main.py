@@ -23,12 +23,14 @@ class Command(NamedTuple):
     help: str
     group: str
     brief: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 USER = "Operations (as current user):"
 SERVER = "Server administration:"
 COMMANDS = (
     Command("send", "aimx.cli.send", "Send an email as a mailbox of yours", USER, brief=True),
+    Command("mailboxes", "aimx.cli.mailboxes", "Manage mailboxes", USER, aliases=("mailbox",)),
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
     Command("dkim-keygen", "aimx.cli.keygen", "Make a DKIM key pair and print its DNS record", SERVER),
@@ -87,7 +89,7 @@ def _before(argv: list[str]) -> Before:
 
 
 def _command(name: str, rest: list[str], data_dir: str | None) -> int:
-    command = next((command for command in COMMANDS if command.name == name), None)
+    command = next((command for command in COMMANDS if name in (command.name, *command.aliases)), None)
     if command is None:
         raise diagnostics.wrong_usage(f"unrecognized subcommand '{name}'", USAGE, _near(name))
     if command.brief:

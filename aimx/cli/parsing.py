@@ -4,12 +4,13 @@ import argparse
 import itertools
 import os
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from aimx.cli import diagnostics
 
 # Its texts have no translations here, and looking for a catalogue takes longer than parsing a command line.
 argparse._ = str  # type: ignore[attr-defined]
+_DATA_DIR = "directory of the mailboxes [env: AIMX_DATA_DIR]"
 _HEADINGS = {"usage: ": "Usage: ", "\npositional arguments:\n": "\nArguments:\n", "\noptions:\n": "\nOptions:\n"}
 
 
@@ -62,10 +63,29 @@ def _columns() -> int:
         return 78
 
 
+class Sub(NamedTuple):
+    """One command of a group: `run(options) -> int`."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def subcommands(parser: argparse.ArgumentParser, subs: Sequence[Sub]) -> None:
+    """Give a command its subcommands; `options.run` is the chosen one's."""
+    made = parser.add_subparsers(title="Commands", metavar="<COMMAND>", required=True, parser_class=Parser)
+    for sub in subs:
+        own = made.add_parser(sub.name, help=sub.help, description=sub.help, allow_abbrev=False, formatter_class=_Help)
+        own.add_argument("--data-dir", metavar="DIR", default=argparse.SUPPRESS, help=_DATA_DIR)
+        own.set_defaults(run=sub.run)
+        sub.arguments(own)
+
+
 def parser(name: str, about: str, arguments: Callable[[argparse.ArgumentParser], None]) -> Parser:
     """The parser of `aimx <name>`."""
     made = Parser(prog=f"aimx {name}", description=about, allow_abbrev=False, formatter_class=_Help)
-    made.add_argument("--data-dir", metavar="DIR", default=None, help="directory of the mailboxes [env: AIMX_DATA_DIR]")
+    made.add_argument("--data-dir", metavar="DIR", default=None, help=_DATA_DIR)
     arguments(made)
     return made
 

@@ -15,7 +15,7 @@ class LiveConfig:
     def __init__(self, path: Path, data_dir: Path | None) -> None:
         """Load. Raises: ConfigInvalid."""
         self.path = path
-        self._data_dir = data_dir
+        self.data_dir = data_dir  # the override of flag or environment
         self.current: Config = load.load(path, data_dir)
 
     def reload(self) -> Config:
@@ -23,12 +23,12 @@ class LiveConfig:
 
         Raises: ConfigInvalid.
         """
-        self.current = self._pinned(load.load(self.path, self._data_dir))
+        self.current = self._pinned(load.load(self.path, self.data_dir))
         return self.current
 
     def adopt(self, octets: bytes) -> Config:
         """Take what `edit.transact` has just written as the snapshot."""
-        self.current = self._pinned(load.parse(octets, str(self.path), self._data_dir))
+        self.current = self._pinned(load.parse(octets, str(self.path), self.data_dir))
         return self.current
 
     def differs_on_disk(self) -> bool:

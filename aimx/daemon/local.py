@@ -1,24 +1,33 @@
 """The same flows without a daemon: helpers and hooks of this process, for as long as one command takes."""
 
+import os
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import cast
 
 import trio
 
 from aimx.config import load
+from aimx.config.live import LiveConfig
 from aimx.daemon import settings
+from aimx.daemon.administration import Administration
 from aimx.daemon.events import Bus
 from aimx.daemon.hookpool import HookPool
+from aimx.daemon.mails import StoredMails
 from aimx.daemon.resolver import ResolverClient
 from aimx.daemon.serve import spawner_options
 from aimx.daemon.storage import Storage, open_storage
 from aimx.daemon.workers import WorkerPool
-from aimx.effects.api import Effects
+from aimx.effects.api import Desk, Effects, Mails
 from aimx.effects.process import SpawnerClient
 from aimx.errors import sole
+from aimx.flows import dispatch
 from aimx.flows.ingest import Ingested
 from aimx.flows.ingest import ingest as ingest_flow
+from aimx.model.caller import Caller
 from aimx.model.config import Config
+from aimx.wire.frames import Request, Response
 
 
 def ingest(config_file: Path, data_dir: Path | None, rcpt: str, octets: bytes) -> Ingested:
@@ -32,21 +41,55 @@ def ingest(config_file: Path, data_dir: Path | None, rcpt: str, octets: bytes) -
         raise sole(group) from None
 
 
+def ask(config_file: Path, data_dir: Path | None, request: Request) -> Response:
+    """One request, answered by this process as root's or the developer's own daemon would (U1).
+
+    Raises: DaemonRunning when a daemon holds the writer lock; AimxError. Refusals are error frames, as on the socket.
+    """
+    try:
+        return trio.run(_ask, LiveConfig(config_file, data_dir), request)
+    except BaseExceptionGroup as group:
+        raise sole(group) from None
+
+
 async def _ingest(config: Config, rcpt: str, octets: bytes) -> Ingested:
-    parts = open_storage(config)
-    settings.announce(config, parts.accounts)
-    bus = Bus()
-    spawner = SpawnerClient(spawner_options(None))
-    storage = Storage(parts.committer, bus.publish)
-    workers, resolver = WorkerPool(spawner, 1), ResolverClient(spawner)
-    fx = Effects(time.time, workers, resolver, storage, spawner, parts.accounts, bus.publish)
-    hooks = HookPool(fx, parts.state, parts.committer.folders, lambda: config)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(spawner.run)
-        await nursery.start(workers.run)
-        await nursery.start(resolver.run)
-        stored = await ingest_flow(fx, config, rcpt, octets)
-        await hooks.run_mail(stored.mailbox, stored.id)
-        nursery.cancel_scope.cancel()
-    parts.close()
+    with _Here(config) as here:
+        hooks = HookPool(here.fx, here.parts.state, here.parts.committer.folders, lambda: config)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(here.spawner.run)
+            await nursery.start(here.workers.run)
+            await nursery.start(here.resolver.run)
+            stored = await ingest_flow(here.fx, config, rcpt, octets)
+            await hooks.run_mail(stored.mailbox, stored.id)
+            nursery.cancel_scope.cancel()
     return stored
+
+
+async def _ask(live: LiveConfig, request: Request) -> Response:
+    caller = Caller(os.geteuid(), os.getegid(), operator_uid=os.geteuid())
+    with _Here(live.current, live) as here:
+        answer = await dispatch.dispatch(here.fx, live.current, request, caller)
+        if answer.afterwards is not None:
+            await answer.afterwards()
+    return answer.response
+
+
+class _Here(AbstractContextManager["_Here"]):
+    """What the front of a daemon holds, without listening anywhere. Helpers run only when they are started."""
+
+    def __init__(self, config: Config, live: LiveConfig | None = None) -> None:
+        self.parts = open_storage(config)
+        settings.announce(config, self.parts.accounts)
+        bus = Bus()
+        self.spawner = SpawnerClient(spawner_options(None))
+        storage = Storage(self.parts.committer, bus.publish)
+        self.workers, self.resolver = WorkerPool(self.spawner, 1), ResolverClient(self.spawner)
+        desk = None
+        if live is not None:
+            desk = Desk(cast(Mails, StoredMails(self.parts.committer)), Administration(live, lambda _: None))
+        self.fx = Effects(
+            time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, bus.publish, desk=desk
+        )
+
+    def __exit__(self, *_: object) -> None:
+        self.parts.close()

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import trio
@@ -17,11 +18,13 @@ import trio
 from aimx import limits, log
 from aimx.config.live import LiveConfig
 from aimx.daemon import settings
+from aimx.daemon.administration import Administration
 from aimx.daemon.certificate import Certificate
 from aimx.daemon.events import Bus
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.inbound import Inbound
 from aimx.daemon.listener import SmtpListener
+from aimx.daemon.mails import StoredMails
 from aimx.daemon.ownmail import OwnConnections
 from aimx.daemon.resolver import ResolverClient
 from aimx.daemon.signing import Signing
@@ -30,7 +33,7 @@ from aimx.daemon.verbd import SocketServer
 from aimx.daemon.workers import WorkerPool
 from aimx.effects import descriptors, maildrop, privileges
 from aimx.effects.accounts import Accounts
-from aimx.effects.api import Effects, Sending
+from aimx.effects.api import Desk, Effects, Mails, Sending
 from aimx.effects.memory import MemoryBudget
 from aimx.effects.network import TcpNetwork
 from aimx.effects.process import SpawnerClient, cpu_count
@@ -88,9 +91,11 @@ class Daemon:
             self.signing, lambda: str(uuid.uuid4()), self._in_hook, self.network, lambda: own_smtp, random.shuffle,
             mx_port(), mail_drop(),
         )  # fmt: skip
+        administration = Administration(self.live, self._adopted)
+        desk = Desk(cast(Mails, StoredMails(self.storage_parts.committer)), administration)
         self.fx = Effects(
             time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
-            self.bus.publish, sending,
+            self.bus.publish, sending, desk,
         )  # fmt: skip
         memory = MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S)
         inbound = Inbound(self.fx, memory)
@@ -175,11 +180,15 @@ class Daemon:
             log.error("config-reload-failed", path=str(self.live.path), why=error.reason, kept="previous configuration")
             return
         self.signing.load()
-        settings.announce(config, self.storage_parts.accounts)
+        self._adopted(config)
         hooks = sum(len(mailbox.hooks) for mailbox in config.mailboxes.values())
         log.info("config-reloaded", path=str(self.live.path), mailboxes=len(config.mailboxes), hooks=hooks)
         event = ConfigReloaded(at=time.time(), mailbox="", owner_uid=None, mailboxes=len(config.mailboxes), hooks=hooks)
         self.bus.publish(None, event)
+
+    def _adopted(self, config: Config) -> None:
+        """Another snapshot is in force."""
+        settings.announce(config, self.storage_parts.accounts)
         self.storage.retry_spool()
 
 

@@ -106,7 +106,12 @@ class SocketServer:
         held = Held(self._use, self._memory, caller)
         try:
             answer = await self._respond(stream, caller, held)
-            if answer is not None:
+            if answer is not None and answer.lines is not None:
+                held.release()
+                self._working.discard(held)  # nobody waits for the end of a stream
+                self._finished.set()
+                await _stream(stream, answer)
+            elif answer is not None:
                 await self._tell(stream, answer)
         finally:
             held.release()
@@ -233,6 +238,29 @@ async def _send(stream: trio.SocketStream, response: Response) -> None:
     with trio.move_on_after(limits.FRAME_S):
         await stream.send_all(answers.encode_response(response))
         await stream.send_eof()
+
+
+async def _stream(stream: trio.SocketStream, answer: Answer) -> None:
+    """Write lines until there are no more. A client that takes none of them for a while is dropped."""
+    assert answer.lines is not None
+    try:
+        await _write(stream, answers.encode_response(answer.response))
+        try:
+            async for line in answer.lines:
+                await _write(stream, line)
+        except AimxError as error:
+            await _write(stream, answers.encode_problem(refusal(error)))
+        await stream.send_eof()
+    except trio.TooSlowError:
+        log.warning("stream-stalled", note="the client took nothing and was dropped")
+    finally:
+        with trio.CancelScope(shield=True):
+            await answer.lines.aclose()
+
+
+async def _write(stream: trio.SocketStream, octets: bytes) -> None:
+    with trio.fail_after(limits.STREAM_STALL_S):
+        await stream.send_all(octets)
 
 
 async def _drain(stream: trio.SocketStream, seconds: float = limits.FRAME_DRAIN_S) -> None:

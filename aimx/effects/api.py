@@ -1,6 +1,6 @@
 """What flows may ask of the world: small Protocols and the bundle that a shell hands to every flow."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -12,14 +12,17 @@ from aimx.effects.accounts import Accounts
 from aimx.effects.memory import MemoryBudget, Shares
 from aimx.effects.payload import Payload
 from aimx.model.caller import Caller
-from aimx.model.config import HookEvent
-from aimx.model.delivery import CommitPlan, Conclusion, Outcome
+from aimx.model.config import Config, HookEvent
+from aimx.model.delivery import CommitPlan, Conclusion, Folder, Outcome
 from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
 from aimx.model.event import Event
 from aimx.model.job import Exited, JobSpec, NeedDns, SpawnFailed
 from aimx.model.message import Examined
 from aimx.model.outbound import Composed, ComposeOrder
+from aimx.model.query import Box, Counts, Found, Page, Piece, Progress, Query, Row
+
+Edit = Callable[[Any], None]  # of a TOML document, in place (config.edit)
 
 
 class WorkerLost(Exception):
@@ -80,6 +83,48 @@ class Store(Protocol):
 
     def wake_hooks(self) -> None:
         """There may be runnable jobs."""
+
+
+class Mails(Protocol):
+    """Stored mail, by the index and by its files. A box is one that the caller may read."""
+
+    async def find(self, boxes: tuple[Box, ...], query: Query, page: Page) -> Found:
+        """One page; every row's file was there a moment ago. Raises: Refused for a cursor that is none."""
+
+    async def counts(self, boxes: tuple[Box, ...]) -> dict[str, Counts]:
+        """How much mail each box holds, by name."""
+
+    async def conversation(self, boxes: tuple[Box, ...], of: Row) -> tuple[Row, ...]:
+        """The messages of these boxes that belong together with one of them (U9), oldest first."""
+
+    async def row(self, box: Box, folder: Folder, email_id: str) -> Row:
+        """One message. Raises: EmailNotFound."""
+
+    async def read(self, box: Box, folder: Folder, email_id: str, offset: int, most: int) -> Piece:
+        """A piece of a message file. Raises: EmailNotFound."""
+
+    async def mark(self, box: Box, email_id: str, read: bool) -> None:
+        """Rewrite `read` and `read_at` of a mail of the inbox, and tell it (S3). Shielded.
+
+        Raises: EmailNotFound, StorageFailed, Refused for frontmatter that cannot be read.
+        """
+
+    def reindex(self, boxes: tuple[Box, ...]) -> AsyncIterator[Progress]:
+        """Build the index of these boxes anew, while it serves."""
+
+
+class Settings(Protocol):
+    """config.toml of the running process."""
+
+    @property
+    def current(self) -> Config:
+        """The snapshot in force."""
+
+    async def change(self, edit: Edit) -> Config:
+        """Edit what is on disk now, validate, write, put in force and tell (S5). Shielded.
+
+        Raises: ConfigInvalid or what the edit raises, with nothing changed; StorageFailed.
+        """
 
 
 class Signer(Protocol):
@@ -155,8 +200,18 @@ class Sending(msgspec.Struct, frozen=True):
     memory: Shares = msgspec.field(default_factory=_outbound_memory)
 
 
+class Desk(msgspec.Struct, frozen=True):
+    """What only administration needs: mail that is stored, and the configuration."""
+
+    mails: Mails
+    settings: Settings
+
+
 class Effects(msgspec.Struct, frozen=True):
-    """Everything a flow may touch. `now` is seconds since the epoch. `sending` is None where nothing is ever sent."""
+    """Everything a flow may touch. `now` is seconds since the epoch.
+
+    `sending` is None where nothing is ever sent, `desk` where nobody asks.
+    """
 
     now: Callable[[], float]
     workers: Workers
@@ -166,3 +221,4 @@ class Effects(msgspec.Struct, frozen=True):
     accounts: Accounts
     publish: Callable[[int | None, Event], None]
     sending: Sending | None = None
+    desk: Desk | None = None

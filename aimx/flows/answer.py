@@ -1,6 +1,6 @@
 """What a verb's flow hands back: the answer, and what may only happen once the caller has it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import NamedTuple
 
 from aimx.errors import disposition, told
@@ -8,10 +8,14 @@ from aimx.wire.frames import Response
 
 
 class Answer(NamedTuple):
-    """`afterwards` runs once, after the response was written or the caller turned out to be gone."""
+    """`afterwards` runs once, after the response was written or the caller turned out to be gone.
+
+    `lines`: of a `stream`, written as they come; closed when it ends, or when the caller is gone or takes nothing.
+    """
 
     response: Response
     afterwards: Callable[[], Awaitable[None]] | None = None
+    lines: AsyncGenerator[bytes, None] | None = None
 
 
 def refusal(error: BaseException) -> Response:

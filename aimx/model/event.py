@@ -64,6 +64,44 @@ class HookSkipped(EventBase, frozen=True, kw_only=True, tag="hook_skipped"):
     reason: str
 
 
+class Read(EventBase, frozen=True, kw_only=True, tag="read"):
+    """A message was marked read or unread."""
+
+    id: str
+    read: bool
+
+
+class Deleted(EventBase, frozen=True, kw_only=True, tag="deleted"):
+    """A message that was listed is no longer on disk."""
+
+    folder: str
+    id: str
+
+
+class MailboxCreated(EventBase, frozen=True, kw_only=True, tag="mailbox_created"):
+    """A mailbox is configured now."""
+
+    address: str
+
+
+class MailboxDeleted(EventBase, frozen=True, kw_only=True, tag="mailbox_deleted"):
+    """A mailbox is no longer configured."""
+
+
+class HookCreated(EventBase, frozen=True, kw_only=True, tag="hook_created"):
+    """A hook is configured now. `origin`: `operator` or `mcp` (U3)."""
+
+    hook: str
+    event: str
+    origin: str
+
+
+class HookDeleted(EventBase, frozen=True, kw_only=True, tag="hook_deleted"):
+    """A hook is no longer configured."""
+
+    hook: str
+
+
 class ConfigReloaded(EventBase, frozen=True, kw_only=True, tag="config_reloaded"):
     """A new configuration is in force."""
 
@@ -71,4 +109,7 @@ class ConfigReloaded(EventBase, frozen=True, kw_only=True, tag="config_reloaded"
     hooks: int
 
 
-Event = Received | Sent | Spooled | HookStarted | HookFinished | HookSkipped | ConfigReloaded
+Event = (
+    Received | Sent | Spooled | Read | Deleted | HookStarted | HookFinished | HookSkipped | MailboxCreated
+    | MailboxDeleted | HookCreated | HookDeleted | ConfigReloaded
+)  # fmt: skip

@@ -4,7 +4,7 @@ import msgspec
 
 from aimx.errors import NotAuthorized
 from aimx.model.caller import Caller
-from aimx.model.config import Mailbox as Sender
+from aimx.model.config import Mailbox as Configured
 from aimx.model.outbound import Submission
 
 
@@ -17,9 +17,13 @@ class System(msgspec.Struct, frozen=True):
 
 
 class Mailbox(msgspec.Struct, frozen=True):
-    """Owner of the mailbox or root. `owner_uid` None: the owner does not resolve, or no such mailbox."""
+    """Owner of the mailbox or root. `owner_uid` None: the owner does not resolve, or no such mailbox.
+
+    Carries the mailbox as it was when that was decided, so that just that is acted on; `mailbox` None: there is none.
+    """
 
     owner_uid: int | None
+    mailbox: Configured | None = None
 
 
 class SendAs(msgspec.Struct, frozen=True):
@@ -29,7 +33,7 @@ class SendAs(msgspec.Struct, frozen=True):
     """
 
     owner_uid: int | None
-    mailbox: Sender | None
+    mailbox: Configured | None
     submission: Submission
 
 
@@ -56,13 +60,15 @@ def authorize(caller: Caller, action: Action) -> Authorized:
 
 def target(action: Action) -> str | None:
     """The mailbox that an action is about, by name; None: it is about none that exists."""
-    return action.mailbox.name if isinstance(action, SendAs) and action.mailbox is not None else None
+    return action.mailbox.name if isinstance(action, Mailbox | SendAs) and action.mailbox is not None else None
 
 
 def _why(action: Action) -> str:
     """For the log: which of the reasons that look the same to the caller it was."""
     if isinstance(action, SendAs) and action.mailbox is None:
         return "no mailbox sends under this address"
+    if isinstance(action, Mailbox) and action.mailbox is None:
+        return "no such mailbox"
     if isinstance(action, Mailbox | SendAs):
         name, owner = target(action), action.owner_uid
         return f"mailbox {name} is owned by {f'uid {owner}' if owner is not None else 'nobody that exists'}"

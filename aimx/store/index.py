@@ -17,6 +17,7 @@ import msgspec
 
 from aimx import limits, log
 from aimx.model.delivery import Mark, Ref
+from aimx.model.query import Box, Counts
 from aimx.store.ledger import Settled
 
 VERSION = 2
@@ -122,6 +123,20 @@ class Index:
         )
         with contextlib.closing(_connect(self._path)) as reader:
             return [_row(row) for row in reader.execute(query, (mailbox, folder, at, stem, limit))]
+
+    def counts(self, boxes: tuple[Box, ...]) -> dict[str, Counts]:
+        """How much mail each box holds, by name, after waiting for queued rows."""
+        self.flush()
+        if self._connection is None:
+            return {box.name: Counts() for box in boxes}
+        query = "SELECT count(*), coalesce(sum(unread), 0) FROM messages WHERE mailbox = ? AND folder = ?"
+        with contextlib.closing(_connect(self._path)) as reader:
+            found = {}
+            for box in boxes:
+                inbox, unread = reader.execute(query, (box.name, "inbox")).fetchone()
+                (sent, _) = reader.execute(query, (box.name, "sent")).fetchone()
+                found[box.name] = Counts(inbox, unread, sent)
+            return found
 
     def flush(self) -> None:
         """Wait until everything added so far is written."""

@@ -41,9 +41,14 @@ def numbered(base: str, attempt: int) -> str:
     return base if attempt == 1 else f"{base}-{attempt}"
 
 
+def mailbox_path(data_dir: PurePath, folder: str, mailbox: str) -> str:
+    """The directory of a mailbox."""
+    return f"{data_dir}/{folder}/{mailbox}"
+
+
 def message_path(data_dir: PurePath, folder: Folder, mailbox: str, name: str, bundle: bool) -> str:
     """The path of an id's message file: flat, or inside the bundle directory of the same name."""
-    directory = f"{data_dir}/{folder}/{mailbox}"
+    directory = mailbox_path(data_dir, folder, mailbox)
     return f"{directory}/{name}/{name}.md" if bundle else f"{directory}/{name}.md"
 
 

@@ -10,6 +10,7 @@ from aimx.wire.text import number, one_line, quoted
 _OK = "AIMX/1 OK"
 _ERR = "AIMX/1 ERR "
 _CODES = frozenset(WireCode)
+_NDJSON = "application/x-ndjson"
 
 
 def encode_response(response: Response) -> bytes:
@@ -18,7 +19,16 @@ def encode_response(response: Response) -> bytes:
         return _line(f"{_ERR}{response.code} {response.reason}") + f"Code: {response.code}\n\n".encode()
     if response.kind == "json":
         return f"{_OK}\nContent-Length: {len(response.body)}\n\n".encode() + response.body
+    if response.kind == "stream":
+        return f"{_OK}\nContent-Type: {_NDJSON}\n\n".encode()
     return _line(f"{_OK} {one_line(response.note).strip()}".rstrip())
+
+
+def encode_problem(response: Response) -> bytes:
+    """What ends a stream that cannot go on: an error as its last line."""
+    import json  # a client that sends needs none
+
+    return json.dumps({"type": "error", "code": str(response.code), "reason": response.reason}).encode() + b"\n"
 
 
 def _line(text: str) -> bytes:
@@ -50,8 +60,8 @@ def decode_response(octets: bytes, request: type[Request] | None = None) -> Resp
 
 
 def _success_of(response: Response) -> Success:
-    if response.kind == "json":
-        return "json"
+    if response.kind in ("json", "stream"):
+        return response.kind
     return "id" if response.note else "ack"
 
 
@@ -65,6 +75,8 @@ def _error(line: str, buffer: Buffer) -> Response:
 
 def _success(note: str, buffer: Buffer) -> Response:
     headers = _headers(buffer)
+    if headers.get("content-type") == _NDJSON:
+        return Response("stream", body=buffer.take(len(buffer)))
     if "content-length" not in headers:
         if len(buffer):
             raise WireError("answer without Content-Length")

@@ -164,8 +164,13 @@ def _length(header: Header, text: str, limit: int) -> int:
     return length
 
 
-def _value(header: Header, text: str) -> str | bool:
-    if header.reading == "flag":
+def _value(header: Header, text: str) -> str | bool | int:
+    if header.reading == "number":
+        count = number(text)
+        if count is None or count > limits.HEADER_NUMBER_MAX:
+            raise WireError(f"non-integer {header.name}: {quoted(text)}")
+        return count
+    if header.reading in ("flag", "choice"):
         if text.lower() not in _FLAGS:
             raise WireError(f"invalid {header.name} value: {quoted(text)} (expected 'true' or 'false')")
         return _FLAGS[text.lower()]
@@ -198,6 +203,10 @@ def encode_request(request: Request) -> bytes:
             value = "0"
         elif header.reading == "flag":
             value = "true" if value else None
+        elif header.reading == "choice" and value is not None:
+            value = "true" if value else "false"
+        elif header.reading == "number" and value is not None:
+            value = str(value)
         if value is not None:
             lines.append(_header_line(header, value))
     return b"\n".join([*lines, b"", b"".join(bodies)])

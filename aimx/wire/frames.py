@@ -80,19 +80,127 @@ class Ingest(NamedTuple):
     body: bytes
 
 
+class EmailList(NamedTuple):
+    """A page of mail, newest first. Extension. Empty and None ask nothing; no mailbox: all of the caller's.
+
+    `folder`: inbox (default), sent or all. `from_` to `before` narrow it as the words of a search do.
+    """
+
+    mailbox: str | None = None
+    folder: str | None = None
+    limit: int | None = None
+    offset: int | None = None
+    cursor: str | None = None
+    unread: bool | None = None
+    has_attachment: bool | None = None
+    from_: str | None = None
+    to: str | None = None
+    subject: str | None = None
+    since: str | None = None
+    before: str | None = None
+    thread: str | None = None
+    text: str | None = None
+
+
+class EmailSearch(NamedTuple):
+    """The same narrowed by a query in the search language. Extension."""
+
+    query: str
+    mailbox: str | None = None
+    folder: str | None = None
+    limit: int | None = None
+    offset: int | None = None
+    cursor: str | None = None
+    unread: bool | None = None
+    has_attachment: bool | None = None
+    from_: str | None = None
+    to: str | None = None
+    subject: str | None = None
+    since: str | None = None
+    before: str | None = None
+    thread: str | None = None
+    text: str | None = None
+
+
+class EmailRead(NamedTuple):
+    """A piece of a message file: at most `most` octets from the octet `offset`. Extension."""
+
+    mailbox: str
+    id: str
+    folder: str | None = None
+    offset: int | None = None
+    most: int | None = None
+
+
+class Thread(NamedTuple):
+    """The conversation that a message belongs to (U9). Extension."""
+
+    mailbox: str
+    id: str
+    folder: str | None = None
+
+
+class MailboxShow(NamedTuple):
+    """One mailbox with its policy, hooks and counts. Extension."""
+
+    name: str
+
+
+class HookRuns(NamedTuple):
+    """Past and waiting hook runs, newest first. Extension."""
+
+    mailbox: str | None = None
+    hook: str | None = None
+    id: str | None = None
+    limit: int | None = None
+
+
+class HookExplain(NamedTuple):
+    """Whether a hook fires for a message, gate by gate. Extension."""
+
+    hook: str
+    id: str
+
+
+class HookTest(NamedTuple):
+    """Run a hook now, for a message or (no `id`) for a sample, and tell how it ended. Extension."""
+
+    hook: str
+    id: str | None = None
+
+
+class Status(NamedTuple):
+    """How the daemon is. Extension; what concerns others' mailboxes is told to root only."""
+
+
+class Watch(NamedTuple):
+    """Events as they happen, from the one after the cursor. Extension, answered by a stream."""
+
+    after: str | None = None
+    mailbox: str | None = None
+
+
+class Reindex(NamedTuple):
+    """Build the index anew from the mail itself. Extension, root only, answered by a stream of progress."""
+
+    mailbox: str | None = None
+
+
 Request = (
-    Send | MarkRead | MarkUnread | MailboxCreate | MailboxDelete | MailboxList
-    | HookCreate | HookDelete | HookList | Version | Ingest
+    Send | MarkRead | MarkUnread | MailboxCreate | MailboxDelete | MailboxList | HookCreate | HookDelete | HookList
+    | Version | Ingest | EmailList | EmailSearch | EmailRead | Thread | MailboxShow | HookRuns | HookExplain | HookTest
+    | Status | Watch | Reindex
 )  # fmt: skip
 
-Reading = Literal["text", "flag", "owner", "body", "json", "empty"]
+Reading = Literal["text", "flag", "choice", "number", "owner", "body", "json", "empty"]
 LENGTHS = frozenset({"body", "json", "empty"})
 
 
 class Header(NamedTuple):
     """A known header of a verb: its name on the wire, the frame's attribute ("": read and dropped), how it is read.
 
-    text: not empty. flag: `true` or `false`. owner: the shape of a user name.
+    text: not empty. flag: `true` or `false`, absent when false. choice: the same, absent when None. number: an integer
+    without sign. owner: the shape of a user name.
     body: octets to follow after the blank line, in the order of the table. empty: a length that can only be 0.
     json: an optional object that may stand for the headers.
     """
@@ -120,7 +228,7 @@ class Shape(NamedTuple):
     exclusive: tuple[str, str, str] | None = None  # two attributes, text
 
 
-Success = Literal["id", "ack", "json"]
+Success = Literal["id", "ack", "json", "stream"]
 
 _MAILBOX = Header("Mailbox", "mailbox", required=True)
 _NAME = Header("Name", "name", required=True)
@@ -129,6 +237,26 @@ _MARK = (_MAILBOX, Header("Id", "id", required=True), _EMPTY)
 _FOLDER = (("Folder", "Folder header is not allowed on MARK verbs; they act on the inbox"),)
 _HTML_TRUNCATED = "html body truncated: expected {} bytes after main body"
 _EXCLUSIVE = "AIMX/1 SEND: --text-only and --html-body are mutually exclusive"
+
+_FILTER = (
+    Header("Mailbox", "mailbox"),
+    Header("Folder", "folder"),
+    Header("Limit", "limit", "number"),
+    Header("Offset", "offset", "number"),
+    Header("Cursor", "cursor"),
+    Header("Unread", "unread", "choice"),
+    Header("Has-Attachment", "has_attachment", "choice"),
+    Header("From", "from_"),
+    Header("To", "to"),
+    Header("Subject", "subject"),
+    Header("Since", "since"),
+    Header("Before", "before"),
+    Header("Thread", "thread"),
+    Header("Text", "text"),
+    _EMPTY,
+)
+_ID = Header("Id", "id", required=True)
+_HOOK = Header("Hook-Name", "hook", required=True)
 
 SHAPES: tuple[Shape, ...] = (
     Shape(
@@ -179,15 +307,52 @@ SHAPES: tuple[Shape, ...] = (
         (Header("Rcpt", "rcpt", required=True), Header("Content-Length", "body", "body", required=True)),
         answers=("json",),
     ),
+    Shape("EMAIL-LIST", EmailList, _FILTER, answers=("json",)),
+    Shape("EMAIL-SEARCH", EmailSearch, (Header("Query", "query", required=True), *_FILTER), answers=("json",)),
+    Shape(
+        "EMAIL-READ",
+        EmailRead,
+        (
+            _MAILBOX,
+            _ID,
+            Header("Folder", "folder"),
+            Header("Offset", "offset", "number"),
+            Header("Max-Octets", "most", "number"),
+            _EMPTY,
+        ),
+        answers=("json",),
+    ),
+    Shape("THREAD", Thread, (_MAILBOX, _ID, Header("Folder", "folder"), _EMPTY), answers=("json",)),
+    Shape("MAILBOX-SHOW", MailboxShow, (_NAME, _EMPTY), answers=("json",)),
+    Shape(
+        "HOOK-RUNS",
+        HookRuns,
+        (
+            Header("Mailbox", "mailbox"),
+            Header("Hook-Name", "hook"),
+            Header("Id", "id"),
+            Header("Limit", "limit", "number"),
+            _EMPTY,
+        ),
+        answers=("json",),
+    ),
+    Shape("HOOK-EXPLAIN", HookExplain, (_HOOK, _ID, _EMPTY), answers=("json",)),
+    Shape("HOOK-TEST", HookTest, (_HOOK, Header("Id", "id"), _EMPTY), answers=("json",)),
+    Shape("STATUS", Status, (_EMPTY,), answers=("json",)),
+    Shape("WATCH", Watch, (Header("After", "after"), Header("Mailbox", "mailbox"), _EMPTY), answers=("stream",)),
+    Shape("REINDEX", Reindex, (Header("Mailbox", "mailbox"), _EMPTY), answers=("stream",)),
 )
 BY_VERB = {shape.verb: shape for shape in SHAPES}
 BY_FRAME = {shape.frame: shape for shape in SHAPES}
 
-Kind = Literal["ok", "json", "error"]
+Kind = Literal["ok", "json", "stream", "error"]
 
 
 class Response(NamedTuple):
-    """One answer: `ok` with a note (a message-id, may be empty), `json` with a body, `error` with code and reason."""
+    """One answer: `ok` with a note (a message-id, may be empty), `json` with a body, `error` with code and reason.
+
+    `stream`: lines of JSON follow until the end of input.
+    """
 
     kind: Kind
     note: str = ""

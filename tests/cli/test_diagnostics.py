@@ -23,7 +23,7 @@ ERRORS = {
     "ours-in-group": (ExceptionGroup("", [StorageFailed("disk full")]), "Error: disk full", Exit.FAILED),
     "detail-is-not-told": (StorageFailed("cannot write", detail="/secret"), "Error: cannot write", Exit.FAILED),
     "not-authorized": (NotAuthorized("x", detail="uid=7"), "Error: not authorized", Exit.FAILED),
-    "daemon": (DaemonRefused("[IO] disk full"), "Error: [IO] disk full", Exit.FAILED),
+    "daemon": (DaemonRefused("disk full", code="IO"), "Error: [IO] disk full", Exit.FAILED),
     "no-daemon": (DaemonUnavailable("no daemon"), "Error: no daemon", Exit.USAGE),
     "os": (PermissionError(13, "Permission denied", "/etc/x"), "Error: /etc/x: Permission denied", Exit.FAILED),
     "bug": (
@@ -31,7 +31,11 @@ ERRORS = {
         r"Error: internal error, please report it: KeyError: 'a\nb'",
         Exit.FAILED,
     ),
-    "terminal-attack": (DaemonRefused("[IO] a\x1b]0;x\x07\u202eb"), r"Error: [IO] a\x1b]0;x\x07\x202eb", Exit.FAILED),
+    "terminal-attack": (
+        DaemonRefused("a\x1b]0;x\x07\u202eb", code="IO"),
+        r"Error: [IO] a\x1b]0;x\x07\x202eb",
+        Exit.FAILED,
+    ),
 }
 
 

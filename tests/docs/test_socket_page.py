@@ -10,7 +10,7 @@ from tests.docs import pages
 from tests.docs.pages import ROOT
 
 PAGE = ROOT / "book" / "socket.md"
-SUCCESSES = {"id": "message-id", "ack": "nothing", "json": "JSON"}
+SUCCESSES = {"id": "message-id", "ack": "nothing", "json": "JSON", "stream": "lines of JSON"}
 
 
 def _headers(shape: Shape) -> str:

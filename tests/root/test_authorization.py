@@ -13,17 +13,28 @@ from aimx import limits
 from aimx.flows.dispatch import VERBS
 from aimx.wire import codec, frames
 from aimx.wire.frames import (
+    EmailList,
+    EmailRead,
+    EmailSearch,
     HookCreate,
     HookDelete,
+    HookExplain,
     HookList,
+    HookRuns,
+    HookTest,
     Ingest,
     MailboxCreate,
     MailboxDelete,
     MailboxList,
+    MailboxShow,
     MarkRead,
     MarkUnread,
+    Reindex,
     Send,
+    Status,
+    Thread,
     Version,
+    Watch,
 )
 from tests.harness import DOMAIN
 from tests.mailauth import signing
@@ -103,6 +114,7 @@ def error(code: str, reason: str) -> str:
 
 
 SENT = rf"AIMX/1 OK <[^<>@\s]+@{re.escape(DOMAIN)}>\n"
+LIST = r"AIMX/1 OK\nContent-Length: \d+\n\n\[.*\]"
 JSON = r"AIMX/1 OK\nContent-Length: \d+\n\n\{.*\}"
 EACCES = error("EACCES", "not authorized")
 
@@ -126,6 +138,7 @@ TABLE = {
     "send-catchall-by-name": (send(f"catchall@{DOMAIN}"), (nobody("catchall"), EACCES, EACCES, EACCES)),
     "send-catchall-by-star": (send(f"*@{DOMAIN}"), (nobody("*"), EACCES, EACCES, EACCES)),
     "send-foreign-domain": (send("alice@other.test"), (FOREIGN, FOREIGN, FOREIGN, FOREIGN)),
+    "mailboxes": (MailboxList(), (LIST, LIST, LIST, LIST)),
     "version": (Version(), (JSON, JSON, JSON, JSON)),
     "ingest-own": (Ingest(f"alice@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
     "ingest-foreign": (Ingest(f"bob@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
@@ -149,6 +162,8 @@ def test_every_caller_gets_the_answer_of_the_table(daemon, people, caller, reque
 UNSERVED = [
     MarkRead("alice", "x"), MarkUnread("alice", "x"), MailboxCreate("new"), MailboxDelete("alice"), MailboxList(),
     HookCreate("alice", "on_receive", b"{}"), HookDelete("x"), HookList(),
+    EmailList(), EmailSearch("x"), EmailRead("alice", "x"), Thread("alice", "x"), MailboxShow("alice"), HookRuns(),
+    HookExplain("x", "y"), HookTest("x"), Status(), Watch(), Reindex(),
 ]  # fmt: skip
 
 

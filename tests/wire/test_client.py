@@ -50,7 +50,7 @@ def test_a_call_and_its_answer(path):
 
 def test_an_early_refusal_is_read_although_the_request_was_not(path):
     answer = ask_real(path, Ingest("ops", bytes(3 * limits.FRAME_BODY_OCTETS)))
-    with pytest.raises(DaemonRefused, match=r"^\[MALFORMED\] malformed request: Content-Length 78643200 exceeds cap"):
+    with pytest.raises(DaemonRefused, match=r"^malformed request: Content-Length 78643200 exceeds cap"):
         client.body_of(answer)
 
 
@@ -152,8 +152,9 @@ def test_an_answer_has_the_shape_of_its_request(path):
 
 @pytest.mark.parametrize("reply", [b"AIMX/1 ERR DELIVERY no\nCode: TEMP\n\n", b"AIMX/1 ERR TEMP no\n"])
 def test_the_code_of_an_error_is_the_header_s_or_the_line_s(path, reply):
-    with pytest.raises(DaemonRefused, match=r"^\[TEMP\] no$"):
+    with pytest.raises(DaemonRefused, match=r"^no$") as caught:
         client.body_of(ask_stub(path, reply))
+    assert caught.value.code == "TEMP"
 
 
 @pytest.mark.parametrize(

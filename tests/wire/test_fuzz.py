@@ -6,6 +6,7 @@ The dictionary and the frames are derived from the table of verbs.
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimx import limits
 from aimx.errors import WireCode, WireError
 from aimx.wire import answers, codec, frames
 from aimx.wire.frames import Header, Response, Shape
@@ -50,6 +51,8 @@ def values_of(header: Header):
         "text": text.map(str.strip).filter(bool),
         "owner": st.from_regex(r"[a-z_][a-z0-9_-]{0,30}[$]?", fullmatch=True),
         "flag": st.booleans(),
+        "choice": st.booleans(),
+        "number": st.integers(0, limits.HEADER_NUMBER_MAX),
         "body": st.binary(max_size=50),
     }[header.reading]
 

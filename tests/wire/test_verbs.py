@@ -6,23 +6,34 @@ from aimx import limits
 from aimx.errors import DISPOSITIONS, InvalidBody, WireCode, WireError
 from aimx.wire import codec, frames
 from aimx.wire.frames import (
+    EmailList,
+    EmailRead,
+    EmailSearch,
     HookCreate,
     HookDelete,
+    HookExplain,
     HookList,
+    HookRuns,
+    HookTest,
     Ingest,
     MailboxCreate,
     MailboxDelete,
     MailboxList,
+    MailboxShow,
     MarkRead,
     MarkUnread,
+    Reindex,
     Send,
+    Status,
+    Thread,
     Version,
+    Watch,
 )
 from tests.wire.feed import outcome, parse
 
 STEPS = [1, 3, 10_000]
 
-# Octets as the reference's client writes them (operator section 1.11); the last five rows are extensions.
+# Octets as the reference's client writes them (operator section 1.11); `send-from-a-hook` and what follows it is ours.
 WRITTEN = {
     "send": (Send(b"abc"), b"AIMX/1 SEND\nContent-Length: 3\n\nabc"),
     "send-text": (Send(b"abc", text_only=True), b"AIMX/1 SEND\nText-Only: true\nContent-Length: 3\n\nabc"),
@@ -63,6 +74,36 @@ WRITTEN = {
         b"AIMX/1 SEND\nContent-Length: 1\nHtml-Body-Length: 1\nHook-Job: t\nDry-Run: true\n\nab",
     ),
     "ingest": (Ingest("a@b", b"xyz"), b"AIMX/1 INGEST\nRcpt: a@b\nContent-Length: 3\n\nxyz"),
+    "list": (EmailList(), b"AIMX/1 EMAIL-LIST\nContent-Length: 0\n\n"),
+    "list-all": (
+        EmailList("ops", "all", 5, 10, "c", False, True, "a", "b", "s", "2026-01-01", "2026-02-01", "t", "x y"),
+        b"AIMX/1 EMAIL-LIST\nMailbox: ops\nFolder: all\nLimit: 5\nOffset: 10\nCursor: c\nUnread: false\n"
+        b"Has-Attachment: true\nFrom: a\nTo: b\nSubject: s\nSince: 2026-01-01\nBefore: 2026-02-01\nThread: t\n"
+        b"Text: x y\nContent-Length: 0\n\n",
+    ),
+    "search": (
+        EmailSearch("from:a -b", unread=True),
+        b"AIMX/1 EMAIL-SEARCH\nQuery: from:a -b\nUnread: true\nContent-Length: 0\n\n",
+    ),
+    "email": (EmailRead("ops", "x-1"), b"AIMX/1 EMAIL-READ\nMailbox: ops\nId: x-1\nContent-Length: 0\n\n"),
+    "email-piece": (
+        EmailRead("ops", "x-1", "sent", 0, 9),
+        b"AIMX/1 EMAIL-READ\nMailbox: ops\nId: x-1\nFolder: sent\nOffset: 0\nMax-Octets: 9\nContent-Length: 0\n\n",
+    ),
+    "thread": (
+        Thread("ops", "x-1", "sent"),
+        b"AIMX/1 THREAD\nMailbox: ops\nId: x-1\nFolder: sent\nContent-Length: 0\n\n",
+    ),
+    "mailbox": (MailboxShow("ops"), b"AIMX/1 MAILBOX-SHOW\nName: ops\nContent-Length: 0\n\n"),
+    "runs": (
+        HookRuns("ops", "notify", "x-1", 5),
+        b"AIMX/1 HOOK-RUNS\nMailbox: ops\nHook-Name: notify\nId: x-1\nLimit: 5\nContent-Length: 0\n\n",
+    ),
+    "explain": (HookExplain("n", "x"), b"AIMX/1 HOOK-EXPLAIN\nHook-Name: n\nId: x\nContent-Length: 0\n\n"),
+    "test": (HookTest("n"), b"AIMX/1 HOOK-TEST\nHook-Name: n\nContent-Length: 0\n\n"),
+    "status": (Status(), b"AIMX/1 STATUS\nContent-Length: 0\n\n"),
+    "watch": (Watch("e-1", "ops"), b"AIMX/1 WATCH\nAfter: e-1\nMailbox: ops\nContent-Length: 0\n\n"),
+    "reindex": (Reindex(), b"AIMX/1 REINDEX\nContent-Length: 0\n\n"),
     "ingest-nothing": (Ingest("a@b", b""), b"AIMX/1 INGEST\nRcpt: a@b\nContent-Length: 0\n\n"),
 }
 
@@ -212,7 +253,7 @@ def test_a_json_body_cannot_contradict_a_header():
 
 
 HEADERS = [(shape, header) for shape in frames.SHAPES for header in shape.headers]
-GOOD = {"text": b"x", "owner": b"x", "flag": b"true"}
+GOOD = {"text": b"x", "owner": b"x", "flag": b"true", "choice": b"true"}
 
 
 def of_table(row) -> str:
@@ -237,7 +278,11 @@ def test_every_known_header_refuses_what_it_cannot_be(shape, header):
         "text": [(b"", f"empty {header.name} value"), (b"a\0b", f"control character in {header.name} value")],
         "owner": [(b"", f"empty {header.name} value"), (b"a b", f'invalid {header.name} value: "a b" {OWNER_RULE}')],
         "flag": [(b"1", f"invalid {header.name} value: \"1\" (expected 'true' or 'false')")],
+        "number": [
+            (text.encode(), f'non-integer {header.name}: "{text}"') for text in ("1.5", "-1", "9007199254740993")
+        ],
     }
+    refused["choice"] = refused["flag"]
     length = [
         (b"1.5", f'non-integer {header.name}: "1.5"'),
         (b"++1", f'non-integer {header.name}: "++1"'),
@@ -254,7 +299,9 @@ REQUIRED = [row for row in HEADERS if row[1].required]
 
 @pytest.mark.parametrize(("shape", "header"), REQUIRED, ids=map(of_table, REQUIRED))
 def test_every_required_header_is_missed(shape, header):
-    others = b"".join(line(other) for other in shape.headers if other != header and other.reading != "flag")
+    others = b"".join(
+        line(other) for other in shape.headers if other != header and other.reading not in ("flag", "choice")
+    )
     with pytest.raises(WireError, match=f"^missing required header: {header.name}$"):
         parse(f"AIMX/1 {shape.verb}\n".encode() + others + b"\n")
 

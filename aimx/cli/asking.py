@@ -1,0 +1,59 @@
+"""Ask the daemon, or, as root with the daemon stopped, the same flows in this process."""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from aimx import client, limits
+from aimx.config import places
+from aimx.errors import DaemonAbsent, DaemonNeeded, DaemonRefused
+from aimx.wire.frames import Request, Response
+
+NEEDED = (
+    "daemon must be running for non-root {}; start `aimx serve` or run with sudo to fall back to direct config edit."
+)
+
+
+class Asked:
+    """An answer, and whether it came from the daemon (`live`) or from this process."""
+
+    def __init__(self, response: Response, live: bool) -> None:
+        self.response = response
+        self.live = live
+
+    def value(self) -> Any:
+        """The JSON of the answer."""
+        return json.loads(self.response.body)
+
+
+def ask(options: argparse.Namespace, request: Request, what: str, timeout_s: float = limits.CLIENT_ADMIN_S) -> Asked:
+    """One request and its answer. `what` names the work for the refusal of a user without a daemon.
+
+    Raises: DaemonRefused for an error frame; DaemonNeeded (exit code 2); DaemonUnavailable; what the flows raise.
+    """
+    live = True
+    try:
+        response = client.call(places.socket_name(), request, timeout_s)
+    except DaemonAbsent:
+        if os.geteuid() != 0:
+            raise DaemonNeeded(NEEDED.format(what)) from None
+        live = False
+        response = _here(options, request)
+    if response.kind == "error":
+        raise DaemonRefused(response.reason, code=response.code)
+    return Asked(response, live)
+
+
+def stream(request: Request) -> Iterator[Any]:
+    """The objects of a stream of the daemon. Raises: as `client.stream`."""
+    for line in client.stream(places.socket_name(), request):
+        yield json.loads(line)
+
+
+def _here(options: argparse.Namespace, request: Request) -> Response:
+    from aimx.config import paths
+    from aimx.daemon import local
+
+    return local.ask(paths.config_file(), paths.data_dir_override(options.data_dir), request)

@@ -1,0 +1,64 @@
+"""Which mailboxes is a request about, and whose are they? The same look-ups for what is missing and what is foreign."""
+
+from functools import partial
+
+import trio
+
+from aimx import limits
+from aimx.effects.api import Desk, Effects
+from aimx.errors import Failed, MailboxNotFound
+from aimx.model.caller import Caller
+from aimx.model.config import Config, Mailbox
+from aimx.model.query import Box
+from aimx.policy import authorize
+from aimx.policy.authorize import Authorized
+
+_NOBODY = "root"  # looked up in place of the owner of a mailbox that does not exist
+_THREADS = trio.CapacityLimiter(limits.OWNER_THREADS)
+
+
+def desk(fx: Effects) -> Desk:
+    """What administration needs. Raises: Failed."""
+    if fx.desk is None:
+        raise Failed("this process administers nothing")
+    return fx.desk
+
+
+async def action(fx: Effects, config: Config, name: str) -> authorize.Mailbox:
+    """What the caller has to be allowed to do to act on a mailbox."""
+    mailbox = config.mailboxes.get(name)
+    uids = await _uids(fx, {mailbox.owner if mailbox is not None else _NOBODY})
+    return authorize.Mailbox(uids[mailbox.owner] if mailbox is not None else None, mailbox)
+
+
+def mailbox(authorized: Authorized, name: str) -> Mailbox:
+    """The mailbox that was authorized. Raises: MailboxNotFound, which only root gets this far to see."""
+    assert isinstance(authorized.action, authorize.Mailbox)
+    if authorized.action.mailbox is None:
+        raise MailboxNotFound(f"mailbox-not-found: {name}")
+    return authorized.action.mailbox
+
+
+async def visible(fx: Effects, config: Config, caller: Caller) -> tuple[Mailbox, ...]:
+    """The mailboxes that a caller may see, by name: his own, root all."""
+    found = sorted(config.mailboxes.values(), key=lambda mailbox: mailbox.name)
+    if caller.is_root:
+        return tuple(found)
+    uids = await _uids(fx, {mailbox.owner for mailbox in found})
+    return tuple(mailbox for mailbox in found if uids[mailbox.owner] == caller.uid)
+
+
+def box(mailbox: Mailbox) -> Box:
+    """How stored mail is asked for."""
+    return Box(mailbox.name, mailbox.owner)
+
+
+async def _uids(fx: Effects, owners: set[str]) -> dict[str, int | None]:
+    """In a thread: a directory service may be asked."""
+    look = partial(_look, fx, sorted(owners))
+    return await trio.to_thread.run_sync(look, limiter=_THREADS)
+
+
+def _look(fx: Effects, owners: list[str]) -> dict[str, int | None]:
+    found = {owner: fx.accounts.identity(owner) for owner in owners}
+    return {owner: account.uid if account is not None else None for owner, account in found.items()}

@@ -1,0 +1,111 @@
+"""Seam: what is asked of the index and of the mail on disk, and what comes back."""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from aimx.model.delivery import Folder
+
+TermField = Literal["", "from", "to", "subject"]
+
+
+class Box(NamedTuple):
+    """A mailbox that the caller may read: its name and its configured owner."""
+
+    name: str
+    owner: str
+
+
+class Term(msgspec.Struct, frozen=True):
+    """Words that a message must hold next to each other; `negated`: must not hold. `field` "": headers and body."""
+
+    text: str
+    field: TermField = ""
+    negated: bool = False
+
+
+class Query(msgspec.Struct, frozen=True):
+    """What a message has to be. None and empty ask nothing; a list is a search with an empty query.
+
+    `since` (inclusive) and `before` (exclusive) are seconds since the epoch, compared with the time of receipt or of
+    sending. `thread` is a thread_id. `folder` None: both.
+    """
+
+    folder: Folder | None = "inbox"
+    unread: bool | None = None
+    has_attachment: bool | None = None
+    since: float | None = None
+    before: float | None = None
+    thread: str = ""
+    terms: tuple[Term, ...] = ()
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Which part of the result: `limit` rows after the row that `cursor` names, or after `offset` rows."""
+
+    limit: int
+    offset: int = 0
+    cursor: str = ""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One message as lists show it. `path` is that of the message file; times are seconds since the epoch.
+
+    `from_` to `status` are the frontmatter's texts, empty when it has no such field. `attachments` is a count.
+    """
+
+    mailbox: str
+    folder: Folder
+    id: str
+    path: str
+    received_at: float
+    bundle: bool
+    attachments: int
+    read: bool
+    from_: str = ""
+    to: str = ""
+    subject: str = ""
+    date: str = ""
+    message_id: str = ""
+    in_reply_to: str = ""
+    thread_id: str = ""
+    trusted: str = ""
+    dkim: str = ""
+    spf: str = ""
+    dmarc: str = ""
+    automated: str = ""
+    status: str = ""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """One page, newest id first; `next` is the cursor of the page after it, empty when this is the last."""
+
+    rows: tuple[Row, ...]
+    next: str = ""
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How much mail a mailbox holds."""
+
+    inbox: int = 0
+    unread: int = 0
+    sent: int = 0
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A part of a message file: whole characters from the octet `offset`; `next` None: the file ends here."""
+
+    row: Row
+    text: str
+    offset: int
+    next: int | None
+    total: int
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a rebuild of the index is. `total` is None until all has been counted; `done` counts messages."""
+
+    mailbox: str
+    done: int
+    total: int | None
+    finished: bool = False
