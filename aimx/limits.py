@@ -132,6 +132,8 @@ INDEX_BATCH_ROWS = 500  # one transaction of index.db
 INDEX_BATCH_S = 0.05  # how long rows wait for company
 INDEX_QUEUE_ROWS = 20_000  # further ones are left to reconciliation
 STATE_WAL_OCTETS = 16 * MIB  # kept after a checkpoint
+README_LINE_OCTETS = 200  # of the data directory's README.md: its mark, or enough of somebody else's first line
+README_MARK_CHARACTERS = 12  # of the digest of its text
 STATE_BATCH_UNITS = 256  # units of work that share one durable transaction
 
 # Hooks (guide, U4, U5)
@@ -237,6 +239,10 @@ OWN_ADDRESS_S = 5.0  # for our public address, before a session of our own conne
 
 # Logs
 LOG_FIELD_CHARACTERS = 1000
+LOG_LINES = 50  # guide: `aimx logs` without --lines
+LOG_LINES_MAX = 1_000_000
+LOG_TAIL_OCTETS = 16 * MIB  # of one file, from its end; the system's log may have gigabytes
+LOG_CHILD_END_S = 2.0  # for journalctl to end after Ctrl-C, which it got too
 
 # aimx demo
 DEMO_START_S = 60.0  # a daemon with cold caches on a slow disk; two seconds are usual

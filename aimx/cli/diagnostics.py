@@ -15,7 +15,7 @@ def say(text: str) -> None:
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-        sys.stderr.write(_visible(text) + "\n")
+        sys.stderr.write(visible(text) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         return
@@ -80,7 +80,8 @@ def _leaf(error_: BaseException) -> BaseException:
     return leaves[0]
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    """Text of strangers as it may go to a terminal: line feeds stay, other control characters are shown."""
     if text.replace("\n", "").isprintable():
         return text
     return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -33,6 +33,7 @@ COMMANDS = (
     Command("mailboxes", "aimx.cli.mailboxes", "Manage mailboxes", USER, aliases=("mailbox",)),
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
+    Command("logs", "aimx.cli.logs", "Show the log of the daemon", SERVER),
     Command("dkim-keygen", "aimx.cli.keygen", "Make a DKIM key pair and print its DNS record", SERVER),
     Command("ingest", "aimx.cli.ingest", "Store a raw message from standard input", ""),
 )

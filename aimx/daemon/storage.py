@@ -15,7 +15,7 @@ from aimx.errors import AimxError, StorageFailed
 from aimx.model.config import Config
 from aimx.model.delivery import CommitPlan, Conclusion, Outcome
 from aimx.model.event import Event
-from aimx.store import jobs, recovery
+from aimx.store import jobs, readme, recovery
 from aimx.store.commit import Committed, Committer
 from aimx.store.conclude import Concluder, Noted, Told
 from aimx.store.group import Group, Steps, Task
@@ -62,6 +62,7 @@ def open_storage(config: Config) -> StorageParts:
     committer.maintain(now)
     Spool(committer).adopt()
     prepare_mailboxes(committer, config)
+    readme.refresh(tree.root)
     return StorageParts(lock, state, committer, accounts)
 
 

@@ -25,7 +25,7 @@ class Tree:
         self._open: list[int] = []
         try:
             os.makedirs(data_dir, 0o755, exist_ok=True)
-            root = self._keep(os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            self.root = root = self._keep(os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
             self._verify_link(data_dir)
             self._verify(root, data_dir)
             self.private = self._private(".aimx", root)

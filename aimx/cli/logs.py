@@ -1,0 +1,163 @@
+"""`aimx logs`: what `aimx serve` wrote, from wherever the init system keeps it (guide, "Logs").
+
+Never reads config.toml and never asks the daemon: it is for the day on which neither works.
+"""
+
+import argparse
+import json
+import os
+import stat
+import subprocess
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aimx import limits
+from aimx.cli import diagnostics, output
+from aimx.errors import Exit, Failed
+from aimx.provision import initsystem
+
+NOWHERE = (
+    "no init system collects the log of aimx here (neither systemd nor OpenRC runs): `aimx serve` writes it to the"
+    " standard error of whoever started it"
+)
+NO_FOLLOW = "--follow is unsupported on OpenRC; follow the file itself: tail -F {}"
+HIDDEN = "journald shows the log of a service to root and to the groups adm and systemd-journal: try sudo aimx logs"
+_EPOCH_US = 1_000_000
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The guide's flags and --json."""
+    parser.add_argument(
+        "-n", "--lines", metavar="N", type=_count, default=limits.LOG_LINES, help="how many lines (default: 50)"
+    )
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with new lines as they come, until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line of the log")
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text[:10]) > limits.LOG_LINES_MAX:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of lines (0 to {limits.LOG_LINES_MAX})")
+    return int(text)
+
+
+def run(options: argparse.Namespace, root: Path = Path("/")) -> int:
+    """Show them. `root` is where this machine's files are."""
+    kind = initsystem.detect(root).kind
+    if kind == "openrc":
+        return _files(options, root)
+    try:
+        return _journal(options, root)
+    except FileNotFoundError:
+        raise Failed("journalctl is not installed" if kind == "systemd" else NOWHERE) from None
+
+
+def _journal(options: argparse.Namespace, root: Path) -> int:
+    """Raises: FileNotFoundError when there is no journalctl."""
+    words = ["journalctl", "-u", "aimx", "-n", str(options.lines), "--no-pager"]
+    words += ["-f"] * options.follow + ["-o", "json"] * options.json
+    pipe = subprocess.PIPE if options.json else None
+    child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=pipe)
+    try:
+        if child.stdout is not None:
+            for entry in child.stdout:
+                _print(_entry(entry))
+        code = child.wait()
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED  # the way to leave; nothing to say about it
+    finally:
+        _end(child)
+    if _hidden(root):
+        diagnostics.say(HIDDEN)
+    if code:
+        raise Failed(f"journalctl ended with exit code {code}")
+    return Exit.OK
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """Ctrl-C went to both of us; that a reader of our output left, nobody told it."""
+    with child:
+        if child.poll() is None:
+            child.terminate()
+        try:
+            child.wait(limits.LOG_CHILD_END_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+
+def _hidden(root: Path) -> bool:
+    """Whether there are journals of the system, and none that we may read."""
+    journals = [file for place in ("var/log/journal", "run/log/journal") for file in _listed(root / place)]
+    return bool(journals) and not any(os.access(file, os.R_OK) for file in journals)
+
+
+def _listed(directory: Path) -> list[Path]:
+    return list(directory.glob("*/system.journal"))
+
+
+def _entry(line: bytes) -> dict[str, Any]:
+    """An entry of `journalctl -o json`; a message that is no UTF-8 text comes as numbers."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {"at": None, "line": line.decode(errors="replace").rstrip("\n")}
+    message = entry.get("MESSAGE")
+    if isinstance(message, list):
+        message = bytes(message).decode(errors="replace")
+    at = datetime.fromtimestamp(int(entry.get("__REALTIME_TIMESTAMP", 0)) / _EPOCH_US, UTC)
+    return {"at": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "line": message or ""}
+
+
+def _print(entry: dict[str, Any]) -> None:
+    output.write(json.dumps(entry, ensure_ascii=False))
+
+
+def _files(options: argparse.Namespace, root: Path) -> int:
+    """OpenRC keeps no journal: the files that its service may write, else the system's log."""
+    system = root / "var/log/messages"
+    lines: deque[str] = deque(maxlen=options.lines)
+    try:
+        own = sorted((root / "var/log/aimx").glob("*.log"), key=_modified)
+        if options.follow:
+            raise Failed(NO_FOLLOW.format(own[-1] if own else system))
+        for path in own:
+            lines.extend(_tail(path))
+        if not own:
+            lines.extend(line for line in _tail(system) if "aimx" in line)
+    except OSError as error:
+        raise Failed(f"{error.filename or system}: {error.strerror}; try sudo aimx logs") from error
+    for line in lines:
+        if options.json:
+            _print({"at": None, "line": line})
+        else:
+            output.write(diagnostics.visible(line))
+    if not lines:
+        diagnostics.say(f"no line of aimx in {', '.join(map(str, own)) or system}")
+    return Exit.OK
+
+
+def _modified(path: Path) -> float:
+    return os.stat(path, follow_symlinks=False).st_mtime
+
+
+def _tail(path: Path) -> Iterator[str]:
+    """The lines at the end of a log. Hooks may write beside it: what is no file of its own is left out."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if not path.is_symlink():
+            raise
+        diagnostics.say(f"{path} is left out: {error.strerror}")
+        return
+    with open(fd, "rb", closefd=True) as file:
+        size = os.fstat(fd).st_size
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            diagnostics.say(f"{path} is left out: it is no file")
+            return
+        if size > limits.LOG_TAIL_OCTETS:
+            file.seek(size - limits.LOG_TAIL_OCTETS)
+            file.readline()
+        for line in file:
+            yield line.decode(errors="replace").rstrip("\r\n")
