@@ -151,13 +151,14 @@ def _tail(path: Path) -> Iterator[str]:
             raise
         diagnostics.say(f"{path} is left out: {error.strerror}")
         return
-    with open(fd, "rb", closefd=True) as file:
-        size = os.fstat(fd).st_size
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            diagnostics.say(f"{path} is left out: it is no file")
-            return
-        if size > limits.LOG_TAIL_OCTETS:
-            file.seek(size - limits.LOG_TAIL_OCTETS)
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        diagnostics.say(f"{path} is left out: it is no file")
+        return
+    with open(fd, "rb") as file:
+        if status.st_size > limits.LOG_TAIL_OCTETS:
+            file.seek(status.st_size - limits.LOG_TAIL_OCTETS)
             file.readline()
         for line in file:
             yield line.decode(errors="replace").rstrip("\r\n")
