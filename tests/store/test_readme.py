@@ -55,7 +55,12 @@ def test_an_old_one_is_replaced(refresh, tmp_path, octets):
     assert os.listdir(tmp_path) == [readme.NAME]
 
 
-OWN = {"text": b"# Our mail\n", "empty": b"", "mark-below": b"\n<!-- aimx-readme-version: 7 -->\n", "octets": b"\xff" * 900}
+OWN = {
+    "text": b"# Our mail\n",
+    "empty": b"",
+    "mark-below": b"\n<!-- aimx-readme-version: 7 -->\n",
+    "octets": b"\xff" * 900,
+}
 
 
 @pytest.mark.parametrize("octets", OWN.values(), ids=OWN)
@@ -87,7 +92,15 @@ def test_every_field_that_is_written_is_named():
     told = set(re.findall(r"`([a-z_]+)", readme.TEXT))
     assert {"id", "trusted", "delivery_status"} <= written
     # Kept for special cases; the book tells them.
-    assert written - told == {"bcc", "delivered_at", "outbound_format", "trust_reason", "auth_detail", "automated", "examined"}
+    assert written - told == {
+        "bcc",
+        "delivered_at",
+        "outbound_format",
+        "trust_reason",
+        "auth_detail",
+        "automated",
+        "examined",
+    }
 
 
 def test_its_example_name_is_one_that_we_make():
