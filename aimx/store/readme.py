@@ -19,8 +19,8 @@ _LEAD = "<!-- aimx-readme-version: "  # of the original program too: an upgrade 
 TEXT = """\
 # Mail of aimx
 
-This directory holds the mail of this machine's mail server, [aimx](https://aimx.email), as Markdown files. Read them with
-whatever reads files; change mail through `aimx` or its MCP tools, so that the daemon knows of it.
+This directory holds the mail of this machine's mail server, [aimx](https://aimx.email), as Markdown files. Read them
+with whatever reads files; change mail through `aimx` or its MCP tools, so that the daemon knows of it.
 
 ## Where things are
 
