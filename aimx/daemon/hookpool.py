@@ -21,7 +21,7 @@ from aimx.model.caller import Caller
 from aimx.model.config import Config, Hook, HookEvent, Mailbox
 from aimx.model.event import Event, HookFinished, HookSkipped, HookStarted
 from aimx.policy import firing
-from aimx.store import jobs, ledger
+from aimx.store import eventlog, jobs
 from aimx.store.jobs import JobRow
 from aimx.store.mailbox import Folders, Unreadable
 from aimx.store.state import State
@@ -159,7 +159,7 @@ class HookPool:
         if isinstance(started, str):
             await self._skip(row, started, account.uid)
             return
-        self._fx.publish(*started)
+        self._fx.events.logged()
         await self._run(row, self._task(row, hook, account), mailbox)
 
     def _claim(self, db, row: JobRow, budget: int, uid: int) -> _Logged | str | None:  # type: ignore[no-untyped-def]
@@ -176,7 +176,7 @@ class HookPool:
                 return "thread-budget"
         jobs.start(db, row.id, now)
         event = HookStarted(at=now, mailbox=row.mailbox, owner_uid=uid, hook=row.hook, id=row.email_id, run=row.id)
-        return ledger.log_event(db, event)
+        return eventlog.append(db, event)
 
     def _task(self, row: JobRow, hook: Hook, account: Account) -> Task:
         directory = str(self._config().data_dir / "inbox" / row.mailbox)
@@ -205,9 +205,10 @@ class HookPool:
 
         def work(db):  # type: ignore[no-untyped-def]
             jobs.finish(db, row.id, finished.at, result)
-            return ledger.log_event(db, finished)
+            return eventlog.append(db, finished)
 
-        self._fx.publish(*await self._db(work))
+        await self._db(work)
+        self._fx.events.logged()
 
     async def _with_stdin(self, row: JobRow, task: Task, owner: str) -> Run:
         try:
@@ -234,6 +235,7 @@ class HookPool:
 
         def work(db):  # type: ignore[no-untyped-def]
             jobs.skip(db, row.id, event.at, reason)
-            return ledger.log_event(db, event)
+            return eventlog.append(db, event)
 
-        self._fx.publish(*await self._db(work))
+        await self._db(work)
+        self._fx.events.logged()

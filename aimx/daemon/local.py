@@ -12,7 +12,7 @@ from aimx.config import load
 from aimx.config.live import LiveConfig
 from aimx.daemon import settings
 from aimx.daemon.administration import Administration
-from aimx.daemon.events import Bus
+from aimx.daemon.events import LoggedEvents
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.mails import StoredMails
 from aimx.daemon.resolver import ResolverClient
@@ -71,6 +71,7 @@ async def _ask(live: LiveConfig, request: Request) -> Response:
         answer = await dispatch.dispatch(here.fx, live.current, request, caller)
         if answer.afterwards is not None:
             await answer.afterwards()
+        await here.events.flush()
     return answer.response
 
 
@@ -80,15 +81,15 @@ class _Here(AbstractContextManager["_Here"]):
     def __init__(self, config: Config, live: LiveConfig | None = None) -> None:
         self.parts = open_storage(config)
         settings.announce(config, self.parts.accounts)
-        bus = Bus()
+        self.events = LoggedEvents(self.parts.state)
         self.spawner = SpawnerClient(spawner_options(None))
-        storage = Storage(self.parts.committer, bus.publish)
+        storage = Storage(self.parts.committer, self.events.logged)
         self.workers, self.resolver = WorkerPool(self.spawner, 1), ResolverClient(self.spawner)
         desk = None
         if live is not None:
             desk = Desk(cast(Mails, StoredMails(self.parts.committer)), Administration(live, lambda _: None))
         self.fx = Effects(
-            time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, bus.publish, desk=desk
+            time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, self.events, desk=desk
         )
 
     def __exit__(self, *_: object) -> None:

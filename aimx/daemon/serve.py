@@ -20,7 +20,7 @@ from aimx.config.live import LiveConfig
 from aimx.daemon import settings
 from aimx.daemon.administration import Administration
 from aimx.daemon.certificate import Certificate
-from aimx.daemon.events import Bus
+from aimx.daemon.events import LoggedEvents
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.inbound import Inbound
 from aimx.daemon.listener import SmtpListener
@@ -81,8 +81,8 @@ class Daemon:
             privileges.become(options.run_as, options.run_as, ())
         self.storage_parts = open_storage(self.live.current)
         settings.announce(self.live.current, self.storage_parts.accounts)
-        self.bus = Bus()
-        self.storage = Storage(self.storage_parts.committer, self.bus.publish)
+        self.events = LoggedEvents(self.storage_parts.state)
+        self.storage = Storage(self.storage_parts.committer, self.events.logged)
         self.workers = WorkerPool(self.spawner, max(limits.WORKERS_MIN, cpu_count()))
         self.resolver = ResolverClient(self.spawner)
         self.network = TcpNetwork()
@@ -95,7 +95,7 @@ class Daemon:
         desk = Desk(cast(Mails, StoredMails(self.storage_parts.committer)), administration)
         self.fx = Effects(
             time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
-            self.bus.publish, sending, desk,
+            self.events, sending, desk,
         )  # fmt: skip
         memory = MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S)
         inbound = Inbound(self.fx, memory)
@@ -123,6 +123,7 @@ class Daemon:
             self._fit_descriptors()
             await helpers.start(self.workers.run)
             await helpers.start(self.resolver.run)
+            await helpers.start(self.events.run)
             helpers.start_soon(self.hooks.run)
             helpers.start_soon(settings.watch, self.live)
             helpers.start_soon(self.storage.run, self._session_config)
@@ -132,6 +133,7 @@ class Daemon:
                 nursery.start_soon(self.listener.serve)
                 log.info("listening", smtp=self.listener.address, socket=str(self.options.socket_file))
             await self.hooks.drain()
+            await self.events.flush()
             helpers.cancel_scope.cancel()
         self.socket.close()
         self.storage_parts.close()
@@ -184,7 +186,7 @@ class Daemon:
         hooks = sum(len(mailbox.hooks) for mailbox in config.mailboxes.values())
         log.info("config-reloaded", path=str(self.live.path), mailboxes=len(config.mailboxes), hooks=hooks)
         event = ConfigReloaded(at=time.time(), mailbox="", owner_uid=None, mailboxes=len(config.mailboxes), hooks=hooks)
-        self.bus.publish(None, event)
+        self.events.post(event)
 
     def _adopted(self, config: Config) -> None:
         """Another snapshot is in force."""

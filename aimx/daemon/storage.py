@@ -14,7 +14,6 @@ from aimx.effects.lock import WriterLock
 from aimx.errors import AimxError, StorageFailed
 from aimx.model.config import Config
 from aimx.model.delivery import CommitPlan, Conclusion, Outcome
-from aimx.model.event import Event
 from aimx.store import jobs, readme, recovery
 from aimx.store.commit import Committed, Committer
 from aimx.store.conclude import Concluder, Noted, Told
@@ -78,12 +77,13 @@ def prepare_mailboxes(committer: Committer, config: Config) -> None:
 class Storage:
     """Implements effects.api.Store over a Committer."""
 
-    def __init__(self, committer: Committer, publish: Callable[[int | None, Event], None]) -> None:
+    def __init__(self, committer: Committer, logged: Callable[[], None]) -> None:
+        """`logged` is called when the event log has grown."""
         self.committer = committer
         self._spool = Spool(committer)
         self._concluder = Concluder(committer)
         self._unreleased: tuple[int, ...] = ()
-        self._publish = publish
+        self._logged = logged
         self._group = Group(committer.state, self._told)
         self._ended: dict[Task, trio.Event] = {}
         self._token: trio.lowlevel.TrioToken | None = None
@@ -136,8 +136,8 @@ class Storage:
         return task.result()
 
     def _tell(self, events: Told) -> None:
-        for seq, event in events:
-            self._publish(seq, event)
+        if events:
+            self._logged()
 
     def _told(self, tasks: list[Task]) -> None:
         """Called in the thread that stores."""

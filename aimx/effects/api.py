@@ -127,6 +127,19 @@ class Settings(Protocol):
         """
 
 
+class Events(Protocol):
+    """The event log, which everybody who watches reads. What happened has happened: nothing here raises."""
+
+    async def tell(self, *events: Event) -> None:
+        """Log events; they are durable when this returns. Shielded."""
+
+    def post(self, *events: Event) -> None:
+        """Have events logged soon, without waiting. From any thread."""
+
+    def logged(self) -> None:
+        """Events were logged in a transaction of the caller's own (store.eventlog.append). From any thread."""
+
+
 class Signer(Protocol):
     """The DKIM key of our domain (O3)."""
 
@@ -219,6 +232,6 @@ class Effects(msgspec.Struct, frozen=True):
     store: Store
     spawner: Spawner
     accounts: Accounts
-    publish: Callable[[int | None, Event], None]
+    events: Events
     sending: Sending | None = None
     desk: Desk | None = None

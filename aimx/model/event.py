@@ -11,7 +11,7 @@ class EventBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     owner_uid: int | None
 
 
-class Received(EventBase, frozen=True, kw_only=True, tag="received"):
+class Received(EventBase, frozen=True, kw_only=True, tag="received", rename={"from_": "from"}):
     """A message was stored in an inbox."""
 
     id: str

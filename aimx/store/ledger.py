@@ -8,7 +8,7 @@ import msgspec
 from aimx import limits
 from aimx.model.delivery import Conclusion
 from aimx.model.event import Event, HookSkipped, Received, Sent, Spooled
-from aimx.store import intent, layout
+from aimx.store import eventlog, intent, layout
 from aimx.store.intent import Intent, Staged
 
 
@@ -71,7 +71,7 @@ def settle_copy(
             "INSERT INTO spool (mailbox, entry, reason, since, copy) VALUES (?, ?, ?, ?, ?)",
             (staged.mailbox, staged.entry, copy.spooled, at, intent.encode(staged)),
         )
-        return [_log(db, Spooled(at=at, mailbox=staged.mailbox, owner_uid=None, reason=copy.spooled))]
+        return [eventlog.append(db, Spooled(at=at, mailbox=staged.mailbox, owner_uid=None, reason=copy.spooled))]
     path = layout.message_path(data_dir, staged.folder, staged.mailbox, copy.stem, staged.bundle)
     for job in staged.jobs:
         row = ("pending", job.hook, job.mailbox, job.event, staged.folder, copy.stem, path, message)
@@ -92,7 +92,7 @@ def settle_copy(
         )
         for skip in staged.skips
     )
-    return [_log(db, received), *(_log(db, event) for event in skipped)]
+    return [eventlog.append(db, received), *(eventlog.append(db, event) for event in skipped)]
 
 
 def conclude(
@@ -115,7 +115,7 @@ def conclude(
         at=done.at, mailbox=done.placed.mailbox, owner_uid=owner_uid, id=record[0], to=done.summary.get("to", ""),
         subject=done.summary.get("subject", ""), message_id=done.summary.get("message_id", ""), status=done.status,
     )  # fmt: skip
-    return held, [_log(db, sent)]
+    return held, [eventlog.append(db, sent)]
 
 
 def _insert_job(
@@ -127,16 +127,6 @@ def _insert_job(
         (*row, env, conversation, at, reason),
     )
     return int(cursor.lastrowid or 0)
-
-
-def _log(db: sqlite3.Connection, event: Event) -> tuple[int, Event]:
-    text = msgspec.json.encode(event).decode()
-    row = (event.at, event.owner_uid, text)
-    seq = int(db.execute("INSERT INTO events (at, owner_uid, event) VALUES (?, ?, ?)", row).lastrowid or 0)
-    return seq, event
-
-
-log_event = _log
 
 
 def repeats(db: sqlite3.Connection, now: float) -> list[tuple[bytes, str, float]]:
@@ -158,7 +148,7 @@ def note_unseen(db: sqlite3.Connection, rows: tuple[tuple[bytes, str, float], ..
 def prune(db: sqlite3.Connection, now: float) -> None:
     """Forget what is old: repeats, events, finished runs. Budgets count runs within their window, so those stay."""
     db.execute("DELETE FROM repeats WHERE at <= ?", (now - limits.REPEAT_S,))
-    db.execute("DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?", (limits.EVENTS_KEPT,))
+    eventlog.prune(db)
     finished = "state IN ('done', 'interrupted', 'skipped')"
     newest = f"SELECT id FROM jobs WHERE {finished} ORDER BY id DESC LIMIT 1 OFFSET ?"
     db.execute(

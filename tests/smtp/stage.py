@@ -266,5 +266,5 @@ class World:
         )  # fmt: skip
         return Effects(
             now=lambda: 0.0, workers=None, resolver=self.resolver, store=None, spawner=None, accounts=None,
-            publish=lambda *_: None, sending=sending,
+            events=None, sending=sending,
         )  # fmt: skip
