@@ -11,6 +11,8 @@ _SOURCES = ("aimx", "aimx_tui", "tests", "noxfile.py")
 _BIN = os.path.abspath(".nox/dev/bin")  # one environment for all sessions: the same packages, installed once
 # One test may take minutes in the long sessions; the dump of stacks is for one that hangs.
 _PATIENCE = ("-o", "faulthandler_timeout=1200")
+# A module's tests stay together and in order: many share one daemon.
+_SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 
 _installed: list[str] = []
 
@@ -49,7 +51,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The default tests; as root also those that need real users. Fault runs have a session of their own."""
     _install(session)
-    _run(session, "pytest", "-rs", "--ignore=tests/faults", *session.posargs)
+    _run(session, "pytest", "-rs", *_SIDE_BY_SIDE, "--ignore=tests/faults", *session.posargs)
 
 
 @nox.session(python=False)

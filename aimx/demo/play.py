@@ -287,12 +287,15 @@ def _answer(stage: StageProcess, zone: Zone) -> Reply:
 
 
 def _send(port: int, letter: Letter) -> str:
-    with smtplib.SMTP("127.0.0.1", port, letters.AUTHOR_DOMAIN, timeout=limits.DEMO_STEP_S) as client:
+    client = smtplib.SMTP("127.0.0.1", port, letters.AUTHOR_DOMAIN, timeout=limits.DEMO_STEP_S)
+    # As a context manager of its own it says QUIT when interrupted and takes the reply to another command for the answer.
+    with contextlib.closing(client):
         client.ehlo()
         for code, text in (client.mail(letter.reverse_path), client.rcpt(letters.RECIPIENT)):
             if code != 250:
                 raise smtplib.SMTPResponseException(code, text)
         code, text = client.data(letter.octets)
+        client.quit()
     return f"{code} {text.decode('ascii', 'replace')}"
 
 

@@ -6,6 +6,7 @@ import pytest
 import trio
 import trio.testing
 
+from aimx import limits
 from aimx.config.live import LiveConfig
 from aimx.daemon import settings
 from tests.harness import DOMAIN, Daemon, config_text
@@ -47,18 +48,27 @@ def test_a_file_that_differs_is_noticed_once_and_not_adopted(tmp_path, monkeypat
     monkeypatch.setattr("aimx.log.emit", lines.append)
     path = tmp_path / "config.toml"
     path.write_text('domain = "agent.test"')
-    live = LiveConfig(path, None)
+    live, clock = LiveConfig(path, None), trio.testing.MockClock()
+
+    async def looked():
+        """The file has been looked at once more, in a thread, which no clock waits for."""
+        clock.jump(limits.CONFIG_CHECK_S)
+        await trio.testing.wait_all_tasks_blocked()
+        while settings._THREAD.borrowed_tokens:
+            await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()
 
     async def main():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(settings.watch, live)
+            await trio.testing.wait_all_tasks_blocked()
             for text in ('domain = "a.test"', 'domain = "b.test"', 'domain = "agent.test"', "domain ="):
-                await trio.sleep(1000)
-                await trio.to_thread.run_sync(path.write_text, text)
-            await trio.sleep(1000)
+                await looked()
+                path.write_text(text)
+            await looked()
             nursery.cancel_scope.cancel()
 
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.05))
+    trio.run(main, clock=clock)
     assert len(lines) == 2
     assert all(line.startswith("level=warn event=config-differs ") for line in lines)
     assert live.current.domain == "agent.test"

@@ -152,15 +152,15 @@ def test_colour_is_for_terminals_without_no_color(place, no_color, bold):
 
 
 @pytest.mark.parametrize(
-    ("moment", "number", "code"),
+    ("moment", "number", "codes"),
     [
-        pytest.param("starting the daemon", signal.SIGINT, 130, id="ctrl-c-at-start"),
-        pytest.param("sending the signed mail", signal.SIGINT, 130, id="ctrl-c-in-delivery"),
-        pytest.param("taking everything away", signal.SIGINT, 130, id="ctrl-c-at-end"),
-        pytest.param("sending the signed mail", signal.SIGKILL, -9, id="kill-9"),
+        pytest.param("starting the daemon", signal.SIGINT, {130}, id="ctrl-c-at-start"),
+        pytest.param("sending the signed mail", signal.SIGINT, {130}, id="ctrl-c-in-delivery"),
+        pytest.param("taking everything away", signal.SIGINT, {130, 0}, id="ctrl-c-at-end"),  # 0: it came too late
+        pytest.param("sending the signed mail", signal.SIGKILL, {-9}, id="kill-9"),
     ],
 )
-def test_an_interrupted_demo_leaves_nothing(place, moment, number, code):
+def test_an_interrupted_demo_leaves_nothing(place, moment, number, codes):
     process = subprocess.Popen(
         [*AIMX, "demo"], env=_environment(place), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -169,7 +169,8 @@ def test_an_interrupted_demo_leaves_nothing(place, moment, number, code):
         while moment not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(number)
-        assert process.wait(timeout=DEADLINE_S) == code
+        rest = process.stderr.read()
+        assert process.wait(timeout=DEADLINE_S) in codes, rest
     _assert_nothing_left(place)
 
 

@@ -41,11 +41,11 @@ def test_our_own_connections_are_known_while_they_last(listening):
 def test_nobody_listens(own):
     async def main():
         network = TcpNetwork()
-        with socket.create_server(("127.0.0.1", 0)) as closed:
-            port = closed.getsockname()[1]
-        with pytest.raises(ConnectFailed, match="Connection refused"):
-            async with network.connect("127.0.0.1", port, own):
-                pass
+        with socket.socket() as deaf:  # bound, so that nobody else gets the port; it never listens
+            deaf.bind(("127.0.0.1", 0))
+            with pytest.raises(ConnectFailed, match="Connection refused"):
+                async with network.connect("127.0.0.1", deaf.getsockname()[1], own):
+                    pass
         assert not network._own
 
     trio.run(main)

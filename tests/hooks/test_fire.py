@@ -148,23 +148,24 @@ def test_what_leaves_the_group_does_not_hold_the_slot():
 
 
 @pytest.mark.parametrize(
-    ("text", "code"),
+    ("text", "code", "times"),
     [
-        ("exec sleep 1000", -1),
-        ("sleep 1000 & wait", -1),
-        ("trap 'exit 7' TERM; while :; do sleep 0.01; done", 7),
-        ("trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & while :; do sleep 1; done", -1),
+        ("exec sleep 1000", -1, (0.3, 30.0)),
+        ("sleep 1000 & wait", -1, (0.3, 30.0)),
+        ("trap 'exit 7' TERM; while :; do sleep 0.01; done", 7, (2.0, 30.0)),  # the trap has to be set by then
+        ("trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & while :; do sleep 1; done", -1, (0.3, 0.5)),
     ],
     ids=["plain", "tree", "cleans up", "ignores TERM"],
 )
-def test_the_limit_ends_the_whole_group(text, code, monkeypatch):
-    monkeypatch.setattr(limits, "HOOK_KILL_AFTER_S", 0.5)
+def test_the_limit_ends_the_whole_group(text, code, times, monkeypatch):
+    limit_s, kill_after_s = times
+    monkeypatch.setattr(limits, "HOOK_KILL_AFTER_S", kill_after_s)
 
     async def play():
         async with stage() as here:
-            result = await _fire(here, task("/bin/sh", "-c", text, timeout_s=0.3))
+            result = await _fire(here, task("/bin/sh", "-c", text, timeout_s=limit_s))
             assert (result.exit_code, result.timed_out, result.reason) == (code, True, None)
-            with trio.fail_after(10):
+            with trio.fail_after(30):
                 while here.children():
                     await trio.sleep(0.01)
 

@@ -112,7 +112,7 @@ def test_large_messages_to_compose_leave_a_worker_to_what_arrives():
                 (busy,) = [slot.helper.child.pid for slot in here.workers._slots if slot.load]
                 (free,) = set(pids) - {busy}
                 os.kill(free, signal.SIGCONT)
-                with trio.fail_after(15):
+                with trio.fail_after(30):
                     assert (await examine(here.fx, ENVELOPE, payload())).examined
                     await here.workers.compose(_order(100))
                 os.kill(busy, signal.SIGCONT)

@@ -65,7 +65,7 @@ def hurry(monkeypatch):
 
 
 async def _bounded(run):
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         return await run()
 
 
@@ -232,7 +232,8 @@ def test_mail_is_authenticated_whatever_the_dns_does(monkeypatch, mode):
 
 
 def test_a_failure_is_kept_for_a_moment(monkeypatch):
-    hurry(monkeypatch)
+    monkeypatch.setattr(limits, "DNS_TRY_S", 0.5)
+    monkeypatch.setattr(limits, "DNS_QUERY_S", 1.0)
     with HostileServer("drop") as server:
         lookup = Lookup(Servers(test_server=server.address))
         counts = []
@@ -248,7 +249,7 @@ def test_a_failure_is_kept_for_a_moment(monkeypatch):
 
 
 def test_a_dead_server_is_passed_over_and_then_asked_last(monkeypatch):
-    monkeypatch.setattr(limits, "DNS_TRY_S", 0.5)
+    monkeypatch.setattr(limits, "DNS_TRY_S", 2.0)  # also what the good one has to answer through the relay
     with HostileServer("drop") as dead, HostileServer("good") as good:
         servers = Servers(test_server=dead.address)
         resolver, _ = servers.current(0.0)

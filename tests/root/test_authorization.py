@@ -4,7 +4,6 @@ import email
 import email.policy
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -67,12 +66,9 @@ def people():
     if os.geteuid() != 0:
         pytest.skip("needs root")
     with users.users("a", "b", "s") as made:
-        twin = f"aimxt-t-{os.getpid()}"
-        uid = str(made["a"].pw_uid)
-        subprocess.run(
-            ["useradd", "--system", "--no-create-home", "--no-user-group", "-o", "-u", uid, twin], check=True
-        )
+        twin = users.unique("t")
         try:
+            users.add(twin, "--no-user-group", "--non-unique", "--uid", str(made["a"].pw_uid))
             named = {"alice": made["a"], "bob": made["b"], "stranger": made["s"]}
             yield {**named, "root": users.pwd.getpwnam("root"), "twin": users.pwd.getpwnam(twin)}
         finally:

@@ -8,25 +8,41 @@ import sys
 import time
 
 WORKER = "aimx-worker"
+PATIENCE_S = 60.0
+EXISTS, MISSING = 9, 6  # exit codes of useradd and userdel
 
 
-def add(name: str) -> pwd.struct_passwd:
-    """A system user without a home; waits its turn where another run edits the accounts."""
-    argv = ["useradd", "--system", "--no-create-home", "--user-group", "--shell", "/usr/sbin/nologin", name]
-    for _ in range(20):
-        done = subprocess.run(argv, capture_output=True, text=True)
-        if done.returncode in (0, 9):  # 9: it exists
-            return pwd.getpwnam(name)
-        time.sleep(0.2)
-    raise AssertionError(done.stderr)
+def add(name: str, *more: str) -> pwd.struct_passwd:
+    """A system user without a home; `more` are options of useradd in place of a group of its own."""
+    group = more or ("--user-group",)
+    _edit(["useradd", "--system", "--no-create-home", *group, "--shell", "/usr/sbin/nologin", name], EXISTS)
+    return pwd.getpwnam(name)
 
 
 def remove(name: str) -> None:
     """The user and its group."""
-    for _ in range(20):
-        if subprocess.run(["userdel", name], capture_output=True).returncode in (0, 6):
+    _edit(["userdel", name], MISSING)
+
+
+def join(name: str, group: str) -> None:
+    """Make the user a member of a group too."""
+    _edit(["usermod", "-aG", group, name], 0)
+
+
+def _edit(argv: list[str], done_already: int) -> None:
+    """Waits its turn where another run edits the accounts, and for the last process of a user who goes."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        done = subprocess.run(argv, capture_output=True, text=True)
+        if done.returncode in (0, done_already):
             return
+        assert time.monotonic() < deadline, done.stderr
         time.sleep(0.2)
+
+
+def unique(letter: str) -> str:
+    """A user name that no other run has: a process id says little, tests run in namespaces too."""
+    return f"aimxt-{letter}-{secrets.token_hex(4)}"
 
 
 def need_worker() -> None:
@@ -39,8 +55,7 @@ def need_worker() -> None:
 def users(*letters: str):
     """Users by letter, removed at the end; the worker's user exists too."""
     need_worker()
-    token = secrets.token_hex(4)  # a process id says little: tests run in namespaces too
-    names = {letter: f"aimxt-{letter}-{token}" for letter in letters}
+    names = {letter: unique(letter) for letter in letters}
     try:
         yield {letter: add(name) for letter, name in names.items()}
     finally:
@@ -60,9 +75,10 @@ exec(code)
 
 
 def start(user: pwd.struct_passwd, code: str, *arguments: object) -> subprocess.Popen:
-    """Python as that user, with nothing of root's groups."""
+    """Python as that user, with nothing of root's groups; its input ends with `communicate`."""
     argv = [sys.executable, "-I", "-c", DROP, str(user.pw_uid), str(user.pw_gid), code, *map(str, arguments)]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 def run(user: pwd.struct_passwd, code: str, *arguments: object) -> str:
