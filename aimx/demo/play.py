@@ -288,7 +288,7 @@ def _answer(stage: StageProcess, zone: Zone) -> Reply:
 
 def _send(port: int, letter: Letter) -> str:
     client = smtplib.SMTP("127.0.0.1", port, letters.AUTHOR_DOMAIN, timeout=limits.DEMO_STEP_S)
-    # As a context manager of its own it says QUIT when interrupted and takes the reply to another command for the answer.
+    # As its own context manager it says QUIT when interrupted and takes the reply to another command for the answer.
     with contextlib.closing(client):
         client.ehlo()
         for code, text in (client.mail(letter.reverse_path), client.rcpt(letters.RECIPIENT)):
