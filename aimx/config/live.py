@@ -23,13 +23,20 @@ class LiveConfig:
 
         Raises: ConfigInvalid.
         """
-        self.current = self._pinned(load.load(self.path, self.data_dir))
+        return self.take(self.read())
+
+    def read(self) -> Config:
+        """What the file says now. Raises: ConfigInvalid."""
+        return load.load(self.path, self.data_dir)
+
+    def take(self, config: Config) -> Config:
+        """Make it the snapshot in force."""
+        self.current = self._pinned(config)
         return self.current
 
     def adopt(self, octets: bytes) -> Config:
         """Take what `edit.transact` has just written as the snapshot."""
-        self.current = self._pinned(load.parse(octets, str(self.path), self.data_dir))
-        return self.current
+        return self.take(load.parse(octets, str(self.path), self.data_dir))
 
     def differs_on_disk(self) -> bool:
         """Whether the file is no longer what was loaded (or is gone). It is never adopted by itself (U7)."""

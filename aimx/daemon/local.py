@@ -15,6 +15,7 @@ from aimx.daemon.administration import Administration
 from aimx.daemon.events import LoggedEvents
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.mails import StoredMails
+from aimx.daemon.places import Places
 from aimx.daemon.resolver import ResolverClient
 from aimx.daemon.serve import spawner_options
 from aimx.daemon.storage import Storage, open_storage
@@ -83,11 +84,13 @@ class _Here(AbstractContextManager["_Here"]):
         settings.announce(config, self.parts.accounts)
         self.events = LoggedEvents(self.parts.state)
         self.spawner = SpawnerClient(spawner_options(None))
-        storage = Storage(self.parts.committer, self.events.logged)
+        current = (lambda: live.current) if live is not None else (lambda: config)
+        storage = Storage(self.parts.committer, self.events.logged, current)
         self.workers, self.resolver = WorkerPool(self.spawner, 1), ResolverClient(self.spawner)
         desk = None
         if live is not None:
-            desk = Desk(cast(Mails, StoredMails(self.parts.committer)), Administration(live, lambda _: None))
+            administration = Administration(live, lambda _: None, storage.gates)
+            desk = Desk(cast(Mails, StoredMails(self.parts.committer)), administration, Places(self.parts.committer))
         self.fx = Effects(
             time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, self.events, desk=desk
         )

@@ -26,6 +26,7 @@ from aimx.daemon.inbound import Inbound
 from aimx.daemon.listener import SmtpListener
 from aimx.daemon.mails import StoredMails
 from aimx.daemon.ownmail import OwnConnections
+from aimx.daemon.places import Places
 from aimx.daemon.resolver import ResolverClient
 from aimx.daemon.signing import Signing
 from aimx.daemon.storage import Storage, open_storage
@@ -37,7 +38,7 @@ from aimx.effects.api import Desk, Effects, Mails, Sending
 from aimx.effects.memory import MemoryBudget
 from aimx.effects.network import TcpNetwork
 from aimx.effects.process import SpawnerClient, cpu_count
-from aimx.errors import ConfigInvalid, Failed, sole
+from aimx.errors import ConfigInvalid, Failed, ResourcesExhausted, sole
 from aimx.flows import dispatch
 from aimx.flows.answer import Answer
 from aimx.model.caller import Caller
@@ -82,7 +83,7 @@ class Daemon:
         self.storage_parts = open_storage(self.live.current)
         settings.announce(self.live.current, self.storage_parts.accounts)
         self.events = LoggedEvents(self.storage_parts.state)
-        self.storage = Storage(self.storage_parts.committer, self.events.logged)
+        self.storage = Storage(self.storage_parts.committer, self.events.logged, self._session_config)
         self.workers = WorkerPool(self.spawner, max(limits.WORKERS_MIN, cpu_count()))
         self.resolver = ResolverClient(self.spawner)
         self.network = TcpNetwork()
@@ -91,8 +92,9 @@ class Daemon:
             self.signing, lambda: str(uuid.uuid4()), self._in_hook, self.network, lambda: own_smtp, random.shuffle,
             mx_port(), mail_drop(),
         )  # fmt: skip
-        administration = Administration(self.live, self._adopted)
-        desk = Desk(cast(Mails, StoredMails(self.storage_parts.committer)), administration)
+        self.administration = Administration(self.live, self._adopted, self.storage.gates)
+        committer = self.storage_parts.committer
+        desk = Desk(cast(Mails, StoredMails(committer)), self.administration, Places(committer))
         self.fx = Effects(
             time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
             self.events, sending, desk,
@@ -147,7 +149,7 @@ class Daemon:
             task_status.started()
             async for number in signals:
                 if number == signal.SIGHUP:
-                    self._reload()
+                    nursery.start_soon(self._reload)
                     continue
                 log.info("stopping", signal=signal.Signals(number).name, at_once=stopping or None)
                 if stopping:
@@ -171,25 +173,27 @@ class Daemon:
         if wanted > self.listener.ceiling:
             log.warning("descriptor-limit", nofile=allowed, max_connections=wanted, served=self.listener.ceiling)
 
-    def _reload(self) -> None:
+    async def _reload(self) -> None:
         try:
             self.certificate.load()
         except Failed as error:
             log.error("certificate-reload-failed", why=error.reason, kept="previous certificate")
         try:
-            config = self.live.reload()
-        except ConfigInvalid as error:
+            selector = self.signing.wanted
+            config = await self.administration.reload()
+            if self.signing.wanted == selector:
+                self.signing.load()  # the same one may have another key
+        except (ConfigInvalid, ResourcesExhausted) as error:
             log.error("config-reload-failed", path=str(self.live.path), why=error.reason, kept="previous configuration")
             return
-        self.signing.load()
-        self._adopted(config)
         hooks = sum(len(mailbox.hooks) for mailbox in config.mailboxes.values())
         log.info("config-reloaded", path=str(self.live.path), mailboxes=len(config.mailboxes), hooks=hooks)
         event = ConfigReloaded(at=time.time(), mailbox="", owner_uid=None, mailboxes=len(config.mailboxes), hooks=hooks)
-        self.events.post(event)
+        await self.events.tell(event)
 
     def _adopted(self, config: Config) -> None:
         """Another snapshot is in force."""
+        self.signing.follow()
         settings.announce(config, self.storage_parts.accounts)
         self.storage.retry_spool()
 

@@ -22,11 +22,17 @@ class Signing:
         self._config = config
         self._key: SigningKey | None = None
         self._selector = ""
+        self.wanted = ""  # the selector whose key was read last, or could not be
         self.load()
+
+    def follow(self) -> None:
+        """Another configuration is in force: read the key if it names another one."""
+        if self._config().dkim_selector != self.wanted:
+            self.load()
 
     def load(self) -> None:
         """Read the key of the configured selector; what cannot be read leaves the pair that was in use."""
-        selector = self._config().dkim_selector
+        selector = self.wanted = self._config().dkim_selector
         directory = keyfiles.place(self._config_dir, selector)
         path = str(directory / keyfiles.PRIVATE)
         try:

@@ -3,15 +3,17 @@
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 import trio
 
 from aimx import limits, log
+from aimx.daemon.gates import Gates
 from aimx.effects.accounts import Accounts
 from aimx.effects.lock import WriterLock
-from aimx.errors import AimxError, StorageFailed
+from aimx.errors import AimxError, Failed, StorageFailed
 from aimx.model.config import Config
 from aimx.model.delivery import CommitPlan, Conclusion, Outcome
 from aimx.store import jobs, readme, recovery
@@ -23,6 +25,8 @@ from aimx.store.repeats import Repeats
 from aimx.store.spool import Spool
 from aimx.store.state import State
 from aimx.store.tree import Tree
+
+T = TypeVar("T")
 
 
 class StorageParts(msgspec.Struct, frozen=True):
@@ -77,9 +81,16 @@ def prepare_mailboxes(committer: Committer, config: Config) -> None:
 class Storage:
     """Implements effects.api.Store over a Committer."""
 
-    def __init__(self, committer: Committer, logged: Callable[[], None]) -> None:
-        """`logged` is called when the event log has grown."""
+    def __init__(
+        self, committer: Committer, logged: Callable[[], None], config: Callable[[], Config] | None = None
+    ) -> None:
+        """`logged` is called when the event log has grown.
+
+        `config`: the snapshot in force; without it every plan counts as made a moment ago.
+        """
         self.committer = committer
+        self.gates = Gates()
+        self._config = config
         self._spool = Spool(committer)
         self._concluder = Concluder(committer)
         self._unreleased: tuple[int, ...] = ()
@@ -96,10 +107,22 @@ class Storage:
         self._wake = wake
 
     async def commit(self, plan: CommitPlan) -> tuple[Outcome, ...]:
-        """Store every copy, together with whatever else is being stored now. Raises: StorageFailed."""
-        committed: Committed = await self._carry(self.committer.steps(plan))
-        self._tell(committed.events)
+        """Store every copy, together with whatever else is being stored now. Raises: StorageFailed, Failed."""
+        async with self.gates.writing(copy.mailbox for copy in plan.copies):
+            self._still_theirs(plan)
+            committed: Committed = await self._carry(self.committer.steps(plan))
+            self._tell(committed.events)
         return committed.outcomes
+
+    def _still_theirs(self, plan: CommitPlan) -> None:
+        """A mailbox that was removed, or given to somebody else, since the plan was made takes nothing."""
+        if self._config is None:
+            return
+        mailboxes = self._config().mailboxes
+        for copy in plan.copies:
+            mailbox = mailboxes.get(copy.mailbox)
+            if mailbox is None or mailbox.owner != copy.owner:
+                raise Failed("try again", detail=f"mailbox removed or given away meanwhile: {copy.mailbox}")
 
     async def conclude(self, conclusion: Conclusion) -> tuple[int, ...]:
         """Settle a pending sent record and tell the event; the ids of its held jobs. Trouble is logged."""
@@ -167,7 +190,7 @@ class Storage:
         """Try the spool at start, at every interval and when asked; forget what is old."""
         while True:
             try:
-                await self._take_care(config())
+                await self._take_care(config)
             except AimxError as error:
                 log.error("spool-retry-failed", why=error.detail or error.reason)
             except OSError as error:
@@ -178,16 +201,29 @@ class Storage:
                 self._retry = trio.Event()
                 await trio.to_thread.run_sync(prepare_mailboxes, self.committer, config(), limiter=self._care)
 
-    async def _take_care(self, config: Config) -> None:
-        owners = {mailbox.name: mailbox.owner for mailbox in config.mailboxes.values()}
+    async def _take_care(self, config: Callable[[], Config]) -> None:
         held, events = await self._carry(self._concluder.again())
         self._tell(events)
         await self.release(held)
-        events = await trio.to_thread.run_sync(self._spool.retry, owners, limiter=self._care)
-        self._tell(events)
-        if events:
-            self._wake()
+        await self._try_spool(config)
         await trio.to_thread.run_sync(self.committer.maintain, time.time(), limiter=self._care)
+
+    async def _try_spool(self, config: Callable[[], Config]) -> None:
+        """Copy by copy, each for whoever owns the mailbox when it is its turn."""
+        for mailbox in await self._aside(self._spool.mailboxes):
+            after: int | None = 0
+            while after is not None:
+                async with self.gates.writing((mailbox,)):
+                    configured = config().mailboxes.get(mailbox)
+                    owner = configured.owner if configured is not None else None
+                    with trio.CancelScope(shield=True):
+                        after, events = await self._aside(partial(self._spool.step, mailbox, after, owner))
+                self._tell(events)
+                if events:
+                    self._wake()
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(work, limiter=self._care)
 
 
 def _driven(outcome: Any) -> None:

@@ -40,6 +40,14 @@ class Accounts:
             return None
         return Identity(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
+    def by_uid(self, uid: int) -> Identity | None:
+        """Who this is, or None: a uid need not have a name."""
+        try:
+            entry = pwd.getpwuid(uid)
+        except KeyError:
+            return None
+        return Identity(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
     def find(self, name: str) -> Account | None:
         """The account, or None when it does not resolve."""
         if not self.as_root:

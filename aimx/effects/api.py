@@ -8,7 +8,7 @@ import msgspec
 import trio
 
 from aimx import limits
-from aimx.effects.accounts import Accounts
+from aimx.effects.accounts import Accounts, Identity
 from aimx.effects.memory import MemoryBudget, Shares
 from aimx.effects.payload import Payload
 from aimx.model.caller import Caller
@@ -20,6 +20,7 @@ from aimx.model.event import Event
 from aimx.model.job import Exited, JobSpec, NeedDns, SpawnFailed
 from aimx.model.message import Examined
 from aimx.model.outbound import Composed, ComposeOrder
+from aimx.model.place import Contents, Stray
 from aimx.model.query import Box, Counts, Found, Page, Piece, Progress, Query, Row
 
 Edit = Callable[[Any], None]  # of a TOML document, in place (config.edit)
@@ -121,10 +122,46 @@ class Settings(Protocol):
         """The snapshot in force."""
 
     async def change(self, edit: Edit) -> Config:
-        """Edit what is on disk now, validate, write, put in force and tell (S5). Shielded.
+        """Edit what is on disk now, validate, write, put in force and tell (S5). Shielded once it is its turn.
 
-        Raises: ConfigInvalid or what the edit raises, with nothing changed; StorageFailed.
+        Raises: ConfigInvalid or what the edit raises, with nothing changed; StorageFailed; ResourcesExhausted.
         """
+
+    def alone(self, mailbox: str) -> AbstractAsyncContextManager["Alone"]:
+        """Nobody else changes the configuration and nobody writes into this mailbox. Shielded inside.
+
+        Raises: ResourcesExhausted.
+        """
+
+
+class Alone(Protocol):
+    """What the holder of all locks may do (`Settings.alone`)."""
+
+    @property
+    def current(self) -> Config:
+        """The snapshot in force: it may be a newer one than the caller was authorized by."""
+
+    async def change(self, edit: Edit) -> Config:
+        """As `Settings.change`."""
+
+
+class Directories(Protocol):
+    """The directories of mailboxes, as such. Only inside `Settings.alone` but for the questions."""
+
+    async def make(self, mailbox: str, owner: Identity) -> tuple[Folder, ...]:
+        """Both directories, made unless they are there; those that were made.
+
+        Raises: DirectoryConflict, StorageFailed; with nothing made.
+        """
+
+    async def unmake(self, mailbox: str, made: tuple[Folder, ...]) -> None:
+        """Take back what `make` made, if it is still empty."""
+
+    async def contents(self, mailbox: str) -> Contents:
+        """How much lies in them and in the spool, whatever it is. Raises: DirectoryConflict, StorageFailed."""
+
+    async def strays(self, configured: frozenset[str]) -> tuple[Stray, ...]:
+        """Directories below inbox/ that belong to no configured mailbox, by name."""
 
 
 class Events(Protocol):
@@ -214,10 +251,11 @@ class Sending(msgspec.Struct, frozen=True):
 
 
 class Desk(msgspec.Struct, frozen=True):
-    """What only administration needs: mail that is stored, and the configuration."""
+    """What only administration needs: mail that is stored, the configuration, mailboxes as directories."""
 
     mails: Mails
     settings: Settings
+    directories: Directories
 
 
 class Effects(msgspec.Struct, frozen=True):

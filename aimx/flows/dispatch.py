@@ -34,6 +34,9 @@ VERBS: dict[type[Request], Verb] = {
     frames.Ingest: Verb(System(), ingest.by_request),
     frames.Send: Verb(send.action, send.send),
     frames.MailboxList: Verb(Anyone(), mailboxes.list_),
+    frames.MailboxShow: Verb(mailboxes.show_action, mailboxes.show),
+    frames.MailboxCreate: Verb(mailboxes.create_action, mailboxes.create),
+    frames.MailboxDelete: Verb(mailboxes.delete_action, mailboxes.delete),
 }
 
 

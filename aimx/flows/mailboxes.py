@@ -1,13 +1,22 @@
-"""Mailboxes: list, show, create, delete."""
+"""Mailboxes: list, show, create, delete. What changes one happens under all locks, decided anew under them."""
 
 import msgspec
 
-from aimx.effects.api import Effects
+from aimx import log
+from aimx.config import change
+from aimx.effects.accounts import Identity
+from aimx.effects.api import Alone, Desk, Effects
+from aimx.errors import MailboxNotEmpty, MailboxTaken, Refused
 from aimx.flows import target
-from aimx.model.config import Config
-from aimx.policy.authorize import Authorized
+from aimx.model.address import folded
+from aimx.model.caller import Caller
+from aimx.model.config import CATCHALL_NAMES, Config, Hook, Mailbox
+from aimx.model.event import MailboxCreated, MailboxDeleted
+from aimx.model.query import Box, Counts
+from aimx.policy import authorize, mailboxname
+from aimx.policy.authorize import Action, Anyone, Authorized
 from aimx.store import layout
-from aimx.wire.frames import MailboxList, Response
+from aimx.wire.frames import MailboxCreate, MailboxDelete, MailboxList, MailboxShow, Response
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -23,15 +32,198 @@ class Listed(msgspec.Struct, frozen=True):
     registered: bool
 
 
+class ShownHook(msgspec.Struct, frozen=True):
+    """A hook as MAILBOX-SHOW tells it."""
+
+    name: str
+    cmd: tuple[str, ...]
+    fire_on_untrusted: bool
+    timeout_secs: int
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """The answer of MAILBOX-SHOW. `trust` and `trusted_senders` are the effective ones."""
+
+    name: str
+    address: str
+    owner: str
+    trust: str
+    trusted_senders: tuple[str, ...]
+    catchall: bool
+    hooks: dict[str, tuple[ShownHook, ...]]
+    inbox_path: str
+    sent_path: str
+    total: int
+    unread: int
+    sent_count: int
+
+
 async def list_(fx: Effects, config: Config, _frame: MailboxList, authorized: Authorized) -> Response:
-    """MAILBOX-LIST."""
-    mailboxes = await target.visible(fx, config, authorized.caller)
-    counts = await target.desk(fx).mails.counts(tuple(target.box(mailbox) for mailbox in mailboxes))
-    rows = []
-    for mailbox in mailboxes:
-        count = counts[mailbox.name]
-        inbox, sent = (layout.mailbox_path(config.data_dir, folder, mailbox.name) for folder in ("inbox", "sent"))
-        rows.append(
-            Listed(mailbox.name, mailbox.address, inbox, sent, count.inbox, count.unread, count.sent, registered=True)
-        )
-    return Response("json", body=msgspec.json.encode(rows))
+    """MAILBOX-LIST: the caller's mailboxes, and directories below inbox/ of his that belong to no mailbox."""
+    caller, desk = authorized.caller, target.desk(fx)
+    rows: list[tuple[Box, str | None]] = [
+        (target.box(mailbox), mailbox.address) for mailbox in await target.visible(fx, config, caller)
+    ]
+    registered = {box.name for box, _ in rows}
+    strays = await desk.directories.strays(frozenset(config.mailboxes))
+    rows += [
+        (Box(stray.name, stray.owner or ""), None) for stray in strays if caller.is_root or stray.uid == caller.uid
+    ]
+    rows.sort(key=lambda row: row[0].name.encode())
+    counts = await desk.mails.counts(tuple(box for box, _ in rows))
+    listed = [_listed(config, box, address, counts[box.name], box.name in registered) for box, address in rows]
+    return Response("json", body=msgspec.json.encode(listed))
+
+
+def _listed(config: Config, box: Box, address: str | None, count: Counts, registered: bool) -> Listed:
+    inbox, sent = (layout.mailbox_path(config.data_dir, folder, box.name) for folder in ("inbox", "sent"))
+    return Listed(box.name, address, inbox, sent, count.inbox, count.unread, count.sent, registered)
+
+
+async def show_action(fx: Effects, config: Config, frame: MailboxShow) -> Action:
+    """Act on a mailbox."""
+    return await target.action(fx, config, frame.name)
+
+
+async def show(fx: Effects, config: Config, frame: MailboxShow, authorized: Authorized) -> Response:
+    """MAILBOX-SHOW. Raises: MailboxNotFound."""
+    mailbox = target.mailbox(authorized, frame.name)
+    counts = await target.desk(fx).mails.counts((target.box(mailbox),))
+    row = _listed(config, target.box(mailbox), mailbox.address, counts[mailbox.name], registered=True)
+    shown = Shown(
+        mailbox.name, mailbox.address, mailbox.owner, mailbox.trust, mailbox.trusted_senders, mailbox.catchall,
+        {event: _hooks(mailbox, event) for event in ("on_receive", "after_send")},
+        row.inbox_path, row.sent_path, row.total, row.unread, row.sent_count,
+    )  # fmt: skip
+    return Response("json", body=msgspec.json.encode(shown))
+
+
+def _hooks(mailbox: Mailbox, event: str) -> tuple[ShownHook, ...]:
+    return tuple(_hook(hook) for hook in mailbox.hooks if hook.event == event)
+
+
+def _hook(hook: Hook) -> ShownHook:
+    return ShownHook(hook.name, hook.cmd, hook.fire_on_untrusted, hook.timeout_secs)
+
+
+# Create
+
+
+async def create_action(fx: Effects, config: Config, frame: MailboxCreate) -> Action:
+    """Anybody may make a mailbox that is free; one that is there already is for its owner and root.
+
+    Raises: Refused for a name that no mailbox can have.
+    """
+    mailboxname.check(frame.name)
+    there = _in_the_way(config, frame.name)
+    return Anyone() if there is None else await target.action(fx, config, there.name)
+
+
+def _in_the_way(config: Config, name: str) -> Mailbox | None:
+    """The mailbox that has this name, or takes the mail for it, already."""
+    exact = config.mailboxes.get(name)
+    if exact is not None:
+        return exact
+    address = folded(f"{name}@{config.domain}")
+    return next(
+        (one for one in config.mailboxes.values() if folded(one.name) == name or folded(one.address) == address), None
+    )
+
+
+async def create(fx: Effects, _config: Config, frame: MailboxCreate, authorized: Authorized) -> Response:
+    """MAILBOX-CREATE: both directories and the table in config.toml, in force when it returns; or nothing.
+
+    Raises: NotAuthorized, MailboxTaken, DirectoryConflict, Refused, StorageFailed, ResourcesExhausted.
+    """
+    caller, desk = authorized.caller, target.desk(fx)
+    if not caller.is_root:
+        mailboxname.check_role(frame.name)
+    owner = await _owner(fx, frame, caller)
+    async with desk.settings.alone(frame.name) as alone:
+        there = await create_action(fx, alone.current, frame)
+        authorize.authorize(caller, there)  # it may have been made meanwhile
+        if isinstance(there, authorize.Mailbox) and there.mailbox is not None:
+            _same(there, frame.name, owner)
+            return Response("ok")
+        await _make(fx, desk, alone, (frame.name, owner, caller))
+    return Response("ok")
+
+
+def _same(there: authorize.Mailbox, name: str, owner: Identity) -> None:
+    """Whoever asks for what he has, has it (guide). Raises: MailboxTaken."""
+    assert there.mailbox is not None
+    if there.mailbox.name == name and there.owner_uid == owner.uid:
+        return
+    if there.mailbox.name == name:
+        raise MailboxTaken(f"mailbox '{name}' already exists")
+    raise MailboxTaken(f"mail for '{name}' goes to mailbox '{there.mailbox.name}' already")
+
+
+async def _make(fx: Effects, desk: Desk, alone: Alone, wanted: tuple[str, Identity, Caller]) -> None:
+    name, owner, caller = wanted
+    address = f"{name}@{alone.current.domain}"
+    made = await desk.directories.make(name, owner)
+    try:
+        await target.change(alone, change.add_mailbox(name, address, owner.name), caller)
+    except BaseException:
+        await desk.directories.unmake(name, made)
+        raise
+    log.info("mailbox-created", mailbox=name, owner=owner.name, caller_uid=caller.uid)
+    await fx.events.tell(MailboxCreated(at=fx.now(), mailbox=name, owner_uid=owner.uid, address=address))
+
+
+async def _owner(fx: Effects, frame: MailboxCreate, caller: Caller) -> Identity:
+    """Root names the owner; for everybody else it is himself, whatever he says. Raises: Refused."""
+    if not caller.is_root or (caller.uid != 0 and frame.owner is None):
+        own = await target.look(fx.accounts.by_uid, caller.uid)
+        if own is None:
+            raise Refused(f"uid {caller.uid} has no passwd entry")
+        return own
+    if frame.owner is None:
+        raise Refused("MAILBOX-CREATE requires an Owner: header")
+    if frame.owner == "root":
+        raise Refused("owner 'root' can only be set by editing config.toml")
+    owner = await target.look(fx.accounts.identity, frame.owner)
+    if owner is None:
+        raise Refused(f"unknown owner '{frame.owner}'")
+    return owner
+
+
+# Delete
+
+
+async def delete_action(fx: Effects, config: Config, frame: MailboxDelete) -> Action:
+    """Act on the mailbox. Raises: Refused for the reserved names and for what cannot be one, whoever asks."""
+    if frame.name in CATCHALL_NAMES or frame.name.startswith(".") or not layout.is_component(frame.name):
+        mailboxname.check(frame.name)
+    return await target.action(fx, config, frame.name)
+
+
+async def delete(fx: Effects, config: Config, frame: MailboxDelete, authorized: Authorized) -> Response:
+    """MAILBOX-DELETE: its table in config.toml goes; its directories stay, empty.
+
+    Raises: NotAuthorized, MailboxNotFound, MailboxNotEmpty, Refused, StorageFailed, ResourcesExhausted.
+    """
+    caller, desk = authorized.caller, target.desk(fx)
+    _refuse_needed(config, target.mailbox(authorized, frame.name))
+    async with desk.settings.alone(frame.name) as alone:
+        action = await target.action(fx, alone.current, frame.name)
+        mailbox = target.mailbox(authorize.authorize(caller, action), frame.name)
+        _refuse_needed(alone.current, mailbox)
+        held = await desk.directories.contents(mailbox.name)
+        if held.total:
+            raise MailboxNotEmpty(
+                f"inbox={held.inbox} sent={held.sent}: mailbox '{mailbox.name}' has {held.total} files;"
+                " archive or remove them first"
+            )
+        await target.change(alone, change.remove_mailbox(mailbox.name), caller)
+        log.info("mailbox-deleted", mailbox=mailbox.name, caller_uid=caller.uid)
+        await fx.events.tell(MailboxDeleted(at=fx.now(), mailbox=mailbox.name, owner_uid=action.owner_uid))
+    return Response("ok")
+
+
+def _refuse_needed(config: Config, mailbox: Mailbox) -> None:
+    if mailbox.catchall:
+        raise Refused("Cannot delete the catchall mailbox")
+    if config.postmaster == mailbox.name:
+        raise Refused(f"mailbox '{mailbox.name}' is the `postmaster` of config.toml; root has to name another first")

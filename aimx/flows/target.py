@@ -1,18 +1,22 @@
 """Which mailboxes is a request about, and whose are they? The same look-ups for what is missing and what is foreign."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import trio
 
 from aimx import limits
-from aimx.effects.api import Desk, Effects
-from aimx.errors import Failed, MailboxNotFound
+from aimx.effects.api import Alone, Desk, Edit, Effects, Settings
+from aimx.errors import ConfigInvalid, Failed, MailboxNotFound, MailboxTaken, NotAuthorized
 from aimx.model.caller import Caller
 from aimx.model.config import Config, Mailbox
 from aimx.model.query import Box
 from aimx.policy import authorize
 from aimx.policy.authorize import Authorized
 
+K = TypeVar("K")
+T = TypeVar("T")
 _NOBODY = "root"  # looked up in place of the owner of a mailbox that does not exist
 _THREADS = trio.CapacityLimiter(limits.OWNER_THREADS)
 
@@ -48,9 +52,31 @@ async def visible(fx: Effects, config: Config, caller: Caller) -> tuple[Mailbox,
     return tuple(mailbox for mailbox in found if uids[mailbox.owner] == caller.uid)
 
 
+async def change(alone: Settings | Alone, edit: Edit, caller: Caller) -> Config:
+    """Change the configuration for this caller, who learns nothing from what else is in the file.
+
+    Raises: what the change raises; to anybody but root only NotAuthorized and Failed.
+    """
+    try:
+        return await alone.change(edit)
+    except (MailboxTaken, MailboxNotFound) as error:
+        if caller.is_root:
+            raise
+        raise NotAuthorized("not authorized", detail=f"not in force, but on disk: {error.reason}") from error
+    except ConfigInvalid as error:
+        if caller.is_root:
+            raise
+        raise Failed("config.toml cannot be edited now: root has to look at it", detail=error.reason) from error
+
+
 def box(mailbox: Mailbox) -> Box:
     """How stored mail is asked for."""
     return Box(mailbox.name, mailbox.owner)
+
+
+async def look(find: Callable[[K], T], key: K) -> T:
+    """Ask for an account in a thread: a directory service may be slow."""
+    return await trio.to_thread.run_sync(find, key, limiter=_THREADS)
 
 
 async def _uids(fx: Effects, owners: set[str]) -> dict[str, int | None]:

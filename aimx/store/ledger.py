@@ -190,6 +190,29 @@ def mailboxes_waiting(db: sqlite3.Connection) -> list[str]:
     return [row[0] for row in db.execute("SELECT mailbox FROM spool GROUP BY mailbox ORDER BY min(id)")]
 
 
+def spool_counts(db: sqlite3.Connection, mailbox: str) -> dict[str, int]:
+    """How many copies wait for a mailbox, by folder."""
+    found: dict[str, int] = {}
+    for (octets,) in db.execute("SELECT copy FROM spool WHERE mailbox = ?", (mailbox,)):
+        try:
+            folder: str = intent.decode_staged(octets).folder
+        except msgspec.MsgspecError:
+            folder = "inbox"
+        found[folder] = found.get(folder, 0) + 1
+    return found
+
+
+def spool_owners(db: sqlite3.Connection, mailbox: str) -> set[str]:
+    """Whose copies wait for a mailbox: its owners when they arrived; "" where that is not known any more."""
+    found = set()
+    for (octets,) in db.execute("SELECT copy FROM spool WHERE mailbox = ?", (mailbox,)):
+        try:
+            found.add(intent.decode_staged(octets).owner)
+        except msgspec.MsgspecError:
+            found.add("")
+    return found
+
+
 def spool_entries(db: sqlite3.Connection) -> set[str]:
     """Names below spool/ that a row knows."""
     return {row[0] for row in db.execute("SELECT entry FROM spool")}

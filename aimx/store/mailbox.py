@@ -35,7 +35,7 @@ class Folders:
     """Descriptors of `inbox/` and `sent/`, which are ours, and the checks on what lies in them."""
 
     def __init__(self, data_dir: PurePath, inbox: int, sent: int, accounts: Accounts) -> None:
-        self._path = data_dir
+        self.path = data_dir
         self._roots: dict[Folder, int] = {"inbox": inbox, "sent": sent}
         self._devices: dict[Folder, int] = {"inbox": os.fstat(inbox).st_dev, "sent": os.fstat(sent).st_dev}
         self._making = threading.Lock()
@@ -76,19 +76,27 @@ class Folders:
             return f"{folder}/{mailbox}: {error.strerror}"
         return ""
 
+    def root(self, folder: Folder) -> int:
+        """The descriptor of `inbox/` or `sent/` itself."""
+        return self._roots[folder]
+
+    def make(self, folder: Folder, mailbox: str, account: Identity) -> None:
+        """A mailbox directory of this owner; one that is there already is left alone. Raises: OSError."""
+        with self._making, contextlib.suppress(FileExistsError):
+            files.make_directory(mailbox, 0o700, self._roots[folder], account if self.accounts.as_root else None)
+
     def _open_or_make(self, folder: Folder, mailbox: str, account: Identity) -> int:
         root = self._roots[folder]
         try:
             return linux.open_beneath(root, mailbox, files.DIRECTORY)
         except FileNotFoundError:
-            with self._making, contextlib.suppress(FileExistsError):
-                files.make_directory(mailbox, 0o700, root, account if self.accounts.as_root else None)
+            self.make(folder, mailbox, account)
         return linux.open_beneath(root, mailbox, files.DIRECTORY)
 
     def _check(self, fd: int, folder: Folder, mailbox: str, account: Identity) -> None:
         status = os.fstat(fd)
         if status.st_uid != account.uid:
-            path = shlex.quote(str(self._path / folder / mailbox))
+            path = shlex.quote(str(self.path / folder / mailbox))
             who = shlex.quote(account.name)
             raise Unwritable(
                 f"{folder}/{mailbox} belongs to uid {status.st_uid}, not to {account.name};"

@@ -38,15 +38,27 @@ class Spool:
     def retry(self, owners: dict[str, str]) -> Told:
         """Try every waiting copy. `owners`: mailbox → owner, as configured now. Raises: StorageFailed, OSError."""
         events: Told = []
-        for mailbox in self._state.run(ledger.mailboxes_waiting):
-            after = 0
-            while (row := self._next(mailbox, after)) is not None:
-                after = row.id
-                told = self._deliver(row, owners.get(mailbox))
-                if told is None:
-                    break  # later ones stay behind it
+        for mailbox in self.mailboxes():
+            after: int | None = 0
+            while after is not None:
+                after, told = self.step(mailbox, after, owners.get(mailbox))
                 events += told
         return events
+
+    def mailboxes(self) -> list[str]:
+        """Those with copies that wait."""
+        return self._state.run(ledger.mailboxes_waiting)
+
+    def step(self, mailbox: str, after: int, owner: str | None) -> tuple[int | None, Told]:
+        """Try the copy after this one. Returns: the copy that was tried, None at the end; events.
+
+        `owner`: as configured now. Raises: StorageFailed, OSError.
+        """
+        row = self._next(mailbox, after)
+        if row is None:
+            return None, []
+        told = self._deliver(row, owner)
+        return (row.id, told) if told is not None else (None, [])  # later ones stay behind it
 
     def _next(self, mailbox: str, after: int) -> SpoolRow | None:
         return self._state.run(lambda db: ledger.waiting(db, mailbox, after))

@@ -121,6 +121,20 @@ def nobody(name: str) -> str:
     return error("MAILBOX", f"no mailbox matches From: {name}@{DOMAIN} {hint}")
 
 
+def taken(name: str) -> str:
+    """What root is told about a name that is in use."""
+    return error("MAILBOX", f"mailbox '{name}' already exists")
+
+
+DONE = r"AIMX/1 OK\n"
+GHOST = error("ENOENT", "mailbox-not-found: ghost")
+OWNERLESS = error("VALIDATION", "MAILBOX-CREATE requires an Owner: header")
+BY_HAND = error("VALIDATION", "owner 'root' can only be set by editing config.toml")
+UNKNOWN = error("VALIDATION", "unknown owner 'no-such-user'")
+ROLE = error("VALIDATION", "Mailbox name 'abuse' is reserved; only root can create it")
+RESERVED = error("VALIDATION", "Mailbox name 'catchall' is reserved for the wildcard catchall slot")
+BAD_NAME = error("VALIDATION", "Mailbox name contains invalid character 'O'; allowed: [a-z0-9._-]")
+FULL = r"AIMX/1 ERR NONEMPTY inbox=0 sent=\d+: mailbox 'twin' has \d+ files; archive or remove them first\n.*"
 FOREIGN = error("DOMAIN", f"sender domain 'other.test' does not match aimx domain '{DOMAIN}'")
 
 # verb and target: the request, then the answer to root, alice, bob, the stranger
@@ -135,6 +149,25 @@ TABLE = {
     "send-catchall-by-star": (send(f"*@{DOMAIN}"), (nobody("*"), EACCES, EACCES, EACCES)),
     "send-foreign-domain": (send("alice@other.test"), (FOREIGN, FOREIGN, FOREIGN, FOREIGN)),
     "mailboxes": (MailboxList(), (LIST, LIST, LIST, LIST)),
+    "show-own-of-alice": (MailboxShow("alice"), (JSON, JSON, EACCES, EACCES)),
+    "show-second-name-of-a-uid": (MailboxShow("twin"), (JSON, JSON, EACCES, EACCES)),
+    "show-orphan": (MailboxShow("orphan"), (JSON, EACCES, EACCES, EACCES)),
+    "show-catchall": (MailboxShow("catchall"), (JSON, EACCES, JSON, EACCES)),
+    "show-missing": (MailboxShow("ghost"), (GHOST, EACCES, EACCES, EACCES)),
+    "create-without-owner": (MailboxCreate("new-one"), (OWNERLESS, DONE, EACCES, EACCES)),
+    "create-for-daemon": (MailboxCreate("new-two", "daemon"), (DONE, EACCES, EACCES, EACCES)),
+    "create-what-is-alice's": (MailboxCreate("alice", "daemon"), (taken("alice"), DONE, EACCES, EACCES)),
+    "create-orphan": (MailboxCreate("orphan", "daemon"), (taken("orphan"), EACCES, EACCES, EACCES)),
+    "create-for-root": (MailboxCreate("new-three", "root"), (BY_HAND, DONE, EACCES, EACCES)),
+    "create-for-nobody": (MailboxCreate("new-four", "no-such-user"), (UNKNOWN, DONE, EACCES, EACCES)),
+    "create-role": (MailboxCreate("postmaster", "daemon"), (DONE, EACCES, EACCES, EACCES)),
+    "create-role-first": (MailboxCreate("abuse"), (OWNERLESS, ROLE, ROLE, ROLE)),
+    "create-catchall": (MailboxCreate("catchall", "daemon"), (RESERVED, RESERVED, RESERVED, RESERVED)),
+    "create-bad-name": (MailboxCreate("Ops", "daemon"), (BAD_NAME, BAD_NAME, BAD_NAME, BAD_NAME)),
+    "delete-missing": (MailboxDelete("ghost"), (GHOST, EACCES, EACCES, EACCES)),
+    "delete-orphan": (MailboxDelete("orphan"), (None, EACCES, EACCES, EACCES)),
+    "delete-catchall": (MailboxDelete("catchall", force=True), (RESERVED, RESERVED, RESERVED, RESERVED)),
+    "delete-full": (MailboxDelete("twin"), (FULL, FULL, EACCES, EACCES)),
     "version": (Version(), (JSON, JSON, JSON, JSON)),
     "ingest-own": (Ingest(f"alice@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
     "ingest-foreign": (Ingest(f"bob@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),

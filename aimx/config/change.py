@@ -1,0 +1,75 @@
+"""Edits of `[mailboxes.<name>]`, for `edit.transact`: each changes its own table and nothing else, or raises."""
+
+import tomllib
+from collections.abc import Callable
+from typing import Any
+
+import tomlkit
+
+from aimx.errors import ConfigInvalid, MailboxNotFound, MailboxTaken
+from aimx.model.address import folded
+
+Edit = Callable[[tomlkit.TOMLDocument], None]
+
+
+def add_mailbox(name: str, address: str, owner: str) -> Edit:
+    """A new table at the end of the others. The edit raises MailboxTaken, ConfigInvalid."""
+
+    def edit(document: tomlkit.TOMLDocument) -> None:
+        wanted = _plain(document)
+        mailboxes = wanted.setdefault("mailboxes", {})
+        _refuse_taken(mailboxes, name, address)
+        body = {"address": address, "owner": owner}
+        mailboxes[name] = body
+        table = tomlkit.table()
+        table.update(body)
+        if "mailboxes" not in document:
+            document["mailboxes"] = tomlkit.table(is_super_table=True)
+        document["mailboxes"][name] = table
+        _verify(document, wanted)
+
+    return edit
+
+
+def remove_mailbox(name: str) -> Edit:
+    """The table of a mailbox with its hooks goes. The edit raises MailboxNotFound, ConfigInvalid."""
+
+    def edit(document: tomlkit.TOMLDocument) -> None:
+        wanted = _plain(document)
+        if name not in wanted.get("mailboxes", {}):
+            raise MailboxNotFound(f"mailbox-not-found: {name}")
+        del wanted["mailboxes"][name]
+        del document["mailboxes"][name]
+        _verify(document, wanted)
+
+    return edit
+
+
+def _refuse_taken(mailboxes: dict[str, Any], name: str, address: str) -> None:
+    """On disk there may be more than is in force."""
+    for other, body in mailboxes.items():
+        served = body.get("address") if isinstance(body, dict) else None
+        if folded(other) == folded(name) or (isinstance(served, str) and folded(served) == folded(address)):
+            raise MailboxTaken(f"mailbox '{other}' already exists" if other == name else _served(other, address))
+
+
+def _served(other: str, address: str) -> str:
+    return f"{address} is the address of mailbox '{other}' already"
+
+
+def _plain(document: tomlkit.TOMLDocument) -> dict[str, Any]:
+    return tomllib.loads(tomlkit.dumps(document))
+
+
+def _verify(document: tomlkit.TOMLDocument, wanted: dict[str, Any]) -> None:
+    """Tables may be written in so many ways that the result is read again. Raises: ConfigInvalid."""
+    try:
+        found = _plain(document)
+        if not found.get("mailboxes") and not wanted.get("mailboxes"):
+            found.pop("mailboxes", None)
+            wanted.pop("mailboxes", None)
+        right = found == wanted
+    except ValueError:
+        right = False
+    if not right:
+        raise ConfigInvalid("config.toml cannot be edited without touching other tables; edit it by hand")

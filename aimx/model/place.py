@@ -1,0 +1,23 @@
+"""Mailboxes as directories: what lies in one, and one that no mailbox is configured for."""
+
+from typing import NamedTuple
+
+
+class Contents(NamedTuple):
+    """Entries of `inbox/<name>` and `sent/<name>`, copies that wait in the spool included."""
+
+    inbox: int
+    sent: int
+
+    @property
+    def total(self) -> int:
+        """Of both."""
+        return self.inbox + self.sent
+
+
+class Stray(NamedTuple):
+    """A directory below inbox/ without a mailbox. `owner` None: its uid has no name."""
+
+    name: str
+    uid: int
+    owner: str | None
