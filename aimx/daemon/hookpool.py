@@ -201,6 +201,7 @@ class HookPool:
         finished = HookFinished(
             at=self._fx.now(), mailbox=row.mailbox, owner_uid=task.account.uid, hook=row.hook, id=row.email_id,
             run=row.id, exit_code=run.exit_code, duration_ms=run.duration_ms, timed_out=run.timed_out,
+            reason=run.reason or "",
         )  # fmt: skip
 
         def work(db):  # type: ignore[no-untyped-def]

@@ -31,6 +31,7 @@ from aimx.daemon.resolver import ResolverClient
 from aimx.daemon.signing import Signing
 from aimx.daemon.storage import Storage, open_storage
 from aimx.daemon.verbd import SocketServer
+from aimx.daemon.watching import Watching, owners
 from aimx.daemon.workers import WorkerPool
 from aimx.effects import descriptors, maildrop, privileges
 from aimx.effects.accounts import Accounts
@@ -93,8 +94,13 @@ class Daemon:
             mx_port(), mail_drop(),
         )  # fmt: skip
         self.administration = Administration(self.live, self._adopted, self.storage.gates)
+        self.watching = Watching(
+            self.storage_parts.state.path, partial(owners, self.live, self.storage_parts.accounts),
+            self._session_config, time.time,
+        )  # fmt: skip
+        self.events.listen(self.watching.wake)
         committer = self.storage_parts.committer
-        desk = Desk(cast(Mails, StoredMails(committer)), self.administration, Places(committer))
+        desk = Desk(cast(Mails, StoredMails(committer)), self.administration, Places(committer), self.watching)
         self.fx = Effects(
             time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
             self.events, sending, desk,
@@ -127,6 +133,7 @@ class Daemon:
             await helpers.start(self.resolver.run)
             await helpers.start(self.events.run)
             helpers.start_soon(self.hooks.run)
+            helpers.start_soon(self.watching.run)
             helpers.start_soon(settings.watch, self.live)
             helpers.start_soon(self.storage.run, self._session_config)
             async with trio.open_nursery() as nursery:
@@ -138,6 +145,7 @@ class Daemon:
             await self.events.flush()
             helpers.cancel_scope.cancel()
         self.socket.close()
+        self.watching.close()
         self.storage_parts.close()
         log.info("stopped")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import trio
 
 from aimx import limits, log
+from aimx.daemon.streams import Streams
 from aimx.effects.memory import MemoryBudget
 from aimx.errors import AimxError, Failed, ResourcesExhausted, StorageFailed, WireCode
 from aimx.flows.answer import Answer, refusal
@@ -41,6 +42,7 @@ class SocketServer:
         self._accepting = trio.CancelScope()
         self._working: set[Held] = set()
         self._finished = trio.Event()
+        self._streams = Streams()
 
     def listen(self) -> list[trio.SocketListener]:
         """Bind, replacing a socket that nobody answers on. Raises: Failed, StorageFailed."""
@@ -73,8 +75,9 @@ class SocketServer:
                 await trio.serve_listeners(self.serve, listeners, handler_nursery=nursery)
 
     async def drain(self) -> None:
-        """Accept nothing more; return when every request that was whole has its answer, after DRAIN_S at the latest."""
+        """Accept nothing more and end streams; return when every whole request has its answer, or after DRAIN_S."""
         self._accepting.cancel()
+        self._streams.end()
         with trio.move_on_after(limits.DRAIN_S):
             while self._working:
                 self._finished = trio.Event()
@@ -106,18 +109,15 @@ class SocketServer:
         held = Held(self._use, self._memory, caller)
         try:
             answer = await self._respond(stream, caller, held)
-            if answer is not None and answer.lines is not None:
-                held.release()
-                self._working.discard(held)  # nobody waits for the end of a stream
-                self._finished.set()
-                await _stream(stream, answer)
-            elif answer is not None:
+            if answer is not None and answer.lines is None:
                 await self._tell(stream, answer)
         finally:
             held.release()
             self._use.leave(caller)
             self._working.discard(held)
             self._finished.set()
+        if answer is not None and answer.lines is not None:  # no longer a request: nobody waits for its end
+            await self._streams.carry(stream, caller, answer.response, answer.lines)
 
     async def _tell(self, stream: trio.SocketStream, answer: Answer) -> None:
         try:
@@ -238,29 +238,6 @@ async def _send(stream: trio.SocketStream, response: Response) -> None:
     with trio.move_on_after(limits.FRAME_S):
         await stream.send_all(answers.encode_response(response))
         await stream.send_eof()
-
-
-async def _stream(stream: trio.SocketStream, answer: Answer) -> None:
-    """Write lines until there are no more. A client that takes none of them for a while is dropped."""
-    assert answer.lines is not None
-    try:
-        await _write(stream, answers.encode_response(answer.response))
-        try:
-            async for line in answer.lines:
-                await _write(stream, line)
-        except AimxError as error:
-            await _write(stream, answers.encode_problem(refusal(error)))
-        await stream.send_eof()
-    except trio.TooSlowError:
-        log.warning("stream-stalled", note="the client took nothing and was dropped")
-    finally:
-        with trio.CancelScope(shield=True):
-            await answer.lines.aclose()
-
-
-async def _write(stream: trio.SocketStream, octets: bytes) -> None:
-    with trio.fail_after(limits.STREAM_STALL_S):
-        await stream.send_all(octets)
 
 
 async def _drain(stream: trio.SocketStream, seconds: float = limits.FRAME_DRAIN_S) -> None:

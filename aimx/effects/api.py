@@ -164,6 +164,26 @@ class Directories(Protocol):
         """Directories below inbox/ that belong to no configured mailbox, by name."""
 
 
+class Lines(Protocol):
+    """Pieces of a stream, each of whole lines. Closed once, by whoever has them, whether they ended or not."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Themselves."""
+
+    def __anext__(self) -> Awaitable[bytes]:
+        """The next piece."""
+
+    def aclose(self) -> Awaitable[None]:
+        """Nobody wants more."""
+
+
+class Watching(Protocol):
+    """The event log as it is watched."""
+
+    async def open(self, caller: Caller, after: str | None, mailbox: str | None) -> Lines:
+        """What comes after a cursor, or from now on. Raises: ResourcesExhausted, StorageFailed."""
+
+
 class Events(Protocol):
     """The event log, which everybody who watches reads. What happened has happened: nothing here raises."""
 
@@ -251,11 +271,15 @@ class Sending(msgspec.Struct, frozen=True):
 
 
 class Desk(msgspec.Struct, frozen=True):
-    """What only administration needs: mail that is stored, the configuration, mailboxes as directories."""
+    """What only administration needs: mail that is stored, the configuration, mailboxes as directories.
+
+    `watching` is None in a process that nobody watches.
+    """
 
     mails: Mails
     settings: Settings
     directories: Directories
+    watching: Watching | None = None
 
 
 class Effects(msgspec.Struct, frozen=True):

@@ -1,8 +1,9 @@
 """What a verb's flow hands back: the answer, and what may only happen once the caller has it."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from aimx.effects.api import Lines
 from aimx.errors import disposition, told
 from aimx.wire.frames import Response
 
@@ -15,7 +16,7 @@ class Answer(NamedTuple):
 
     response: Response
     afterwards: Callable[[], Awaitable[None]] | None = None
-    lines: AsyncGenerator[bytes, None] | None = None
+    lines: Lines | None = None
 
 
 def refusal(error: BaseException) -> Response:

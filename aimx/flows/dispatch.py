@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from aimx import log
 from aimx.effects.api import Effects
 from aimx.errors import AimxError, NotAuthorized, UnknownVerb
-from aimx.flows import ingest, mailboxes, query, send
+from aimx.flows import ingest, mailboxes, query, send, watch
 from aimx.flows.answer import Answer, refusal
 from aimx.model.caller import Caller
 from aimx.model.config import Config
@@ -33,6 +33,7 @@ VERBS: dict[type[Request], Verb] = {
     frames.Version: Verb(Anyone(), query.version),
     frames.Ingest: Verb(System(), ingest.by_request),
     frames.Send: Verb(send.action, send.send),
+    frames.Watch: Verb(watch.action, watch.watch),
     frames.MailboxList: Verb(Anyone(), mailboxes.list_),
     frames.MailboxShow: Verb(mailboxes.show_action, mailboxes.show),
     frames.MailboxCreate: Verb(mailboxes.create_action, mailboxes.create),

@@ -46,7 +46,7 @@ class HookStarted(EventBase, frozen=True, kw_only=True, tag="hook_started"):
 
 
 class HookFinished(EventBase, frozen=True, kw_only=True, tag="hook_finished"):
-    """A hook ended or could not be started (`exit_code` -1)."""
+    """A hook ended or could not be started (`exit_code` -1). `reason` is empty when its program came to its own end."""
 
     hook: str
     id: str
@@ -54,6 +54,7 @@ class HookFinished(EventBase, frozen=True, kw_only=True, tag="hook_finished"):
     exit_code: int
     duration_ms: int
     timed_out: bool
+    reason: str
 
 
 class HookSkipped(EventBase, frozen=True, kw_only=True, tag="hook_skipped"):

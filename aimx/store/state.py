@@ -40,7 +40,7 @@ class State:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
             os.chmod(path, 0o600)  # -wal and -shm take the mode of the database
@@ -71,15 +71,15 @@ class State:
         if version != str(schema.VERSION):
             connection.close()
             raise StorageFailed(
-                f"{self._path} has schema version {version}, this aimx knows version {schema.VERSION}:"
+                f"{self.path} has schema version {version}, this aimx knows version {schema.VERSION}:"
                 " run the aimx that wrote it, or move it away as if it were damaged (see the log)",
                 detail=self._unusable("unknown version"),
             )
 
     def _unusable(self, why: str) -> str:
         return (
-            f"{self._path} cannot be used ({why}). {schema.LOSS} If it is damaged, move it away and start again:"
-            f" mv {self._path} {self._path}.damaged; rm -f {self._path}-wal {self._path}-shm"
+            f"{self.path} cannot be used ({why}). {schema.LOSS} If it is damaged, move it away and start again:"
+            f" mv {self.path} {self.path}.damaged; rm -f {self.path}-wal {self.path}-shm"
         )
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:

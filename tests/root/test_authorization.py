@@ -56,6 +56,8 @@ with socket.socket(socket.AF_UNIX) as asked:
     answer = b""
     while piece := asked.recv(65536):
         answer += piece
+        if b"x-ndjson" in answer and answer.endswith(b"}\\n"):
+            break
 print(answer.hex())
 """
 
@@ -111,6 +113,7 @@ def error(code: str, reason: str) -> str:
 
 SENT = rf"AIMX/1 OK <[^<>@\s]+@{re.escape(DOMAIN)}>\n"
 LIST = r"AIMX/1 OK\nContent-Length: \d+\n\n\[.*\]"
+STREAM = r"AIMX/1 OK\nContent-Type: application/x-ndjson\n\n\{.*\}\n"
 JSON = r"AIMX/1 OK\nContent-Length: \d+\n\n\{.*\}"
 EACCES = error("EACCES", "not authorized")
 
@@ -168,6 +171,13 @@ TABLE = {
     "delete-orphan": (MailboxDelete("orphan"), (None, EACCES, EACCES, EACCES)),
     "delete-catchall": (MailboxDelete("catchall", force=True), (RESERVED, RESERVED, RESERVED, RESERVED)),
     "delete-full": (MailboxDelete("twin"), (FULL, FULL, EACCES, EACCES)),
+    "watch": (Watch(), (STREAM, STREAM, STREAM, STREAM)),
+    "watch-own": (Watch(mailbox="alice"), (STREAM, STREAM, EACCES, EACCES)),
+    "watch-second-name-of-a-uid": (Watch(mailbox="twin"), (STREAM, STREAM, EACCES, EACCES)),
+    "watch-orphan": (Watch(mailbox="orphan"), (STREAM, EACCES, EACCES, EACCES)),
+    "watch-missing": (
+        Watch(mailbox="ghost"), (error("ENOENT", "mailbox-not-found: ghost"), EACCES, EACCES, EACCES)
+    ),
     "version": (Version(), (JSON, JSON, JSON, JSON)),
     "ingest-own": (Ingest(f"alice@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
     "ingest-foreign": (Ingest(f"bob@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),

@@ -1,0 +1,128 @@
+"""WATCH against a daemon: what happens is told once, in order, whatever happens to the connection in between."""
+
+import signal
+
+import pytest
+
+from tests.daemon.watchers import HEAD, Watcher
+from tests.harness import DOMAIN, Daemon, config_text, mail, owner
+
+OTHER = f'[mailboxes.other]\naddress = "other@{DOMAIN}"\nowner = "{owner()}"\n'
+HOOKED = (
+    f'[mailboxes.hooked]\naddress = "hooked@{DOMAIN}"\nowner = "{owner()}"\n'
+    '[[mailboxes.hooked.hooks]]\nname = "says"\nevent = "on_receive"\ncmd = ["/bin/sh", "-c", "exit 3"]\n'
+    "fire_on_untrusted = true\n"
+    '[[mailboxes.hooked.hooks]]\nname = "trusting"\nevent = "on_receive"\ncmd = ["/bin/true"]\n'
+)
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    with Daemon(tmp_path_factory.mktemp("watch"), config_text(OTHER + HOOKED)) as running:
+        yield running
+
+
+def test_a_stream_says_hello_then_tells_what_arrives(daemon):
+    with Watcher(daemon.socket) as watcher:
+        assert watcher.head == HEAD
+        assert watcher.hello["type"] == "hello"
+        assert watcher.hello["heartbeat_s"] == 15
+        daemon.send(mail("First"))
+        daemon.send(mail("Second"))
+        first, second = watcher.events("received", 2)
+    assert list(first) == [
+        "cursor", "type", "at", "mailbox", "id", "from", "subject", "trusted", "thread_id"
+    ]  # fmt: skip
+    assert (first["subject"], second["subject"]) == ("First", "Second")
+    assert first["mailbox"] == "ops"
+    assert first["id"] == daemon.messages()[-2].stem
+    place = [int(told["cursor"].rpartition("-")[2]) for told in (watcher.hello, first, second)]
+    assert place == sorted(set(place))
+
+
+def test_what_happened_between_two_connections_is_told(daemon):
+    with Watcher(daemon.socket) as watcher:
+        cursor = watcher.cursor
+    daemon.send(mail("While away"))
+    with Watcher(daemon.socket, after=cursor) as watcher:
+        assert watcher.hello["cursor"] == cursor
+        (told,) = watcher.events("received", 1)
+        assert told["subject"] == "While away"
+        daemon.send(mail("Then"))
+        assert watcher.events("received", 1)[0]["subject"] == "Then"
+
+
+def test_one_mailbox_only(daemon):
+    with Watcher(daemon.socket, mailbox="other") as watcher:
+        daemon.send(mail("Not this"))
+        daemon.send(mail("This"), f"other@{DOMAIN}")
+        assert watcher.event()["subject"] == "This"
+
+
+def test_no_such_mailbox_is_refused(daemon):
+    with Watcher(daemon.socket, mailbox="ghost") as watcher:
+        assert watcher.head == b"AIMX/1 ERR ENOENT mailbox-not-found: ghost\nCode: ENOENT\n\n"
+
+
+def test_a_hook_is_told_from_start_to_end_or_why_it_did_not_run(daemon):
+    with Watcher(daemon.socket, mailbox="hooked") as watcher:
+        daemon.send(mail("Run"), f"hooked@{DOMAIN}")
+        told = [watcher.event() for _ in range(4)]
+    assert [(one["type"], one.get("hook")) for one in told] == [
+        ("received", None), ("hook_skipped", "trusting"), ("hook_started", "says"), ("hook_finished", "says"),
+    ]  # fmt: skip
+    received, skipped, started, finished = told
+    assert {one["id"] for one in told} == {received["id"]}
+    assert skipped["reason"] == "trusted=none fire_on_untrusted=false"
+    assert finished["run"] == started["run"]
+    assert (finished["exit_code"], finished["timed_out"], finished["reason"]) == (3, False, "")
+
+
+GAPS = {
+    "malformed": ("now", "malformed"),
+    "empty-number": ("0123456789abcdef-", "malformed"),
+    "other-log": ("0123456789abcdef-1", "other-log"),
+    "future": ("{epoch}-999999999", "unknown"),
+}
+
+
+@pytest.mark.parametrize(("after", "reason"), GAPS.values(), ids=GAPS)
+def test_a_cursor_that_cannot_be_followed_is_a_gap_and_then_goes_on_from_now(daemon, after, reason):
+    with Watcher(daemon.socket) as fresh:
+        now = fresh.cursor
+    with Watcher(daemon.socket, after=after.format(epoch=now.partition("-")[0])) as watcher:
+        gap = watcher.event()
+        assert (gap["type"], gap["reason"]) == ("gap", reason)
+        assert gap["cursor"] == watcher.hello["cursor"] == now
+        daemon.send(mail("After the gap"))
+        assert watcher.events("received", 1)[0]["subject"] == "After the gap"
+
+
+def test_a_reload_is_told(daemon):
+    with Watcher(daemon.socket) as watcher:
+        daemon.process.send_signal(signal.SIGHUP)
+        told = watcher.events("config_reloaded", 1)[0]
+    assert (told["mailboxes"], told["hooks"]) == (3, 2)
+
+
+def test_a_stop_ends_streams_and_a_crash_loses_nothing(tmp_path):
+    daemon = Daemon(tmp_path)
+    try:
+        daemon.start()
+        with Watcher(daemon.socket) as watcher:
+            daemon.send(mail("One"))
+            watcher.events("received", 1)
+            daemon.send(mail("Two"))
+            daemon.kill()
+            daemon.start()
+            with Watcher(daemon.socket, after=watcher.cursor) as again:
+                assert again.event()["subject"] == "Two"
+                assert daemon.stop() == 0
+                assert again.event() is None
+        daemon.start()
+        with Watcher(daemon.socket, after=again.cursor) as last:
+            daemon.send(mail("Three"))
+            assert last.event()["subject"] == "Three"
+    finally:
+        daemon.stop()
+        daemon.close()
