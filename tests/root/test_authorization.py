@@ -175,9 +175,7 @@ TABLE = {
     "watch-own": (Watch(mailbox="alice"), (STREAM, STREAM, EACCES, EACCES)),
     "watch-second-name-of-a-uid": (Watch(mailbox="twin"), (STREAM, STREAM, EACCES, EACCES)),
     "watch-orphan": (Watch(mailbox="orphan"), (STREAM, EACCES, EACCES, EACCES)),
-    "watch-missing": (
-        Watch(mailbox="ghost"), (error("ENOENT", "mailbox-not-found: ghost"), EACCES, EACCES, EACCES)
-    ),
+    "watch-missing": (Watch(mailbox="ghost"), (error("ENOENT", "mailbox-not-found: ghost"), EACCES, EACCES, EACCES)),
     "version": (Version(), (JSON, JSON, JSON, JSON)),
     "ingest-own": (Ingest(f"alice@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
     "ingest-foreign": (Ingest(f"bob@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
