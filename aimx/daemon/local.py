@@ -83,7 +83,7 @@ class _Here(AbstractContextManager["_Here"]):
         self.parts = open_storage(config)
         settings.announce(config, self.parts.accounts)
         self.events = LoggedEvents(self.parts.state)
-        self.spawner = SpawnerClient(spawner_options(None))
+        self.spawner = SpawnerClient(spawner_options(None), early=live is None)  # most questions need none
         current = (lambda: live.current) if live is not None else (lambda: config)
         storage = Storage(self.parts.committer, self.events.logged, current)
         self.workers, self.resolver = WorkerPool(self.spawner, 1), ResolverClient(self.spawner)

@@ -95,10 +95,10 @@ class _Link:
 class SpawnerClient:
     """Starts the spawner, replaces it when it ends, talks to it. Nothing happens unless `run` is running."""
 
-    def __init__(self, options: dict[str, int]) -> None:
-        """Fork and exec the spawner; it imports while the caller goes on."""
+    def __init__(self, options: dict[str, int], early: bool = True) -> None:
+        """`early`: fork and exec the spawner now, so that it imports while the caller goes on; else `run` does."""
         self._options = options
-        self._link: _Link | None = _Link(options)  # None: lost, and not yet started again
+        self._link: _Link | None = _Link(options) if early else None  # None: not started, or lost
         self._up = trio.Event()
         self._children: dict[int, Child] = {}
         self._next_id = 0

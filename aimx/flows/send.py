@@ -6,7 +6,7 @@ from aimx import limits, log
 from aimx.effects.api import Effects, Sending
 from aimx.effects.memory import Held
 from aimx.errors import Failed, NoSender
-from aimx.flows import composing, deliver, record
+from aimx.flows import composing, deliver, record, target
 from aimx.flows.answer import Answer, refusal
 from aimx.mime import clean, outbound
 from aimx.model.config import Config
@@ -23,9 +23,10 @@ async def action(fx: Effects, config: Config, frame: Send) -> Action:
     made = f"{sending.token()}@{config.domain}"
     submission = await composing.aside(outbound.is_long(frame.message), outbound.read, frame.message, made, fx.now())
     mailbox = route.sender(config, submission.author)
+    owner = mailbox.owner if mailbox is not None else target.NOBODY  # the same look-up for what is missing
+    account = await composing.aside(True, fx.accounts.identity, owner)  # may ask a directory service
     if mailbox is None:
         return SendAs(None, None, submission)
-    account = await composing.aside(True, fx.accounts.identity, mailbox.owner)  # may ask a directory service
     return SendAs(account.uid if account is not None else None, mailbox, submission)
 
 

@@ -17,7 +17,7 @@ from aimx.policy.authorize import Authorized
 
 K = TypeVar("K")
 T = TypeVar("T")
-_NOBODY = "root"  # looked up in place of the owner of a mailbox that does not exist
+NOBODY = "root"  # looked up in place of the owner of a mailbox that does not exist
 _THREADS = trio.CapacityLimiter(limits.OWNER_THREADS)
 
 
@@ -31,7 +31,7 @@ def desk(fx: Effects) -> Desk:
 async def action(fx: Effects, config: Config, name: str) -> authorize.Mailbox:
     """What the caller has to be allowed to do to act on a mailbox."""
     mailbox = config.mailboxes.get(name)
-    uids = await _uids(fx, {mailbox.owner if mailbox is not None else _NOBODY})
+    uids = await _uids(fx, {mailbox.owner if mailbox is not None else NOBODY})
     return authorize.Mailbox(uids[mailbox.owner] if mailbox is not None else None, mailbox)
 
 
