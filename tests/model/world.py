@@ -1,4 +1,4 @@
-"""A daemon's insides in this process, over real files: every verb, mail that arrives, a reload, a crash. It listens nowhere.
+"""A daemon's insides in this process, over real files: every verb, mail that arrives, a reload, a crash. No sockets.
 
 Messages are examined here instead of in a worker, by the worker's own code, and no name resolves.
 """
