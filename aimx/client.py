@@ -115,10 +115,14 @@ def _read(sock: socket.socket, deadline: float) -> bytes:
     return bytes(answer)
 
 
+# A socket that this user cannot reach is none to him: nothing was sent.
+_NOBODY = (FileNotFoundError, ConnectionRefusedError, PermissionError, NotADirectoryError)
+
+
 def _kind(error: OSError, taken: bool) -> type[DaemonUnavailable]:
     if taken:
         return DaemonSilent
-    return DaemonAbsent if isinstance(error, FileNotFoundError | ConnectionRefusedError) else DaemonUnavailable
+    return DaemonAbsent if isinstance(error, _NOBODY) else DaemonUnavailable
 
 
 def _why(path: str, error: OSError) -> str:
@@ -126,4 +130,6 @@ def _why(path: str, error: OSError) -> str:
         return f"the aimx daemon on {path} did not answer in time"
     if isinstance(error, FileNotFoundError | ConnectionRefusedError):
         return f"no aimx daemon answers on {path}: start `aimx serve`"
+    if isinstance(error, PermissionError):
+        return f"no aimx daemon can be asked on {path}: it is closed to this user; start `aimx serve` as root"
     return f"the aimx daemon on {path} cannot be reached: {error.strerror}"

@@ -111,6 +111,10 @@ class CatchallHook(Refused):
     """The catchall has no hooks."""
 
 
+class AnswerNeeded(Refused):
+    """A question that nobody is there to answer; the reason names the option that answers it."""
+
+
 class ForeignSender(Refused):
     """The From address is not at our domain."""
 
@@ -217,6 +221,7 @@ DISPOSITIONS: dict[type[AimxError], Disposition] = {
     EmailNotFound: Disposition(WireCode.NOTFOUND, Exit.FAILED, replies.INTERNAL),
     HookNotFound: Disposition(WireCode.ENOENT, Exit.FAILED, replies.INTERNAL),
     CatchallHook: Disposition(WireCode.EACCES, Exit.FAILED, replies.INTERNAL),
+    AnswerNeeded: Disposition(WireCode.VALIDATION, Exit.USAGE, replies.INTERNAL),
     ForeignSender: Disposition(WireCode.DOMAIN, Exit.FAILED, replies.RELAY_DENIED),
     MalformedMessage: Disposition(WireCode.MALFORMED, Exit.FAILED, replies.SYNTAX),
     BodyTooLarge: Disposition(WireCode.BODY_TOO_LARGE, Exit.FAILED, replies.TOO_BIG),

@@ -12,6 +12,7 @@ from aimx import limits
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/@+,<>[]*|")
 _stream: TextIO = sys.stderr
+_quiet = False
 
 
 def value(raw: object) -> str:
@@ -51,9 +52,16 @@ def emit(text: str) -> None:
         return
 
 
+def quiet() -> None:
+    """This process is a command of somebody's: what goes as it should is not told."""
+    global _quiet
+    _quiet = True
+
+
 def info(event: str, **fields: object) -> None:
     """Log what an operator wants to see of normal work."""
-    emit(line("info", event, **fields))
+    if not _quiet:
+        emit(line("info", event, **fields))
 
 
 def warning(event: str, **fields: object) -> None:

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from aimx import client, limits
+from aimx import client, limits, log
 from aimx.config import places
-from aimx.errors import DaemonAbsent, DaemonNeeded, DaemonRefused
+from aimx.errors import DaemonAbsent, DaemonNeeded, DaemonRefused, DaemonRunning
 from aimx.wire.frames import Request, Response
 
 NEEDED = (
@@ -56,4 +56,11 @@ def _here(options: argparse.Namespace, request: Request) -> Response:
     from aimx.config import paths
     from aimx.daemon import local
 
-    return local.ask(paths.config_file(), paths.data_dir_override(options.data_dir), request)
+    log.quiet()
+    try:
+        return local.ask(paths.config_file(), paths.data_dir_override(options.data_dir), request)
+    except DaemonRunning as error:
+        raise DaemonRunning(
+            f"{error.reason}, but no daemon answers on {places.socket_name()}: it may be starting or stopping, or use"
+            " another AIMX_RUNTIME_DIR; try again, or restart it"
+        ) from error

@@ -21,6 +21,15 @@ def say(text: str) -> None:
         return
 
 
+def ask(question: str) -> None:
+    """A question; the answer is typed behind it."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    if sys.stderr is not None:
+        sys.stderr.write(visible(question))
+        sys.stderr.flush()
+
+
 def error(text: str, code: str = "") -> None:
     """One line that begins with `Error:`, or `Error [CODE]:` when the daemon said it."""
     lead = f"Error [{code}]:" if code else "Error:"

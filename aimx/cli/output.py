@@ -19,6 +19,21 @@ def write(text: str = "") -> None:
     _put(text.encode(encoding, "backslashreplace") + b"\n")
 
 
+def good(text: str) -> None:
+    """One line that says what was done, green on a terminal."""
+    write(f"\x1b[32m{text}\x1b[0m" if colour() else text)
+
+
+def bold(text: str) -> str:
+    """A heading on a terminal."""
+    return f"\x1b[1m{text}\x1b[0m" if colour() else text
+
+
+def yellow(text: str) -> str:
+    """Something to look at, on a terminal."""
+    return f"\x1b[33m{text}\x1b[0m" if colour() else text
+
+
 def write_octets(octets: bytes) -> None:
     """Print data that is octets, such as a message, as it is. Raises: Failed."""
     if sys.stdout is not None:

@@ -212,8 +212,9 @@ async def delete(fx: Effects, config: Config, frame: MailboxDelete, authorized: 
         _refuse_needed(alone.current, mailbox)
         held = await desk.directories.contents(mailbox.name)
         if held.total:
+            files = "1 file" if held.total == 1 else f"{held.total} files"
             raise MailboxNotEmpty(
-                f"inbox={held.inbox} sent={held.sent}: mailbox '{mailbox.name}' has {held.total} files;"
+                f"inbox={held.inbox} sent={held.sent}: mailbox '{mailbox.name}' has {files};"
                 " archive or remove them first"
             )
         await target.change(alone, change.remove_mailbox(mailbox.name), caller)

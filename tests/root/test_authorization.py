@@ -137,7 +137,7 @@ UNKNOWN = error("VALIDATION", "unknown owner 'no-such-user'")
 ROLE = error("VALIDATION", "Mailbox name 'abuse' is reserved; only root can create it")
 RESERVED = error("VALIDATION", "Mailbox name 'catchall' is reserved for the wildcard catchall slot")
 BAD_NAME = error("VALIDATION", "Mailbox name contains invalid character 'O'; allowed: [a-z0-9._-]")
-FULL = r"AIMX/1 ERR NONEMPTY inbox=0 sent=\d+: mailbox 'twin' has \d+ files; archive or remove them first\n.*"
+FULL = r"AIMX/1 ERR NONEMPTY inbox=0 sent=\d+: mailbox 'twin' has \d+ files?; archive or remove them first\n.*"
 FOREIGN = error("DOMAIN", f"sender domain 'other.test' does not match aimx domain '{DOMAIN}'")
 
 # verb and target: the request, then the answer to root, alice, bob, the stranger
