@@ -103,6 +103,10 @@ class EmailNotFound(Refused):
     """No such message in the mailbox, or none that may be read."""
 
 
+class UnreadableMail(Refused):
+    """A message whose frontmatter cannot be read or changed; its owner may have edited it."""
+
+
 class HookNotFound(Refused):
     """No such hook, or a foreign one: both look the same (U1)."""
 
@@ -219,6 +223,7 @@ DISPOSITIONS: dict[type[AimxError], Disposition] = {
     MailboxNotEmpty: Disposition(WireCode.NONEMPTY, Exit.FAILED, replies.INTERNAL),
     DirectoryConflict: Disposition(WireCode.ECONFLICT, Exit.FAILED, replies.INTERNAL),
     EmailNotFound: Disposition(WireCode.NOTFOUND, Exit.FAILED, replies.INTERNAL),
+    UnreadableMail: Disposition(WireCode.IO, Exit.FAILED, replies.INTERNAL),
     HookNotFound: Disposition(WireCode.ENOENT, Exit.FAILED, replies.INTERNAL),
     CatchallHook: Disposition(WireCode.EACCES, Exit.FAILED, replies.INTERNAL),
     AnswerNeeded: Disposition(WireCode.VALIDATION, Exit.USAGE, replies.INTERNAL),

@@ -90,7 +90,7 @@ class _Here(AbstractContextManager["_Here"]):
         desk = None
         if live is not None:
             administration = Administration(live, lambda _: None, storage.gates)
-            desk = Desk(cast(Mails, StoredMails(self.parts.committer)), administration, Places(self.parts.committer))
+            desk = Desk(cast(Mails, StoredMails(storage)), administration, Places(self.parts.committer))
         self.fx = Effects(
             time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, self.events, desk=desk
         )

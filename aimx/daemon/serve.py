@@ -100,7 +100,7 @@ class Daemon:
         )  # fmt: skip
         self.events.listen(self.watching.wake)
         committer = self.storage_parts.committer
-        desk = Desk(cast(Mails, StoredMails(committer)), self.administration, Places(committer), self.watching)
+        desk = Desk(cast(Mails, StoredMails(self.storage)), self.administration, Places(committer), self.watching)
         self.fx = Effects(
             time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
             self.events, sending, desk,

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -109,25 +109,25 @@ class Storage:
     async def commit(self, plan: CommitPlan) -> tuple[Outcome, ...]:
         """Store every copy, together with whatever else is being stored now. Raises: StorageFailed, Failed."""
         async with self.gates.writing(copy.mailbox for copy in plan.copies):
-            self._still_theirs(plan)
-            committed: Committed = await self._carry(self.committer.steps(plan))
-            self._tell(committed.events)
+            self.still_theirs((copy.mailbox, copy.owner) for copy in plan.copies)
+            committed: Committed = await self.carry(self.committer.steps(plan))
+            self.tell(committed.events)
         return committed.outcomes
 
-    def _still_theirs(self, plan: CommitPlan) -> None:
-        """A mailbox that was removed, or given to somebody else, since the plan was made takes nothing."""
+    def still_theirs(self, boxes: Iterable[tuple[str, str]]) -> None:
+        """What was removed, or given to somebody else, since it was looked up is not touched. Raises: Failed."""
         if self._config is None:
             return
         mailboxes = self._config().mailboxes
-        for copy in plan.copies:
-            mailbox = mailboxes.get(copy.mailbox)
-            if mailbox is None or mailbox.owner != copy.owner:
-                raise Failed("try again", detail=f"mailbox removed or given away meanwhile: {copy.mailbox}")
+        for name, owner in boxes:
+            mailbox = mailboxes.get(name)
+            if mailbox is None or mailbox.owner != owner:
+                raise Failed("try again", detail=f"mailbox removed or given away meanwhile: {name}")
 
     async def conclude(self, conclusion: Conclusion) -> tuple[int, ...]:
         """Settle a pending sent record and tell the event; the ids of its held jobs. Trouble is logged."""
-        concluded: Noted = await self._carry(self._concluder.steps(conclusion))
-        self._tell(concluded[1])
+        concluded: Noted = await self.carry(self._concluder.steps(conclusion))
+        self.tell(concluded[1])
         return concluded[0]
 
     async def release(self, jobs: tuple[int, ...]) -> None:
@@ -137,13 +137,13 @@ class Storage:
         if not held:
             return
         try:
-            await self._carry(self.committer.release(held))
+            await self.carry(self.committer.release(held))
         except StorageFailed as error:
             log.error("hooks-not-released", jobs=len(held), why=error.detail or error.reason, note="tried again")
             self._unreleased += held
         self._wake()
 
-    async def _carry(self, steps: Steps[Any]) -> Any:
+    async def carry(self, steps: Steps[Any]) -> Any:
         """Run steps to their end, in company. Shielded. Raises: what they raise."""
         task = Task(steps)
         ended = self._ended[task] = trio.Event()
@@ -158,7 +158,8 @@ class Storage:
                     trio.lowlevel.start_thread_soon(self._group.drive, _driven)
         return task.result()
 
-    def _tell(self, events: Told) -> None:
+    def tell(self, events: Told) -> None:
+        """Events are in the log."""
         if events:
             self._logged()
 
@@ -202,8 +203,8 @@ class Storage:
                 await trio.to_thread.run_sync(prepare_mailboxes, self.committer, config(), limiter=self._care)
 
     async def _take_care(self, config: Callable[[], Config]) -> None:
-        held, events = await self._carry(self._concluder.again())
-        self._tell(events)
+        held, events = await self.carry(self._concluder.again())
+        self.tell(events)
         await self.release(held)
         await self._try_spool(config)
         await trio.to_thread.run_sync(self.committer.maintain, time.time(), limiter=self._care)
@@ -218,7 +219,7 @@ class Storage:
                     owner = configured.owner if configured is not None else None
                     with trio.CancelScope(shield=True):
                         after, events = await self._aside(partial(self._spool.step, mailbox, after, owner))
-                self._tell(events)
+                self.tell(events)
                 if events:
                     self._wake()
 

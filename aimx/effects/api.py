@@ -102,12 +102,12 @@ class Mails(Protocol):
         """One message. Raises: EmailNotFound."""
 
     async def read(self, box: Box, folder: Folder, email_id: str, offset: int, most: int) -> Piece:
-        """A piece of a message file. Raises: EmailNotFound."""
+        """A piece of a message file. Raises: EmailNotFound, StorageFailed."""
 
     async def mark(self, box: Box, email_id: str, read: bool) -> None:
         """Rewrite `read` and `read_at` of a mail of the inbox, and tell it (S3). Shielded.
 
-        Raises: EmailNotFound, StorageFailed, Refused for frontmatter that cannot be read.
+        Raises: EmailNotFound, StorageFailed, UnreadableMail.
         """
 
     def reindex(self, boxes: tuple[Box, ...]) -> AsyncIterator[Progress]:

@@ -1,10 +1,14 @@
 """Files through directory descriptors: exclusive creation, full writes, sync. Knows no mail and decides nothing."""
 
 import contextlib
+import itertools
 import os
 import stat
 import threading
+from collections.abc import Iterator
+from typing import NamedTuple
 
+from aimx import limits
 from aimx.effects import linux
 from aimx.effects.accounts import Identity
 
@@ -50,14 +54,29 @@ def make_directory(name: str, mode: int, parent: int, owner: Identity | None) ->
     os.fsync(parent)
 
 
-def write_new(directory: int, name: str, octets: bytes, mode: int, more: bytes = b"") -> os.stat_result:
+class Rest(NamedTuple):
+    """So many octets of an open file from an offset on, to be copied as they are."""
+
+    fd: int
+    offset: int
+    octets: int
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it, or less when the file has less by now."""
+        at, end = self.offset, self.offset + self.octets
+        while at < end and (piece := os.pread(self.fd, min(limits.COPY_OCTETS, end - at), at)):
+            yield piece
+            at += len(piece)
+
+
+def write_new(directory: int, name: str, octets: bytes, mode: int, more: bytes | Rest = b"") -> os.stat_result:
     """Create, fill (with the octets, then with more of them) and sync a file that must not exist yet.
 
     Raises: OSError; the caller removes what is left.
     """
     fd = os.open(name, CREATE, 0o600, dir_fd=directory)
     try:
-        for piece in (octets, more):
+        for piece in itertools.chain((octets,), more.pieces() if isinstance(more, Rest) else (more,)):
             view = memoryview(piece)
             while view:
                 view = view[os.write(fd, view) :]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from aimx import log
 from aimx.effects.api import Effects
 from aimx.errors import AimxError, NotAuthorized, UnknownVerb
-from aimx.flows import ingest, mailboxes, query, send, watch
+from aimx.flows import ingest, mailboxes, mails, query, send, watch
 from aimx.flows.answer import Answer, refusal
 from aimx.model.caller import Caller
 from aimx.model.config import Config
@@ -34,6 +34,9 @@ VERBS: dict[type[Request], Verb] = {
     frames.Ingest: Verb(System(), ingest.by_request),
     frames.Send: Verb(send.action, send.send),
     frames.Watch: Verb(watch.action, watch.watch),
+    frames.MarkRead: Verb(mails.of_mailbox, mails.mark_read),
+    frames.MarkUnread: Verb(mails.of_mailbox, mails.mark_unread),
+    frames.EmailRead: Verb(mails.of_mailbox, mails.read),
     frames.MailboxList: Verb(Anyone(), mailboxes.list_),
     frames.MailboxShow: Verb(mailboxes.show_action, mailboxes.show),
     frames.MailboxCreate: Verb(mailboxes.create_action, mailboxes.create),

@@ -84,6 +84,16 @@ def text(body: str) -> bytes:
         return body.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
+def span(octets: bytes) -> tuple[int, int] | None:
+    """Where the TOML of a document begins and ends: between a first line `+++` and the next line that is exactly that.
+
+    None: there is no such block within limits.FRONTMATTER_OCTETS.
+    """
+    first = _DELIMITER_LINE.match(octets)
+    closing = _DELIMITER_LINE.search(octets, first.end(), limits.FRONTMATTER_OCTETS) if first else None
+    return (first.end(), closing.start()) if first and closing else None
+
+
 def read(octets: bytes) -> tuple[dict[str, Any], bytes]:
     """The fields and the body octets of a document; any legal TOML is accepted.
 
@@ -92,14 +102,15 @@ def read(octets: bytes) -> tuple[dict[str, Any], bytes]:
     Raises:
         Refused: there is no such block within limits.FRONTMATTER_OCTETS, or it is not TOML.
     """
-    first = _DELIMITER_LINE.match(octets)
-    closing = _DELIMITER_LINE.search(octets, first.end(), limits.FRONTMATTER_OCTETS) if first else None
-    if first is None or closing is None:
+    block = span(octets)
+    if block is None:
         raise Refused("no frontmatter: the first line must be +++ and a later one must end it")
     try:
-        fields = tomllib.loads(octets[first.end() : closing.start()].decode())
+        fields = tomllib.loads(octets[slice(*block)].decode())
     except (ValueError, RecursionError) as error:
         raise Refused("the frontmatter is not TOML", str(error)) from error
+    closing = _DELIMITER_LINE.match(octets, block[1])
+    assert closing is not None
     start = closing.end()
     for blank in (b"\n", b"\r\n"):
         if octets.startswith(blank, start):

@@ -80,7 +80,10 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Ref(msgspec.Struct, frozen=True):
-    """A message on disk, as it was when it was written or read. `files`: names of its attachments, if a bundle."""
+    """A message on disk, as it was when it was written or read. `files`: names of its attachments.
+
+    `directory`: it is a bundle also without any.
+    """
 
     folder: Folder
     mailbox: str
@@ -88,11 +91,12 @@ class Ref(msgspec.Struct, frozen=True):
     id: str
     mark: Mark
     files: tuple[str, ...] = ()
+    directory: bool = False
 
     @property
     def bundle(self) -> bool:
         """Whether it is a directory."""
-        return bool(self.files)
+        return self.directory or bool(self.files)
 
     @property
     def file(self) -> str:
@@ -102,7 +106,7 @@ class Ref(msgspec.Struct, frozen=True):
     @property
     def entry(self) -> str:
         """What the mailbox directory holds of it."""
-        return self.id if self.files else self.file
+        return self.id if self.bundle else self.file
 
 
 class Placed(msgspec.Struct, frozen=True):

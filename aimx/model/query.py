@@ -93,13 +93,17 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A part of a message file: whole characters from the octet `offset`; `next` None: the file ends here."""
+    """A part of a message file: whole characters from the octet `offset`; `next` None: the file ends here.
 
-    row: Row
+    `version` is another one whenever the file is: pieces of two versions do not belong together.
+    """
+
+    path: str
     text: str
     offset: int
     next: int | None
     total: int
+    version: str
 
 
 class Progress(msgspec.Struct, frozen=True):

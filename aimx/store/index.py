@@ -46,6 +46,10 @@ _CHANGE = (
     "UPDATE messages SET status = ?, dev = ?, ino = ?, size = ?, mtime_ns = ?"
     " WHERE mailbox = ? AND folder = ? AND stem = ?"
 )
+_MARKED = (
+    "UPDATE messages SET unread = ?, dev = ?, ino = ?, size = ?, mtime_ns = ?"
+    " WHERE mailbox = ? AND folder = ? AND stem = ?"
+)
 _FORGET = "DELETE FROM messages WHERE mailbox = ? AND folder = ? AND stem = ?"
 _Values = tuple[object, ...]
 _Change = tuple[str, _Values]
@@ -100,6 +104,10 @@ class Index:
     def change(self, ref: Ref, mark: Mark, status: str) -> None:
         """A sent record was replaced by what its send came to."""
         self._put(_CHANGE, (status, *msgspec.structs.astuple(mark), *_key(ref)))
+
+    def marked(self, ref: Ref, mark: Mark, read: bool) -> None:
+        """A mail was marked and its file replaced."""
+        self._put(_MARKED, (not read, *msgspec.structs.astuple(mark), *_key(ref)))
 
     def forget(self, ref: Ref) -> None:
         """A message was removed."""

@@ -11,6 +11,7 @@ import stat
 import threading
 from pathlib import PurePath
 
+from aimx import limits
 from aimx.effects import files, linux
 from aimx.effects.accounts import Accounts, Identity
 from aimx.model.delivery import Folder
@@ -21,6 +22,8 @@ OWNER_MADE = frozenset(
     {errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ELOOP, errno.ENOTDIR, errno.EEXIST, errno.EXDEV, errno.EISDIR,
      errno.ENOTEMPTY, errno.EMLINK, errno.ENAMETOOLONG, errno.EBUSY}
 )  # fmt: skip
+# What says nothing about a file that is looked for.
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 
 
 class Unwritable(Exception):
@@ -112,6 +115,13 @@ class Folders:
 
         Raises: Unreadable.
         """
+        try:
+            return self.find_message(folder, mailbox, owner, name)[0]
+        except OSError as error:
+            raise Unreadable(name) from error
+
+    def find_message(self, folder: Folder, mailbox: str, owner: str, name: str) -> tuple[int, bool]:
+        """The same, and whether it lies in a bundle. Raises: Unreadable; OSError for our own failures."""
         account = self.accounts.identity(owner)
         if account is None or not layout.is_component(name) or not layout.is_component(mailbox):
             raise Unreadable(name)
@@ -120,21 +130,28 @@ class Folders:
             opened.append(linux.open_beneath(self._roots[folder], mailbox, files.DIRECTORY))
             self._check(opened[0], folder, mailbox, account)
             return self._open_file(opened, name, account)
-        except (OSError, Unwritable) as error:
+        except Unwritable as error:
+            raise Unreadable(name) from error
+        except OSError as error:
+            if error.errno in _OURS:
+                raise
             raise Unreadable(name) from error
         finally:
             for fd in opened:
                 os.close(fd)
 
-    def _open_file(self, opened: list[int], name: str, account: Identity) -> int:
-        try:
-            fd = linux.open_beneath(opened[0], f"{name}.md", files.READ)
-        except FileNotFoundError:
-            opened.append(linux.open_beneath(opened[0], name, files.DIRECTORY))
-            fd = linux.open_beneath(opened[1], f"{name}.md", files.READ)
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid not in (0, account.uid):
+    def _open_file(self, opened: list[int], name: str, account: Identity) -> tuple[int, bool]:
+        for _ in range(limits.REPLACED_ATTEMPTS):
+            try:
+                fd = linux.open_beneath(opened[-1], f"{name}.md", files.READ)
+            except FileNotFoundError:
+                opened.append(linux.open_beneath(opened[0], name, files.DIRECTORY))
+                fd = linux.open_beneath(opened[-1], f"{name}.md", files.READ)
+            status = os.fstat(fd)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid in (0, account.uid):
+                os.set_blocking(fd, True)
+                return fd, len(opened) > 1
             os.close(fd)
-            raise Unreadable(name)
-        os.set_blocking(fd, True)
-        return fd
+            if status.st_nlink:
+                break  # otherwise another version took its place since
+        raise Unreadable(name)

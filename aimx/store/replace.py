@@ -28,7 +28,7 @@ class Replacer:
         self._tree = tree
         self._litter = litter
 
-    def replace(self, ref: Ref, head: bytes, body: bytes = b"") -> Steps[Mark | str]:
+    def replace(self, ref: Ref, head: bytes, body: bytes | files.Rest = b"") -> Steps[Mark | str]:
         """Put another version in the place of the message file.
 
         Returns: what the new file looks like, synced; or why the name was left as it is.
@@ -44,6 +44,8 @@ class Replacer:
                 return CHANGED
             try:
                 new = staging.mark(files.write_new(self._tree.staging, entry, head, 0o644, body))
+                if _mark(home, ref.file) != ref.mark:  # writing takes time; what is seen now need not be undone
+                    return CHANGED
                 problem = self._exchange(ref, home, entry, new)
                 if problem:
                     return problem

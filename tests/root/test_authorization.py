@@ -140,6 +140,14 @@ BAD_NAME = error("VALIDATION", "Mailbox name contains invalid character 'O'; all
 FULL = r"AIMX/1 ERR NONEMPTY inbox=0 sent=\d+: mailbox 'twin' has \d+ files?; archive or remove them first\n.*"
 FOREIGN = error("DOMAIN", f"sender domain 'other.test' does not match aimx domain '{DOMAIN}'")
 
+BAD_ID = error("NOTFOUND", "email id '../x' contains invalid characters")
+BAD_FOLDER = error("VALIDATION", "invalid Folder value: 'trash' (expected inbox or sent)")
+
+
+def no_mail(mailbox: str, email_id: str) -> str:
+    return error("NOTFOUND", f"email '{email_id}' not found in inbox/{mailbox}")
+
+
 # verb and target: the request, then the answer to root, alice, bob, the stranger
 TABLE = {
     "send-own-of-alice": (send(f"alice@{DOMAIN}"), (SENT, SENT, EACCES, EACCES)),
@@ -176,6 +184,15 @@ TABLE = {
     "watch-second-name-of-a-uid": (Watch(mailbox="twin"), (STREAM, STREAM, EACCES, EACCES)),
     "watch-orphan": (Watch(mailbox="orphan"), (STREAM, EACCES, EACCES, EACCES)),
     "watch-missing": (Watch(mailbox="ghost"), (error("ENOENT", "mailbox-not-found: ghost"), EACCES, EACCES, EACCES)),
+    "mark-missing-mail": (MarkRead("alice", "x"), (no_mail("alice", "x"), no_mail("alice", "x"), EACCES, EACCES)),
+    "mark-missing-mail-unread": (MarkUnread("bob", "x"), (no_mail("bob", "x"), EACCES, no_mail("bob", "x"), EACCES)),
+    "mark-second-name-of-a-uid": (MarkRead("twin", "x"), (no_mail("twin", "x"), no_mail("twin", "x"), EACCES, EACCES)),
+    "mark-bad-id": (MarkRead("alice", "../x"), (BAD_ID, BAD_ID, EACCES, EACCES)),
+    "mark-in-a-missing-mailbox": (MarkRead("ghost", "x"), (GHOST, EACCES, EACCES, EACCES)),
+    "mark-bad-id-in-a-missing-mailbox": (MarkRead("ghost", "../x"), (BAD_ID, EACCES, EACCES, EACCES)),
+    "read-missing-mail": (EmailRead("alice", "x"), (no_mail("alice", "x"), no_mail("alice", "x"), EACCES, EACCES)),
+    "read-bad-folder": (EmailRead("alice", "x", "trash"), (BAD_FOLDER, BAD_FOLDER, EACCES, EACCES)),
+    "read-in-a-missing-mailbox": (EmailRead("ghost", "x", "trash"), (BAD_FOLDER, EACCES, EACCES, EACCES)),
     "version": (Version(), (JSON, JSON, JSON, JSON)),
     "ingest-own": (Ingest(f"alice@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
     "ingest-foreign": (Ingest(f"bob@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
