@@ -44,6 +44,11 @@ class SmtpListener:
         self._ended = trio.Event()
         self._refused_at: dict[SmtpReply, float] = {}
 
+    @property
+    def sessions(self) -> int:
+        """How many there are."""
+        return self._count
+
     async def serve(self) -> None:
         """Accept until cancelled or drained."""
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(self._socket))

@@ -21,6 +21,7 @@ from aimx.daemon import settings
 from aimx.daemon.administration import Administration
 from aimx.daemon.certificate import Certificate
 from aimx.daemon.events import LoggedEvents
+from aimx.daemon.health import DaemonHealth
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.inbound import Inbound
 from aimx.daemon.listener import SmtpListener
@@ -93,17 +94,9 @@ class Daemon:
             self.signing, lambda: str(uuid.uuid4()), self._in_hook, self.network, lambda: own_smtp, random.shuffle,
             mx_port(), mail_drop(),
         )  # fmt: skip
-        self.administration = Administration(self.live, self._adopted, self.storage.gates)
-        self.watching = Watching(
-            self.storage_parts.state.path, partial(owners, self.live, self.storage_parts.accounts),
-            self._session_config, time.time,
-        )  # fmt: skip
-        self.events.listen(self.watching.wake)
-        committer = self.storage_parts.committer
-        desk = Desk(cast(Mails, StoredMails(self.storage)), self.administration, Places(committer), self.watching)
         self.fx = Effects(
             time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
-            self.events, sending, desk,
+            self.events, sending, self._desk(),
         )  # fmt: skip
         memory = MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S)
         inbound = Inbound(self.fx, memory)
@@ -114,6 +107,17 @@ class Daemon:
         self.storage.on_runnable(self.hooks.wake)
         self.socket = SocketServer(options.socket_file, self._handle, memory, dispatch.admit)
         self._sockets = self.socket.listen()
+
+    def _desk(self) -> Desk:
+        self.administration = Administration(self.live, self._adopted, self.storage.gates)
+        parts = self.storage_parts
+        find = partial(owners, self.live, parts.accounts)
+        self.watching = Watching(parts.state.path, find, self._session_config, time.time)
+        self.events.listen(self.watching.wake)
+        return Desk(
+            cast(Mails, StoredMails(self.storage)), self.administration, Places(parts.committer), self.watching,
+            DaemonHealth(self, time.time()),
+        )  # fmt: skip
 
     def _session_config(self) -> Config:
         return self.live.current

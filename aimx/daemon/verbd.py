@@ -59,6 +59,10 @@ class SocketServer:
         self._identity = _identity(found)
         return [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
 
+    def connections_of(self, caller: Caller) -> int:
+        """How many a caller has."""
+        return self._use.connections_of(caller)
+
     def close(self) -> None:
         """Remove the socket file, unless it is somebody else's by now."""
         try:
@@ -181,6 +185,10 @@ class Use:
             return False
         self._connections[caller.uid] += 1
         return True
+
+    def connections_of(self, caller: Caller) -> int:
+        """How many a caller has."""
+        return self._connections[caller.uid]
 
     def leave(self, caller: Caller) -> None:
         """The connection is over."""

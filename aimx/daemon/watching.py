@@ -108,6 +108,14 @@ class Watching:
         """Return when there is more than before."""
         await self._news.wait()
 
+    def watchers_of(self, caller: Caller) -> int:
+        """How many a caller has."""
+        return self._watchers[caller.uid]
+
+    async def cursor(self) -> str:
+        """Where the log is now. Raises: StorageFailed."""
+        return str(Cursor(self.epoch, (await self.ends()).last))
+
     async def ends(self) -> Ends:
         """What the log holds now. Raises: StorageFailed."""
         return await self._of_past(self._past.ends)

@@ -125,7 +125,7 @@ class WorkerPool:
         memory_octets: int = limits.WORKER_MEMORY_OCTETS,
     ) -> None:
         self._spawner = spawner
-        self._size = size
+        self.size = size
         self._compute_s = compute_s
         self._kind = Kind("worker", {"memory_octets": memory_octets})
         self._heavy = trio.CapacityLimiter(max(1, size // 2))  # workers that large messages to compose may take
@@ -136,7 +136,7 @@ class WorkerPool:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep all workers alive; started when the first one is ready."""
         async with trio.open_nursery() as nursery:
-            for _ in range(self._size):
+            for _ in range(self.size):
                 nursery.start_soon(helpers.keep, self._spawner, self._kind, self._serve)
             await self.any_slot()
             task_status.started()

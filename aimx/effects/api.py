@@ -22,6 +22,7 @@ from aimx.model.message import Examined
 from aimx.model.outbound import Composed, ComposeOrder
 from aimx.model.place import Contents, Stray
 from aimx.model.query import Box, Counts, Found, Page, Piece, Progress, Query, Row
+from aimx.model.status import Backlog, Use, Vitals
 
 Edit = Callable[[Any], None]  # of a TOML document, in place (config.edit)
 
@@ -184,6 +185,22 @@ class Watching(Protocol):
         """What comes after a cursor, or from now on. Raises: ResourcesExhausted, StorageFailed."""
 
 
+class Health(Protocol):
+    """How the daemon is."""
+
+    async def vitals(self) -> Vitals:
+        """What can be said without asking the databases."""
+
+    async def backlog(self) -> Backlog:
+        """What waits, by mailbox. Raises: StorageFailed."""
+
+    async def cursor(self) -> str:
+        """Where the event log is now. Raises: StorageFailed."""
+
+    def use(self, caller: Caller) -> Use:
+        """What a caller has of the socket."""
+
+
 class Events(Protocol):
     """The event log, which everybody who watches reads. What happened has happened: nothing here raises."""
 
@@ -273,13 +290,14 @@ class Sending(msgspec.Struct, frozen=True):
 class Desk(msgspec.Struct, frozen=True):
     """What only administration needs: mail that is stored, the configuration, mailboxes as directories.
 
-    `watching` is None in a process that nobody watches.
+    `watching` and `health` are None in a process that is no daemon.
     """
 
     mails: Mails
     settings: Settings
     directories: Directories
     watching: Watching | None = None
+    health: Health | None = None
 
 
 class Effects(msgspec.Struct, frozen=True):

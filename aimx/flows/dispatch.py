@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from aimx import log
 from aimx.effects.api import Effects
 from aimx.errors import AimxError, NotAuthorized, UnknownVerb
-from aimx.flows import ingest, mailboxes, mails, query, send, watch
+from aimx.flows import ingest, mailboxes, mails, query, send, status, watch
 from aimx.flows.answer import Answer, refusal
 from aimx.model.caller import Caller
 from aimx.model.config import Config
@@ -33,6 +33,7 @@ VERBS: dict[type[Request], Verb] = {
     frames.Version: Verb(Anyone(), query.version),
     frames.Ingest: Verb(System(), ingest.by_request),
     frames.Send: Verb(send.action, send.send),
+    frames.Status: Verb(Anyone(), status.status),
     frames.Watch: Verb(watch.action, watch.watch),
     frames.MarkRead: Verb(mails.of_mailbox, mails.mark_read),
     frames.MarkUnread: Verb(mails.of_mailbox, mails.mark_unread),

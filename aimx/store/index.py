@@ -146,6 +146,11 @@ class Index:
                 found[box.name] = Counts(inbox, unread, sent)
             return found
 
+    @property
+    def healthy(self) -> bool:
+        """Whether it takes what is written to it."""
+        return self._connection is not None and self._healthy
+
     def flush(self) -> None:
         """Wait until everything added so far is written."""
         done = threading.Event()

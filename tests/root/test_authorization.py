@@ -179,6 +179,7 @@ TABLE = {
     "delete-orphan": (MailboxDelete("orphan"), (None, EACCES, EACCES, EACCES)),
     "delete-catchall": (MailboxDelete("catchall", force=True), (RESERVED, RESERVED, RESERVED, RESERVED)),
     "delete-full": (MailboxDelete("twin"), (FULL, FULL, EACCES, EACCES)),
+    "status": (Status(), (JSON, JSON, JSON, JSON)),
     "watch": (Watch(), (STREAM, STREAM, STREAM, STREAM)),
     "watch-own": (Watch(mailbox="alice"), (STREAM, STREAM, EACCES, EACCES)),
     "watch-second-name-of-a-uid": (Watch(mailbox="twin"), (STREAM, STREAM, EACCES, EACCES)),
