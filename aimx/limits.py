@@ -204,6 +204,7 @@ WATCHERS = 512  # in all, beside the connections of requests
 WATCHERS_PER_UID = 128  # one user's never take all; a hundred dashboards of one user are many
 STREAM_HEARTBEAT_S = 15.0  # a stream without news says that it lives
 CLIENT_STREAM_S = 60.0  # a stream that is silent for so long has nobody at its other end
+SEARCH_TERMS = 32  # words to look for in one search; eight are many
 LIST_ROWS = 50  # guide: the default page
 LIST_ROWS_MAX = 200  # guide: further ones are clamped
 READ_PIECE_OCTETS = 1 * MIB  # of a message file in one answer, unless less is asked for
