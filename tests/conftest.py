@@ -9,9 +9,13 @@ from hypothesis import HealthCheck, settings
 from tests.harness import Daemon
 from tests.root import users
 
-# Deadlines would make a busy machine fail a test. `nox -s fuzz` takes the second profile.
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Deadlines would make a busy machine fail a test, and chance one that has nothing to do with a change: the same
+# examples every time. `nox -s fuzz` takes the second profile; HYPOTHESIS_PROFILE=search finds new ones.
+settings.register_profile(
+    "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
+)
 settings.register_profile("fuzz", settings.get_profile("default"), max_examples=2000)
+settings.register_profile("search", settings.get_profile("fuzz"), derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # A job in the background of a shell ignores interrupts, and so would every program that a test starts and interrupts.

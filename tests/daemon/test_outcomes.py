@@ -19,6 +19,7 @@ from aimx.policy.verdict import PARTIAL, UNKNOWN
 from aimx.wire.frames import Send
 from tests import mx
 from tests.harness import DOMAIN, Daemon, config_text
+from tests.hooks.stage import Unheard
 from tests.mailauth import signing
 
 SAID = "250 2.0.0 queued as 77"
@@ -163,7 +164,7 @@ def test_a_delivery_that_breaks_invites_nobody_to_send_again(broken, result):
         raise broken
 
     sending = Sending(None, str, lambda *_: None, None, lambda: ("", 0), list, 25, drop)
-    fx = Effects(lambda: 0.0, None, None, None, None, None, lambda *_: None, sending)
+    fx = Effects(lambda: 0.0, None, None, None, None, None, Unheard(), sending)
     submission = outbound.read(b"From: a@x.test\r\nTo: b@x.test, c@x.test\r\n\r\n", "1@x.test", 0.0)
     outcomes = trio.run(flow._deliver, fx, None, Parcel("a@x.test", b""), submission)
     assert [outcome.result for outcome in outcomes] == [result] * 2

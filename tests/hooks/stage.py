@@ -22,13 +22,26 @@ from tests.hooks.mails import PLAIN
 ENVELOPE = Envelope("a@sender.test", (), "192.0.2.7", "client.test", 1_700_000_000.0)
 
 
+class Unheard:
+    """Implements effects.api.Events where nobody watches."""
+
+    async def tell(self, *events) -> None:
+        """Nothing."""
+
+    def post(self, *events) -> None:
+        """Nothing."""
+
+    def logged(self) -> None:
+        """Nothing."""
+
+
 class Stage:
     """What a test may touch."""
 
     def __init__(self, spawner: SpawnerClient, workers: WorkerPool, resolver: ResolverClient, nursery) -> None:
         self.spawner, self.workers, self.resolver, self.nursery = spawner, workers, resolver, nursery
         accounts = Accounts(as_root=os.geteuid() == 0)
-        self.fx = Effects(time.time, workers, resolver, None, spawner, accounts, lambda seq, event: None)
+        self.fx = Effects(time.time, workers, resolver, None, spawner, accounts, Unheard())
 
     async def ready(self, count: int) -> tuple[int, ...]:
         """Wait until that many workers take work."""
