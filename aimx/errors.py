@@ -111,6 +111,10 @@ class HookNotFound(Refused):
     """No such hook, or a foreign one: both look the same (U1)."""
 
 
+class OperatorHook(Refused):
+    """A hook that the operator wrote: only root deletes it (U3)."""
+
+
 class CatchallHook(Refused):
     """The catchall has no hooks."""
 
@@ -225,6 +229,7 @@ DISPOSITIONS: dict[type[AimxError], Disposition] = {
     EmailNotFound: Disposition(WireCode.NOTFOUND, Exit.FAILED, replies.INTERNAL),
     UnreadableMail: Disposition(WireCode.IO, Exit.FAILED, replies.INTERNAL),
     HookNotFound: Disposition(WireCode.ENOENT, Exit.FAILED, replies.INTERNAL),
+    OperatorHook: Disposition(WireCode.EACCES, Exit.FAILED, replies.INTERNAL),
     CatchallHook: Disposition(WireCode.EACCES, Exit.FAILED, replies.INTERNAL),
     AnswerNeeded: Disposition(WireCode.VALIDATION, Exit.USAGE, replies.INTERNAL),
     ForeignSender: Disposition(WireCode.DOMAIN, Exit.FAILED, replies.RELAY_DENIED),

@@ -160,6 +160,8 @@ HOOK_ENV_OCTETS = 64 * KIB
 HOOK_THREAD_BUDGET = 20
 HOOK_BUDGET_WINDOW_S = 86_400
 HOOK_STDERR_TAIL_CHARACTERS = 1000
+HOOK_BODY_OCTETS = 64 * KIB  # of a HOOK-CREATE; a prompt for an agent is a few of them
+HOOKS_PER_MAILBOX = 64  # above that only root adds one: config.toml is everybody's
 
 # Configuration
 CONFIG_OCTETS = 4 * MIB  # some 20,000 mailboxes; more is a mistake or an attack on the parser

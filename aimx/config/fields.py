@@ -41,7 +41,9 @@ class Place(NamedTuple):
         return Place(self.source, f"{self.path}[{index}]")
 
     def refuse(self, what: str) -> ConfigInvalid:
-        """The error to raise: file, key path, what and what to do."""
+        """The error to raise: file, key path, what and what to do. A value that is in no file has no place to name."""
+        if not self.source:
+            return ConfigInvalid(what)
         return ConfigInvalid(f"{self.source}: {self.path}: {what}" if self.path else f"{self.source}: {what}")
 
     def warn(self, what: str) -> str:

@@ -24,11 +24,9 @@ def read(place: Place, mailbox: str, table: dict[str, Any]) -> Hook:
     for key in ("event", "cmd"):
         if key not in values:
             raise place.refuse(f"hook {label} on mailbox '{mailbox}' is missing required field '{key}'; add it")
-    if name is not None and not _NAME.match(name):
-        raise place.key("name").refuse(
-            f"invalid hook name {single(name)}: must match [a-zA-Z0-9_][a-zA-Z0-9_.-]{{0,127}}"
-        )
-    event, cmd = _event(place.key("event"), values["event"]), _cmd(place.key("cmd"), values["cmd"])
+    if name is not None:
+        check_name(place.key("name"), name)
+    event, cmd = check_event(place.key("event"), values["event"]), _cmd(place.key("cmd"), values["cmd"])
     if values.get("type", "cmd") != "cmd":
         raise place.key("type").refuse(f"hook has unsupported type {single(values['type'])}: only `cmd` is supported")
     untrusted = values.get("fire_on_untrusted", False)
@@ -80,7 +78,14 @@ def _refuse_unknown(place: Place, label: str, mailbox: str, table: dict[str, Any
             )
 
 
-def _event(place: Place, value: str) -> HookEvent:
+def check_name(place: Place, name: str) -> None:
+    """Raises: ConfigInvalid."""
+    if not _NAME.match(name):
+        raise place.refuse(f"invalid hook name {single(name)}: must match [a-zA-Z0-9_][a-zA-Z0-9_.-]{{0,127}}")
+
+
+def check_event(place: Place, value: str) -> HookEvent:
+    """The event of this name. Raises: ConfigInvalid."""
     for event in _EVENTS:
         if value == event:
             return event

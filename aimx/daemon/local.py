@@ -8,7 +8,7 @@ from typing import cast
 
 import trio
 
-from aimx.config import load
+from aimx.config import load, origins
 from aimx.config.live import LiveConfig
 from aimx.daemon import settings
 from aimx.daemon.administration import Administration
@@ -90,7 +90,8 @@ class _Here(AbstractContextManager["_Here"]):
         desk = None
         if live is not None:
             administration = Administration(live, lambda _: None, storage.gates)
-            desk = Desk(cast(Mails, StoredMails(storage)), administration, Places(self.parts.committer))
+            register = origins.beside(live.path, config.source)
+            desk = Desk(cast(Mails, StoredMails(storage)), administration, Places(self.parts.committer), register)
         self.fx = Effects(
             time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, self.events, desk=desk
         )

@@ -16,6 +16,7 @@ import msgspec
 import trio
 
 from aimx import limits, log
+from aimx.config import origins
 from aimx.config.live import LiveConfig
 from aimx.daemon import settings
 from aimx.daemon.administration import Administration
@@ -115,8 +116,8 @@ class Daemon:
         self.watching = Watching(parts.state.path, find, self._session_config, time.time)
         self.events.listen(self.watching.wake)
         return Desk(
-            cast(Mails, StoredMails(self.storage)), self.administration, Places(parts.committer), self.watching,
-            DaemonHealth(self, time.time()),
+            cast(Mails, StoredMails(self.storage)), self.administration, Places(parts.committer),
+            origins.beside(self.live.path, self.live.current.source), self.watching, DaemonHealth(self, time.time()),
         )  # fmt: skip
 
     def _session_config(self) -> Config:

@@ -1,6 +1,6 @@
 """What flows may ask of the world: small Protocols and the bundle that a shell hands to every flow."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from aimx.model.delivery import CommitPlan, Conclusion, Folder, Outcome
 from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
 from aimx.model.event import Event
+from aimx.model.hook import Origin, Written
 from aimx.model.job import Exited, JobSpec, NeedDns, SpawnFailed
 from aimx.model.message import Examined
 from aimx.model.outbound import Composed, ComposeOrder
@@ -212,6 +213,20 @@ class Events(Protocol):
 
     def logged(self) -> None:
         """Events were logged in a transaction of the caller's own (store.eventlog.append). From any thread."""
+class Origins(Protocol):
+    """Which hooks came over the socket (config.origins says how a crash is survived). Blocking; for threads."""
+
+    def of(self, hook: Written, source: str) -> Origin:
+        """Who made a hook of the config.toml with this digest."""
+
+    def announce(self, hook: Written, after: str, hooks: Iterable[Written], before: str) -> None:
+        """A hook that came over the socket is about to be written. Raises: StorageFailed."""
+
+    def withdraw(self, hook: Written, hooks: Iterable[Written], before: str) -> None:
+        """A hook is about to be deleted, or the operator's to be written. Raises: StorageFailed."""
+
+    def conclude(self, hook: Written, exists: bool) -> None:
+        """What was announced or withdrawn has happened, or not."""
 
 
 class Signer(Protocol):
@@ -296,6 +311,7 @@ class Desk(msgspec.Struct, frozen=True):
     mails: Mails
     settings: Settings
     directories: Directories
+    origins: Origins
     watching: Watching | None = None
     health: Health | None = None
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from aimx import log
 from aimx.effects.api import Effects
-from aimx.errors import AimxError, NotAuthorized, UnknownVerb
-from aimx.flows import ingest, mailboxes, mails, query, send, status, watch
+from aimx.errors import AimxError, Refused, UnknownVerb
+from aimx.flows import hooks, ingest, mailboxes, mails, query, send, status, watch
 from aimx.flows.answer import Answer, refusal
 from aimx.model.caller import Caller
 from aimx.model.config import Config
@@ -42,6 +42,9 @@ VERBS: dict[type[Request], Verb] = {
     frames.MailboxShow: Verb(mailboxes.show_action, mailboxes.show),
     frames.MailboxCreate: Verb(mailboxes.create_action, mailboxes.create),
     frames.MailboxDelete: Verb(mailboxes.delete_action, mailboxes.delete),
+    frames.HookCreate: Verb(hooks.creating, hooks.create),
+    frames.HookDelete: Verb(hooks.deleting, hooks.delete),
+    frames.HookList: Verb(Anyone(), hooks.list_),
 }
 
 
@@ -82,6 +85,6 @@ def _row(kind: type[Request]) -> Verb:
 def _authorize(kind: type[Request], caller: Caller, action: Action) -> Authorized:
     try:
         return authorize.authorize(caller, action)
-    except NotAuthorized as error:
+    except Refused as error:
         log.warning("not-authorized", verb=frames.BY_FRAME[kind].verb, caller_uid=caller.uid, why=error.detail)
         raise

@@ -8,9 +8,9 @@ import trio
 
 from aimx import limits
 from aimx.effects.api import Alone, Desk, Edit, Effects, Settings
-from aimx.errors import ConfigInvalid, Failed, MailboxNotFound, MailboxTaken, NotAuthorized
+from aimx.errors import ConfigInvalid, Failed, HookNotFound, MailboxNotFound, MailboxTaken, NotAuthorized
 from aimx.model.caller import Caller
-from aimx.model.config import Config, Mailbox
+from aimx.model.config import Config, Hook, Mailbox
 from aimx.model.query import Box
 from aimx.policy import authorize
 from aimx.policy.authorize import Authorized
@@ -26,6 +26,23 @@ def desk(fx: Effects) -> Desk:
     if fx.desk is None:
         raise Failed("this process administers nothing")
     return fx.desk
+
+
+async def hook(fx: Effects, config: Config, name: str) -> authorize.Hook:
+    """What the caller has to be allowed to do to act on a hook."""
+    pairs = ((mailbox, hook) for mailbox in config.mailboxes.values() for hook in mailbox.hooks)
+    mailbox, found = next(((box, hook) for box, hook in pairs if hook.name == name), (None, None))
+    uids = await _uids(fx, {mailbox.owner if mailbox is not None else NOBODY})
+    return authorize.Hook(name, uids[mailbox.owner] if mailbox is not None else None, mailbox, found)
+
+
+def the_hook(authorized: Authorized) -> tuple[Mailbox, Hook]:
+    """The hook that was authorized, and its mailbox. Raises: HookNotFound."""
+    action = authorized.action
+    assert isinstance(action, authorize.Hook)
+    if action.mailbox is None or action.hook is None:
+        raise HookNotFound(f"hook '{action.name}' not found")
+    return action.mailbox, action.hook
 
 
 async def action(fx: Effects, config: Config, name: str) -> authorize.Mailbox:

@@ -2,8 +2,9 @@
 
 import msgspec
 
-from aimx.errors import NotAuthorized
+from aimx.errors import HookNotFound, NotAuthorized
 from aimx.model.caller import Caller
+from aimx.model.config import Hook as ConfiguredHook
 from aimx.model.config import Mailbox as Configured
 from aimx.model.outbound import Submission
 
@@ -37,7 +38,19 @@ class SendAs(msgspec.Struct, frozen=True):
     submission: Submission
 
 
-Action = Anyone | System | Mailbox | SendAs
+class Hook(msgspec.Struct, frozen=True):
+    """Owner of the hook's mailbox or root; to everybody else the hook does not exist (U1).
+
+    `owner_uid` None: the owner does not resolve, or there is no such hook; `mailbox` and `hook` are then None too.
+    """
+
+    name: str
+    owner_uid: int | None
+    mailbox: Configured | None = None
+    hook: ConfiguredHook | None = None
+
+
+Action = Anyone | System | Mailbox | SendAs | Hook
 
 
 class Authorized(msgspec.Struct, frozen=True):
@@ -49,18 +62,21 @@ class Authorized(msgspec.Struct, frozen=True):
 
 
 def authorize(caller: Caller, action: Action) -> Authorized:
-    """Decide. Raises: NotAuthorized, identical for missing and foreign (U1)."""
+    """Decide. Raises: NotAuthorized, or HookNotFound for a hook, identical for missing and foreign (U1)."""
     if caller.is_root:
         return Authorized(caller, action, root_bypass=not isinstance(action, Anyone))
-    owned = isinstance(action, Mailbox | SendAs) and action.owner_uid == caller.uid
+    owned = isinstance(action, Mailbox | SendAs | Hook) and action.owner_uid == caller.uid
     if isinstance(action, Anyone) or owned:
         return Authorized(caller, action, root_bypass=False)
+    if isinstance(action, Hook):
+        raise HookNotFound(f"hook '{action.name}' not found", detail=_why(action))
     raise NotAuthorized("not authorized", detail=_why(action))
 
 
 def target(action: Action) -> str | None:
     """The mailbox that an action is about, by name; None: it is about none that exists."""
-    return action.mailbox.name if isinstance(action, Mailbox | SendAs) and action.mailbox is not None else None
+    about = isinstance(action, Mailbox | SendAs | Hook) and action.mailbox is not None
+    return action.mailbox.name if about else None  # type: ignore[union-attr]
 
 
 def _why(action: Action) -> str:
@@ -69,7 +85,9 @@ def _why(action: Action) -> str:
         return "no mailbox sends under this address"
     if isinstance(action, Mailbox) and action.mailbox is None:
         return "no such mailbox"
-    if isinstance(action, Mailbox | SendAs):
+    if isinstance(action, Hook) and action.hook is None:
+        return "no such hook"
+    if isinstance(action, Mailbox | SendAs | Hook):
         name, owner = target(action), action.owner_uid
         return f"mailbox {name} is owned by {f'uid {owner}' if owner is not None else 'nobody that exists'}"
     return "for root only"

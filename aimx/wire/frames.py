@@ -57,6 +57,7 @@ class HookCreate(NamedTuple):
     event: str
     body: bytes
     name: str | None = None  # None: the name is derived from what the hook does
+    answer: str | None = None  # "json": the answer tells the name; whoever does not ask gets what it always got (U2)
 
 
 class HookDelete(NamedTuple):
@@ -294,6 +295,7 @@ SHAPES: tuple[Shape, ...] = (
             _MAILBOX,
             Header("Event", "event", required=True),
             Header("Name", "name"),
+            Header("Answer", "answer"),
             Header("Content-Length", "body", "body", required=True),
         ),
         answers=("ack", "json"),
