@@ -213,6 +213,8 @@ class Events(Protocol):
 
     def logged(self) -> None:
         """Events were logged in a transaction of the caller's own (store.eventlog.append). From any thread."""
+
+
 class Origins(Protocol):
     """Which hooks came over the socket (config.origins says how a crash is survived). Blocking; for threads."""
 

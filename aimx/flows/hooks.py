@@ -14,7 +14,7 @@ from aimx.errors import CatchallHook, ConfigInvalid, Failed, HookNotFound, Inval
 from aimx.flows import target
 from aimx.model.caller import Caller
 from aimx.model.config import CATCHALL_NAMES, Config, Hook, HookEvent, Mailbox
-from aimx.model.event import Event, HookCreated, HookDeleted
+from aimx.model.event import HookCreated, HookDeleted
 from aimx.model.hook import Origin, Written
 from aimx.policy import authorize
 from aimx.policy.authorize import Authorized
@@ -75,8 +75,7 @@ async def create(fx: Effects, _config: Config, frame: HookCreate, authorized: Au
         )
     log.info("hook-created", hook_name=hook.name, mailbox=mailbox.name, origin=origin, caller_uid=authorized.caller.uid)
     uid = _uid(authorized)
-    await _tell(
-        fx,
+    await fx.events.tell(
         HookCreated(at=fx.now(), mailbox=mailbox.name, owner_uid=uid, hook=hook.name, event=hook.event, origin=origin),
     )
     if frame.answer == "json":
@@ -174,7 +173,7 @@ async def delete(fx: Effects, _config: Config, _frame: HookDelete, authorized: A
     async with _TURN:
         await _change(desk, authorized.caller, remove, lambda done: _forget(desk, gone, not done))
     log.info("hook-deleted", hook_name=hook.name, mailbox=mailbox.name, caller_uid=authorized.caller.uid)
-    await _tell(fx, HookDeleted(at=fx.now(), mailbox=mailbox.name, owner_uid=_uid(authorized), hook=hook.name))
+    await fx.events.tell(HookDeleted(at=fx.now(), mailbox=mailbox.name, owner_uid=_uid(authorized), hook=hook.name))
     return Response("ok")
 
 
@@ -233,10 +232,6 @@ async def _change(desk: Desk, caller: Caller, change: Callable[[str], str], conc
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(conclude, done, limiter=_THREADS)
     return config
-
-
-async def _tell(fx: Effects, event: Event) -> None:
-    fx.publish(None, event)
 
 
 def _uid(authorized: Authorized) -> int | None:

@@ -118,6 +118,16 @@ JSON = r"AIMX/1 OK\nContent-Length: \d+\n\n\{.*\}"
 EACCES = error("EACCES", "not authorized")
 
 
+OK = re.escape("AIMX/1 OK\n")
+TAKEN = error("VALIDATION", "hook name 'authorization' is already in use; choose another one with --name")
+NO_HOOKS = error("EACCES", "catchall does not support hooks")
+NO_HOOK = error("ENOENT", "hook 'authorization' not found")
+
+
+def hook(mailbox: str) -> HookCreate:
+    return HookCreate(mailbox, "on_receive", b'{"cmd": ["/bin/true"]}', "authorization")
+
+
 def nobody(name: str) -> str:
     """What root is told about an author without a mailbox."""
     hint = f"(run `aimx mailboxes create {name}` to register one; catchall is inbound-only)"
@@ -194,6 +204,12 @@ TABLE = {
     "read-missing-mail": (EmailRead("alice", "x"), (no_mail("alice", "x"), no_mail("alice", "x"), EACCES, EACCES)),
     "read-bad-folder": (EmailRead("alice", "x", "trash"), (BAD_FOLDER, BAD_FOLDER, EACCES, EACCES)),
     "read-in-a-missing-mailbox": (EmailRead("ghost", "x", "trash"), (BAD_FOLDER, EACCES, EACCES, EACCES)),
+    "hooks": (HookList(), (LIST, LIST, LIST, LIST)),
+    "hook-create-on-alice's": (hook("alice"), (OK, TAKEN, EACCES, EACCES)),
+    "hook-create-on-root's": (hook("root"), (TAKEN, EACCES, EACCES, EACCES)),
+    "hook-create-missing": (hook("ghost"), (error("ENOENT", "mailbox-not-found: ghost"), EACCES, EACCES, EACCES)),
+    "hook-create-on-the-catchall": (hook("catchall"), (NO_HOOKS, NO_HOOKS, NO_HOOKS, NO_HOOKS)),
+    "hook-delete-alice's": (HookDelete("authorization"), (OK, NO_HOOK, NO_HOOK, NO_HOOK)),
     "version": (Version(), (JSON, JSON, JSON, JSON)),
     "ingest-own": (Ingest(f"alice@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
     "ingest-foreign": (Ingest(f"bob@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
