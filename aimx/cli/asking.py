@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aimx import client, limits, log
+from aimx.cli import diagnostics
 from aimx.config import places
 from aimx.errors import DaemonAbsent, DaemonNeeded, DaemonRefused, DaemonRunning
 from aimx.wire.frames import Request, Response
@@ -44,6 +45,16 @@ def ask(options: argparse.Namespace, request: Request, what: str, timeout_s: flo
     if response.kind == "error":
         raise DaemonRefused(response.reason, code=response.code)
     return Asked(response, live)
+
+
+def restart(asked: Asked) -> None:
+    """What was done without the daemon is not known to one that runs with another configuration (guide)."""
+    if not asked.live:
+        from aimx.provision import initsystem
+
+        openrc = initsystem.detect().kind == "openrc"
+        command = "sudo rc-service aimx restart" if openrc else "sudo systemctl restart aimx"
+        diagnostics.say(f"Hint: Restart the daemon for the change to take effect:\n  {command}")
 
 
 def stream(request: Request) -> Iterator[Any]:

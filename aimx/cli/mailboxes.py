@@ -139,18 +139,8 @@ def _create(options: argparse.Namespace) -> int:
         output.write(asking.ask(options, MailboxShow(options.name), CRUD).response.body.decode())
     else:
         output.good(f"Mailbox '{options.name}' created (owner: {whose}).")
-    _restart(asked)
+    asking.restart(asked)
     return 0
-
-
-def _restart(asked: asking.Asked) -> None:
-    """What was done without the daemon is not known to one that runs with another configuration (guide)."""
-    if not asked.live:
-        from aimx.provision import initsystem
-
-        openrc = initsystem.detect().kind == "openrc"
-        command = "sudo rc-service aimx restart" if openrc else "sudo systemctl restart aimx"
-        diagnostics.say(f"Hint: Restart the daemon for the change to take effect:\n  {command}")
 
 
 # delete
@@ -179,7 +169,7 @@ def _delete(options: argparse.Namespace) -> int:
     else:
         output.good(f"Mailbox '{name}' deleted.")
         diagnostics.say(f"  The empty directories inbox/{name}/ and sent/{name}/ stay on disk; `rmdir` tidies them up.")
-    _restart(asked)
+    asking.restart(asked)
     return 0
 
 

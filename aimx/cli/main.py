@@ -31,6 +31,7 @@ SERVER = "Server administration:"
 COMMANDS = (
     Command("send", "aimx.cli.send", "Send an email as a mailbox of yours", USER, brief=True),
     Command("mailboxes", "aimx.cli.mailboxes", "Manage mailboxes", USER, brief=True, aliases=("mailbox",)),
+    Command("hooks", "aimx.cli.hooks", "Manage hooks", USER, brief=True, aliases=("hook",)),
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
     Command("logs", "aimx.cli.logs", "Show the log of the daemon", SERVER),

@@ -10,7 +10,7 @@ from aimx import limits, log
 from aimx.config import hookedit, hooks, legacy, load
 from aimx.config.fields import Place
 from aimx.effects.api import Desk, Effects
-from aimx.errors import CatchallHook, ConfigInvalid, Failed, HookNotFound, InvalidBody, OperatorHook, Refused
+from aimx.errors import CatchallHook, HookNotFound, InvalidBody, OperatorHook, Refused
 from aimx.flows import target
 from aimx.model.caller import Caller
 from aimx.model.config import CATCHALL_NAMES, Config, Hook, HookEvent, Mailbox
@@ -212,26 +212,15 @@ def _refuse_other_owner(text: str, mailbox: Mailbox) -> None:
         )
 
 
-async def _change(desk: Desk, caller: Caller, change: Callable[[str], str], conclude: Callable[[bool], None]) -> Config:
-    """Edit the text of config.toml, then settle the register.
-
-    Raises: Refused; StorageFailed; Failed for a file on disk that a stranger need not hear about.
-    """
+async def _change(desk: Desk, caller: Caller, change: Callable[[str], str], conclude: Callable[[bool], None]) -> None:
+    """Edit the text of config.toml, then settle the register. Raises: as `target.change`."""
     done = False
     try:
-        config = await desk.settings.change(hookedit.by_text(change))
+        await target.change(desk.settings, hookedit.by_text(change), caller)
         done = True
-    except ConfigInvalid as error:
-        if caller.is_root:
-            raise
-        log.error("config-not-edited", why=error.detail or error.reason)
-        raise Failed(
-            "config.toml cannot be edited as it is; whoever runs this server finds the reason in its log"
-        ) from None
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(conclude, done, limiter=_THREADS)
-    return config
 
 
 def _uid(authorized: Authorized) -> int | None:
