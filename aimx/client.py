@@ -29,7 +29,7 @@ def call(path: "Path | str", request: Request, timeout_s: float = limits.CLIENT_
     taken = False
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _connect(sock, path)
+        _connect(sock, path, min(timeout_s, limits.CLIENT_CONNECT_S))
         deadline = time.monotonic() + timeout_s
         sock.settimeout(timeout_s)
         _send(sock, octets)
@@ -51,7 +51,7 @@ def stream(path: "Path | str", request: Request) -> Iterator[bytes]:
     taken = False
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _connect(sock, path)
+        _connect(sock, path, limits.CLIENT_CONNECT_S)
         sock.settimeout(limits.CLIENT_STREAM_S)
         _send(sock, octets)
         taken = True
@@ -84,9 +84,9 @@ def body_of(response: Response) -> bytes:
     return response.body
 
 
-def _connect(sock: socket.socket, path: "Path | str") -> None:
+def _connect(sock: socket.socket, path: "Path | str", patience_s: float) -> None:
     """With the kernel's timeout: a socket that does not block is refused at once where the queue is full."""
-    patience = struct.pack("ll", int(limits.CLIENT_CONNECT_S), int(limits.CLIENT_CONNECT_S % 1 * 1_000_000))
+    patience = struct.pack("ll", int(patience_s), int(patience_s % 1 * 1_000_000))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
     sock.connect(str(path))
 

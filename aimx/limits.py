@@ -265,6 +265,21 @@ LOG_LINES_MAX = 1_000_000
 LOG_TAIL_OCTETS = 16 * MIB  # of one file, from its end; the system's log may have gigabytes
 LOG_CHILD_END_S = 2.0  # for journalctl to end after Ctrl-C, which it got too
 
+# aimx doctor
+SURVEY_BUSY_S = 1.0  # for a database that is being written
+PROBE_S = 0.5  # guide: the budget of the VERSION probe
+PROBE_MORE_S = 5.0  # for the other questions to the daemon, once it has answered
+SMTP_PROBE_S = 2.0  # greeting, EHLO and STARTTLS of the listener; a daemon that drains or is busy may take a second
+SMTP_PROBE_OCTETS = 4096
+DOCTOR_DNS_S = 5.0  # all look-ups together; offline that is what they take
+DOCTOR_HOOK_RUNS_S = 86_400  # how far back failures of hooks count
+DOCTOR_HOOK_WAIT_S = 600.0  # a hook run that waits longer is a backlog: the longest run of a hook takes as long
+DISK_FREE_OCTETS = 512 * MIB  # less is a warning
+DISK_FULL_OCTETS = 64 * MIB  # less is a failure: two of the largest messages, with what SQLite needs to write them
+DISK_FREE_SHARE = 0.05  # of the inodes; less is a warning
+CERTIFICATE_SOON_S = 14 * 86_400  # a certificate that ends within is a warning
+DOCTOR_STRAYS = 20  # directories without mailbox that are named one by one
+
 # aimx demo
 DEMO_START_S = 60.0  # a daemon with cold caches on a slow disk; two seconds are usual
 DEMO_STEP_S = 20.0  # one delivery with its verification, or one hook

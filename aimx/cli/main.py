@@ -34,6 +34,7 @@ COMMANDS = (
     Command("hooks", "aimx.cli.hooks", "Manage hooks", USER, brief=True, aliases=("hook",)),
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
+    Command("doctor", "aimx.cli.doctor", "Check configuration, service, mailboxes, ownership and DNS", SERVER),
     Command("logs", "aimx.cli.logs", "Show the log of the daemon", SERVER),
     Command("dkim-keygen", "aimx.cli.keygen", "Make a DKIM key pair and print its DNS record", SERVER),
     Command("ingest", "aimx.cli.ingest", "Store a raw message from standard input", ""),

@@ -17,7 +17,7 @@ from aimx.config.fields import Place, quoted
 from aimx.errors import ConfigInvalid, ConfigUnreadable
 from aimx.model.config import Config, Mailbox
 
-_DATA_DIR = "/var/lib/aimx"
+DATA_DIR = "/var/lib/aimx"
 
 
 def load(path: Path, data_dir: Path | None) -> Config:
@@ -60,7 +60,7 @@ def parse(octets: bytes, source: str, data_dir: Path | None) -> Config:
     inherited = mailboxes.Inherited(values["domain"], values.get("trust", "none"), values.get("trusted_senders", ()))
     found, more = mailboxes.read_all(place.key("mailboxes"), raw, inherited)
     _postmaster(place, values, found)
-    values["data_dir"] = PurePath(data_dir or values.get("data_dir", _DATA_DIR))
+    values["data_dir"] = PurePath(data_dir or values.get("data_dir", DATA_DIR))
     return Config(
         mailboxes=MappingProxyType(found),
         warnings=(*warnings, *more),

@@ -14,6 +14,8 @@ SYS_OPENAT2 = 437  # the same number on every architecture
 RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
+TIMEX_OCTETS = 512  # twice struct timex, whose first field, modes, is 0
+TIME_ERROR = 5
 PR_SET_PDEATHSIG = 1
 PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
@@ -26,6 +28,12 @@ def _check(result: int, call: str) -> int:
         number = ctypes.get_errno()
         raise OSError(number, f"{call}: {os.strerror(number)}")
     return result
+
+
+def clock_synchronised() -> bool | None:
+    """adjtimex(2), asking only: whether something keeps the clock right; None where the kernel does not tell."""
+    state = _libc.adjtimex(ctypes.create_string_buffer(TIMEX_OCTETS))
+    return None if state < 0 else state != TIME_ERROR
 
 
 def rename_noreplace(src_dir: int, src: str, dst_dir: int, dst: str) -> None:

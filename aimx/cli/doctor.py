@@ -1,0 +1,32 @@
+"""`aimx doctor`: is this installation well, and if not, what is to be done (guide, "Troubleshooting").
+
+Works for everybody with what he may see. Exit code 1 when something is wrong; what could not be checked is not wrong,
+and neither are two versions that differ.
+"""
+
+import argparse
+import json
+
+from aimx.cli import doctor_text, output
+from aimx.cli.style import Style
+from aimx.config import paths
+from aimx.errors import Exit
+from aimx.provision import checks, gather, report
+from aimx.provision.gather import Where
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print everything as one JSON object")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Gather, judge, show."""
+    where = Where(paths.config_file(), paths.data_dir_override(options.data_dir), paths.socket_file())
+    facts = gather.gather(where)
+    findings = checks.findings(facts)
+    if options.json:
+        output.write(json.dumps(report.report(facts, findings), ensure_ascii=False))
+    else:
+        output.write("\n".join(doctor_text.lines(facts, findings, Style())))
+    return Exit.FAILED if any(finding.severity == "fail" for finding in findings) else Exit.OK

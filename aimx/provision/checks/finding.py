@@ -1,0 +1,56 @@
+"""One result of a check: an id that never changes, how bad it is, what is the matter, and what to type."""
+
+import shlex
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
+
+from aimx.provision.facts import Facts
+
+_CONFIG, _SOCKET = "/etc/aimx/config.toml", "/run/aimx/aimx.sock"
+Severity = Literal["fail", "warn", "info", "skip"]
+
+
+class Finding(NamedTuple):
+    """`skip`: what could not be checked, which is never a failure. `fix`: lines to type or to publish; may be none."""
+
+    id: str
+    severity: Severity
+    text: str
+    fix: tuple[str, ...] = ()
+
+
+Findings = Iterable[Finding]
+Check = Callable[[Facts], Findings]
+
+
+def sudo(facts: Facts, *words: str) -> str:
+    """A command line; with sudo where the daemon is root's."""
+    line = shlex.join(words)
+    return f"sudo {line}" if facts.as_root else line
+
+
+def ours(facts: Facts, *words: str) -> str:
+    """A command line of ours, for the installation that was looked at."""
+    places = (("AIMX_CONFIG_DIR", facts.config_file.path, _CONFIG), ("AIMX_RUNTIME_DIR", facts.probe.socket, _SOCKET))
+    env = [f"{name}={path.rpartition('/')[0]}" for name, path, usual in places if path != usual]
+    return ("sudo " if facts.as_root else "") + shlex.join([*env, "aimx", *words])
+
+
+def reload(facts: Facts) -> tuple[str, ...]:
+    """What makes the daemon read its configuration again."""
+    if facts.init.service:
+        return (facts.init.command("reload"),)
+    return (sudo(facts, "kill", "-HUP", str(facts.probe.pid)),) if facts.probe.pid is not None else start(facts)
+
+
+def restart(facts: Facts) -> tuple[str, ...]:
+    """What starts the daemon anew."""
+    if facts.init.service:
+        return (facts.init.command("restart"),)
+    stop = (sudo(facts, "kill", str(facts.probe.pid)),) if facts.probe.pid is not None else ()
+    return (*stop, *start(facts))
+
+
+def start(facts: Facts) -> tuple[str, ...]:
+    """What starts the daemon."""
+    return (facts.init.command("start"),) if facts.init.service else (ours(facts, "serve"),)

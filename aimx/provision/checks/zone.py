@@ -1,0 +1,38 @@
+"""Does the DNS say what it should?"""
+
+from aimx.provision import gather, records
+from aimx.provision.checks.finding import Finding, Findings
+from aimx.provision.facts import Facts
+from aimx.provision.records import Verdict
+
+_IDS = {"SPF (IPv6)": "DNS-SPF-IPV6"}
+
+
+def verdicts(facts: Facts) -> tuple[Verdict, ...]:
+    """One line per record; none when the domain is not known."""
+    zone = gather.zone(facts)
+    if zone is None or facts.names is None:
+        return ()
+    answers = {answer.question: answer for answer in facts.names.answers}
+    return records.judge(zone, answers, final=True)[0]
+
+
+def dns(facts: Facts) -> Findings:
+    """Each record that is not as it should be; those that could not be checked together."""
+    if facts.names is None:
+        text = "The DNS was not checked: the domain is not known"
+        yield Finding("DNS-NOT-CHECKED", "skip", text, () if facts.root else ("sudo aimx doctor",))
+        return
+    found = verdicts(facts)
+    for verdict in found:
+        if verdict.state in ("wrong", "warn"):
+            record = verdict.record
+            fix = (f"publish: {record.rtype}  {record.name}  {record.value}",) if record is not None else ()
+            severity = "fail" if verdict.state == "wrong" else "warn"
+            yield Finding(_IDS.get(verdict.check, f"DNS-{verdict.check}"), severity, verdict.why, fix)  # type: ignore[arg-type]
+    unknown = [verdict.check for verdict in found if verdict.state == "unknown"]
+    if unknown:
+        yield Finding("DNS-NOT-CHECKED", "skip", f"Not checked: {', '.join(unknown)} (see DNS above)")
+
+
+CHECKS = (dns,)

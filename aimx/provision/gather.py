@@ -1,0 +1,265 @@
+"""Find out everything that doctor judges, within seconds and without changing anything.
+
+What may not be looked at stays unknown: nothing here fails because somebody is not root.
+"""
+
+import os
+import pwd
+import stat
+import time
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+import trio
+
+from aimx import limits
+from aimx.config import load, paths
+from aimx.effects import linux
+from aimx.effects.build import build
+from aimx.errors import ConfigInvalid, ConfigUnreadable
+from aimx.model.config import Config
+from aimx.model.delivery import Folder
+from aimx.provision import disk, initsystem, keypair, nameservice, probe
+from aimx.provision.facts import Certificate, Facts, File, Key, Listed, Names, Owner, Probe, Program, Smtp
+from aimx.provision.records import Zone
+from aimx.store import survey
+
+WORKER_USER, CATCHALL_USER, LEGACY_USER = "aimx-worker", "aimx-catchall", "aimx-hook"
+_SMTP = ("127.0.0.1", 25)
+
+
+class Where(NamedTuple):
+    """Which installation: the files of flag and environment, and the root of the machine's own."""
+
+    config_file: Path
+    data_dir: Path | None
+    socket: Path
+    root: Path = Path("/")
+
+
+class _Site(NamedTuple):
+    """What is known of the installation before anything else is looked at."""
+
+    config_file: File
+    config: Config | None
+    probe: Probe
+    rows: list[dict[str, Any]]
+    data_dir: PurePath | None
+    uid: int  # of the daemon, running or expected
+
+
+def gather(where: Where) -> Facts:
+    """All facts."""
+    site = _site(where)
+    status = site.probe.status or {}
+    domain, selector = _domain(site, status), _selector(site, status)
+    key = keypair.look(where.config_file.parent, selector) if selector else None
+    reached = trio.run(_network, site, domain, selector, key)
+    data_dir = Path(site.data_dir) if site.data_dir is not None else None
+    mailboxes = _mailboxes(site)
+    wanted = _wanted(site)
+    return Facts(
+        now=time.time(),
+        root=os.geteuid() == 0,
+        as_root=site.uid == 0,
+        client=build(),
+        init=initsystem.detect(where.root),
+        config_file=site.config_file,
+        config=site.config,
+        probe=site.probe,
+        smtp=reached.smtp,
+        certificate=reached.certificate or probe.certificate_file(paths.tls_files()[0]),
+        data_dir=str(data_dir) if data_dir is not None else None,
+        data_dir_file=disk.look(data_dir) if data_dir is not None else None,
+        space=disk.space(data_dir) if data_dir is not None else None,
+        mailboxes=mailboxes,
+        owners=tuple(_owner(name, site.uid) for name in dict.fromkeys(box.owner for box in mailboxes) if name),
+        directories=disk.directories(data_dir, wanted) if data_dir is not None else (),
+        strays=disk.strays(data_dir, set(wanted)) if data_dir is not None and site.config is not None else (),
+        programs=_programs(site.config),
+        books=survey.books(str(data_dir / ".aimx"), time.time() - limits.DOCTOR_HOOK_RUNS_S) if data_dir else None,
+        key=key,
+        names=reached.names,
+        users={name: _account(name) is not None for name in (WORKER_USER, CATCHALL_USER, LEGACY_USER)},
+        old_socket=(where.socket.parent / "send.sock").exists(),
+        clock_synchronised=linux.clock_synchronised(),
+    )
+
+
+def _site(where: Where) -> _Site:
+    file, config = _config(where.config_file, where.data_dir)
+    found = probe.daemon(where.socket)
+    rows = probe.mailboxes(where.socket) if found.state == "running" else []
+    data_dir: PurePath | None = config.data_dir if config is not None else where.data_dir
+    if data_dir is None and rows:
+        data_dir = PurePath(str(rows[0].get("inbox_path"))).parent.parent
+    if data_dir is None and file.state != "missing":
+        data_dir = PurePath(load.DATA_DIR)
+    return _Site(file, config, found, rows, data_dir, _daemon_uid(found, data_dir))
+
+
+def _config(path: Path, data_dir: Path | None) -> tuple[File, Config | None]:
+    file = disk.look(path)
+    if file.state == "missing":
+        return file, None
+    try:
+        return file, load.load(path, data_dir)
+    except ConfigUnreadable as error:
+        return File(str(path), "unreadable", error.reason, file.mode, file.uid), None
+    except ConfigInvalid as error:
+        return File(str(path), "broken", error.reason, file.mode, file.uid), None
+
+
+def _daemon_uid(found: Probe, data_dir: PurePath | None) -> int:
+    """Whose the daemon is; without one, whoever owns the mail."""
+    if found.uid is not None:
+        return found.uid
+    try:
+        return os.stat(data_dir).st_uid if data_dir is not None else 0
+    except OSError:
+        return os.geteuid()
+
+
+def _domain(site: _Site, status: dict[str, Any]) -> str | None:
+    if site.config is not None:
+        return site.config.domain
+    told = status.get("domain")
+    if isinstance(told, str):
+        return told
+    domains = {str(row["address"]).rpartition("@")[2] for row in site.rows if row.get("address")}
+    return domains.pop() if len(domains) == 1 else None
+
+
+def _selector(site: _Site, status: dict[str, Any]) -> str | None:
+    if site.config is not None:
+        return site.config.dkim_selector
+    told = status.get("dkim_selector")
+    return told if isinstance(told, str) else None
+
+
+class _Reached(NamedTuple):
+    """What came over the network."""
+
+    smtp: Smtp
+    certificate: Certificate | None
+    names: Names | None
+
+
+async def _network(site: _Site, domain: str | None, selector: str | None, key: Key | None) -> _Reached:
+    """The DNS and the listener at once."""
+    smtp: tuple[Smtp, Certificate | None] = (Smtp("", "unknown"), None)
+    names: Names | None = None
+
+    async def ask_listener() -> None:
+        nonlocal smtp
+        smtp = await trio.to_thread.run_sync(probe.smtp, _address(site.probe))
+
+    async def ask_dns() -> None:
+        nonlocal names
+        if domain is not None:
+            with_ipv6 = site.config is not None and site.config.enable_ipv6
+            names = await nameservice.look_up(domain, selector or "aimx", key.record if key else None, with_ipv6)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask_listener)
+        nursery.start_soon(ask_dns)
+    return _Reached(*smtp, names)
+
+
+def _address(found: Probe) -> tuple[str, int]:
+    """Where the daemon says that it listens; loopback where it listens everywhere, port 25 where it says nothing."""
+    told = str((found.status or {}).get("smtp", ""))
+    host, _, port = told.rpartition(":")
+    if not port.isdecimal():
+        return _SMTP
+    host = host.strip("[]")
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host), int(port)
+
+
+def zone(facts: Facts) -> Zone | None:
+    """What our records depend on, by what has been found."""
+    if facts.names is None:
+        return None
+    names, config = facts.names, facts.config
+    return Zone(
+        names.domain,
+        facts.key.selector if facts.key is not None else "aimx",
+        facts.key.record if facts.key is not None else None,
+        nameservice.public(names.outgoing4),
+        nameservice.public(names.outgoing6),
+        frozenset(names.local),
+        config is not None and config.enable_ipv6,
+    )
+
+
+def _mailboxes(site: _Site) -> tuple[Listed, ...]:
+    rows = {str(row.get("name")): row for row in site.rows}
+    if site.config is None:
+        mine = _name(os.geteuid()) if os.geteuid() else None
+        return tuple(_unconfigured(name, row, mine) for name, row in rows.items())
+    found = []
+    for box in site.config.mailboxes.values():
+        row = rows.get(box.name, {})
+        total = row.get("total", disk.messages(site.config.data_dir, box.name))
+        policy = (box.trust, box.trusted_senders, len(box.hooks), box.catchall)
+        found.append(Listed(box.name, box.address, box.owner, total, row.get("unread"), *policy))
+    return tuple(found)
+
+
+def _unconfigured(name: str, row: dict[str, Any], owner: str | None) -> Listed:
+    address = str(row.get("address") or "")
+    return Listed(name, address, owner, row.get("total"), row.get("unread"), None, None, None, address.startswith("*@"))
+
+
+def _wanted(site: _Site) -> list[tuple[Folder, str]]:
+    if site.config is not None:
+        return disk.configured(site.config)
+    folders: tuple[Folder, ...] = ("inbox", "sent")
+    return [
+        (folder, str(row.get("name")))
+        for row in site.rows
+        for folder in folders
+        if folder == "inbox" or not str(row.get("address") or "").startswith("*@")
+    ]
+
+
+def _account(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except (KeyError, ValueError):
+        return None
+
+
+def _name(uid: int) -> str | None:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None
+
+
+def _owner(name: str, daemon_uid: int) -> Owner:
+    """As the daemon resolves it: one that is not root uses its own identity for everybody (S1)."""
+    if daemon_uid != 0:
+        return Owner(name, daemon_uid, None)
+    entry = _account(name)
+    return Owner(name, entry.pw_uid, entry.pw_gid) if entry is not None else Owner(name, None, None)
+
+
+def _programs(config: Config | None) -> tuple[Program, ...]:
+    if config is None:
+        return ()
+    return tuple(
+        Program(hook.name, box.name, hook.cmd[0], _state(hook.cmd[0]))
+        for box in config.mailboxes.values()
+        for hook in box.hooks
+    )
+
+
+def _state(path: str) -> Any:
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except (OSError, ValueError):
+        return "hidden"
+    return "runnable" if stat.S_ISREG(mode) and mode & 0o111 else "not-executable"

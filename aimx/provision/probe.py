@@ -1,0 +1,170 @@
+"""What the running daemon says of itself: on its socket, at its SMTP listener, and in its environment.
+
+Every question has its own short time; a daemon that hangs costs seconds, never more.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import ssl
+import struct
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from cryptography import x509
+
+from aimx import client, limits
+from aimx.errors import AimxError, DaemonAbsent, DaemonRefused, DaemonSilent, DaemonUnavailable, told
+from aimx.provision.facts import Certificate, Probe, Smtp
+from aimx.wire.frames import MailboxList, Request, Status, Version
+
+TEST_VARIABLES = ("AIMX_TEST_DNS", "AIMX_TEST_MAIL_DROP", "AIMX_TEST_MX_PORT")
+_BUDGET = f"no answer within {round(limits.PROBE_S * 1000)} ms"
+
+
+class Peer(NamedTuple):
+    """The process that listens on the socket (SO_PEERCRED)."""
+
+    pid: int
+    uid: int
+
+
+def daemon(path: Path) -> Probe:
+    """VERSION within its budget, then STATUS where it is known."""
+    try:
+        version = _asked(path, Version(), limits.PROBE_S)
+    except DaemonAbsent:
+        return Probe(str(path), "absent")
+    except DaemonSilent:
+        return _of(Probe(str(path), "failed", f"daemon probe failed: {_BUDGET}"), path)
+    except DaemonUnavailable as error:
+        return Probe(str(path), "failed", f"daemon not reachable on {path}: {error.detail}")
+    except (AimxError, ValueError) as error:
+        return _of(Probe(str(path), "failed", f"daemon probe failed: {_why(error)}"), path)
+    tag, git_hash = (str(version.get(key, "unknown")) for key in ("tag", "git_hash"))
+    probe = Probe(str(path), "running", "", tag, git_hash, status=status(path))
+    return _of(probe, path)
+
+
+def _why(error: Exception) -> str:
+    return (told(error) or type(error).__name__) if isinstance(error, AimxError) else "an answer that is no JSON"
+
+
+def _of(probe: Probe, path: Path) -> Probe:
+    peer = _peer(path)
+    if peer is None:
+        return probe
+    return msgspec.structs.replace(probe, pid=peer.pid, uid=peer.uid, environment=_environment(peer.pid))
+
+
+def status(path: Path) -> dict[str, Any] | None:
+    """STATUS; None from a daemon that does not have it or does not answer it."""
+    try:
+        found = _asked(path, Status(), limits.PROBE_MORE_S)
+    except (AimxError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def mailboxes(path: Path) -> list[dict[str, Any]]:
+    """MAILBOX-LIST: the caller's mailboxes; root's are all. Empty when nobody answers."""
+    try:
+        found = _asked(path, MailboxList(), limits.PROBE_MORE_S)
+    except (AimxError, ValueError):
+        return []
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
+def _asked(path: Path, request: Request, timeout_s: float) -> Any:
+    """Raises: AimxError; ValueError for what is no JSON."""
+    response = client.call(path, request, timeout_s)
+    if response.kind == "error":
+        raise DaemonRefused(response.reason, code=response.code)
+    return json.loads(response.body)
+
+
+def _peer(path: Path) -> Peer | None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(limits.PROBE_S)
+        try:
+            sock.connect(str(path))
+            octets = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        except OSError:
+            return None
+    pid, uid, _ = struct.unpack("3i", octets)
+    return Peer(pid, uid)
+
+
+def _environment(pid: int) -> tuple[str, ...] | None:
+    """Which of the variables that are for tests the daemon was started with; None: that is not for us to know."""
+    try:
+        octets = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return None
+    set_ = {name for name, _, value in (entry.partition(b"=") for entry in octets.split(b"\0")) if value}
+    return tuple(name for name in TEST_VARIABLES if name.encode() in set_)
+
+
+def smtp(address: tuple[str, int]) -> tuple[Smtp, Certificate | None]:
+    """Greeting, EHLO, STARTTLS: what a sending server meets."""
+    shown = f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+    try:
+        sock = socket.create_connection(address, limits.SMTP_PROBE_S)
+    except ConnectionRefusedError:
+        return Smtp(shown, "closed"), None
+    except OSError:
+        return Smtp(shown, "unknown"), None
+    with sock:
+        try:
+            banner = _reply(sock)
+            ours = banner.startswith("220 ") and "aimx" in banner.lower()
+            sock.sendall(b"EHLO doctor.invalid\r\n")
+            if not ours or "STARTTLS" not in _reply(sock).upper():
+                return Smtp(shown, "ours" if ours else "other", banner), None
+        except OSError:
+            return Smtp(shown, "unknown"), None
+        return Smtp(shown, "ours", banner, starttls=True), _served(sock, shown)
+
+
+def _reply(sock: socket.socket) -> str:
+    """One reply, all its lines. Raises: OSError."""
+    octets = b""
+    while len(octets) < limits.SMTP_PROBE_OCTETS:
+        piece = sock.recv(limits.SMTP_PROBE_OCTETS)
+        octets += piece
+        last = octets.rstrip(b"\r\n").rpartition(b"\n")[2]
+        if not piece or (octets.endswith(b"\n") and last[3:4] != b"-"):
+            break
+    return octets.decode("latin-1").strip()
+
+
+def _served(sock: socket.socket, shown: str) -> Certificate | None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        sock.sendall(b"STARTTLS\r\n")
+        if not _reply(sock).startswith("220"):
+            return None
+        with context.wrap_socket(sock) as tls:
+            octets = tls.getpeercert(binary_form=True)
+            with contextlib.suppress(OSError):
+                tls.sendall(b"QUIT\r\n")
+    except OSError:
+        return None
+    return _certificate(x509.load_der_x509_certificate(octets), f"STARTTLS on {shown}") if octets else None
+
+
+def certificate_file(path: Path) -> Certificate | None:
+    """The certificate that a daemon would load; None when there is none that we can read."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            return _certificate(x509.load_pem_x509_certificate(file.read(limits.KEY_FILE_OCTETS)), str(path))
+    except (OSError, ValueError):
+        return None
+
+
+def _certificate(found: x509.Certificate, source: str) -> Certificate:
+    return Certificate(source, found.not_valid_before_utc.timestamp(), found.not_valid_after_utc.timestamp())

@@ -1,0 +1,112 @@
+"""What state.db and index.db say to a process that is not their writer, such as doctor. Never writes, hardly waits."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Literal
+from urllib.parse import quote
+
+import msgspec
+
+from aimx import limits
+from aimx.store import schema
+
+State = Literal["read", "missing", "unreadable", "broken"]
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Copies of one mailbox in the spool. `reason` is the oldest one's."""
+
+    mailbox: str
+    copies: int
+    since: float
+    reason: str
+
+
+class HookTrouble(msgspec.Struct, frozen=True):
+    """Runs of one hook that did not end well of late. `last`: how the latest of them ended."""
+
+    hook: str
+    failed: int
+    last: str
+
+
+class Books(msgspec.Struct, frozen=True):
+    """Both databases. `why` tells what is the matter with state.db unless it could be read.
+
+    `hooks_oldest`: since when the oldest run waits. `index`: state of index.db.
+    """
+
+    state: State
+    why: str = ""
+    waiting: tuple[Waiting, ...] = ()
+    hooks_waiting: int = 0
+    hooks_oldest: float | None = None
+    trouble: tuple[HookTrouble, ...] = ()
+    index: State = "missing"
+
+
+_WAITING = "SELECT mailbox, count(*), min(since), reason FROM spool GROUP BY mailbox ORDER BY mailbox"
+_BACKLOG = "SELECT count(*), min(created) FROM jobs WHERE state = 'pending'"
+_TROUBLE = (
+    "SELECT hook, count(*), max(ended), state, exit_code, timed_out, reason FROM jobs WHERE ended > ? AND"
+    " (state = 'interrupted' OR (state = 'done' AND (exit_code != 0 OR timed_out))) GROUP BY hook ORDER BY hook"
+)
+
+
+def books(directory: str, since: float) -> Books:
+    """Read `.aimx` of a data directory; hook runs that ended after `since` count."""
+    index, _ = _look(os.path.join(directory, "index.db"), _tables)
+    state, found = _look(os.path.join(directory, "state.db"), lambda db: _state(db, since))
+    if not isinstance(found, Books):
+        return Books(state, str(found or ""), index=index)
+    return msgspec.structs.replace(found, index=index)
+
+
+def _look(path: str, read: Callable[[sqlite3.Connection], "Books | str"]) -> tuple[State, "Books | str"]:
+    """State of one database, and what was read from it or why it was not."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+        with _opened(path) as db:
+            return "read", read(db)
+    except FileNotFoundError:
+        return "missing", "there is none"
+    except OSError as error:
+        return "unreadable", str(error.strerror)
+    except sqlite3.OperationalError as error:  # locked, or its directory cannot be written
+        return "unreadable", str(error)
+    except sqlite3.DatabaseError as error:
+        return "broken", str(error)
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[sqlite3.Connection]:
+    uri = f"file:{quote(path)}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=limits.SURVEY_BUSY_S)) as db:
+        yield db
+
+
+def _tables(db: sqlite3.Connection) -> str:
+    """The index may be large, and is built anew when it turns out to be damaged: that it is a database is enough."""
+    return str(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+
+def _state(db: sqlite3.Connection, since: float) -> Books:
+    problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise sqlite3.DatabaseError(problem)
+    (version,) = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() or ("",)
+    if version != str(schema.VERSION):
+        raise sqlite3.DatabaseError(f"schema version {version or 'unknown'}, this aimx knows version {schema.VERSION}")
+    waiting = tuple(Waiting(*row) for row in db.execute(_WAITING))
+    count, oldest = db.execute(_BACKLOG).fetchone()
+    trouble = tuple(HookTrouble(row[0], row[1], _ending(row[3:])) for row in db.execute(_TROUBLE, (since,)))
+    return Books("read", "", waiting, count, oldest, trouble)
+
+
+def _ending(row: tuple[str, int | None, int | None, str | None]) -> str:
+    state, exit_code, timed_out, reason = row
+    if timed_out:
+        return "timed out"
+    return f"{state}: {reason}" if reason else f"exit code {exit_code}"

@@ -1,0 +1,275 @@
+"""Each check against a host that differs in one thing: what is found, how bad it is, and what is to be typed."""
+
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from aimx.cli import main, parsing
+from aimx.model.config import Hook, Mailbox
+from aimx.provision import checks
+from aimx.provision.facts import Certificate, File, Owner, Probe, Program, Smtp, Space, Stray
+from aimx.provision.initsystem import Init
+from aimx.store.survey import Books, HookTrouble, Waiting
+from tests.provision import healthy
+from tests.provision.healthy import ALICE, CONFIG_FILE, DATA, DAY, KEY_FILE, NOW, ROOT, SUPPORT, but, directory
+
+replace = msgspec.structs.replace
+ABSENT = Probe("/run/aimx/aimx.sock", "absent")
+SILENT = Probe("/run/aimx/aimx.sock", "failed", "daemon probe failed: no answer within 500 ms", pid=42, uid=0)
+
+
+def _file(found: File, **changed) -> File:
+    return replace(found, **changed)
+
+
+def _key(**changed):
+    return replace(ROOT.key, **changed)
+
+
+def _directory(**changed):
+    return (directory("inbox", "support", **changed), *ROOT.directories[1:])
+
+
+def _hooked(*hooks: Hook, **changed) -> Mailbox:
+    return replace(SUPPORT, hooks=hooks, **changed)
+
+
+def _config(*boxes: Mailbox, **changed):
+    return healthy.config(*boxes, **changed)
+
+
+ALWAYS = Hook("always", "on_receive", ("/x",), fire_on_untrusted=True)
+SENT = Hook("sent", "after_send", ("/x",))
+
+CASES = {
+    "config-missing": (
+        but(config_file=_file(CONFIG_FILE, state="missing", mode=None), config=None, key=None, names=None),
+        ["fail CONFIG-MISSING", "skip DNS-NOT-CHECKED"],
+    ),
+    "config-invalid": (
+        but(config_file=_file(CONFIG_FILE, state="broken", why="/etc/aimx/config.toml: domain: is none"), config=None),
+        ["fail CONFIG-INVALID"],
+    ),
+    "config-writable": (but(config_file=_file(CONFIG_FILE, mode=0o666)), ["fail CONFIG-WRITABLE"]),
+    "config-readable": (but(config_file=_file(CONFIG_FILE, mode=0o644)), ["info CONFIG-MODE"]),
+    "config-owner": (but(config_file=_file(CONFIG_FILE, uid=1001)), ["fail CONFIG-OWNER"]),
+    "config-owner-of-a-developer": (but(config_file=_file(CONFIG_FILE, uid=1001), as_root=False), []),
+    "config-differs": (but(probe=replace(ROOT.probe, status={"config_source": "other"})), ["warn CONFIG-DIFFERS"]),
+    "config-differs-told": (but(probe=replace(ROOT.probe, status={"config_differs": True})), ["warn CONFIG-DIFFERS"]),
+    "config-the-same-told": (but(probe=replace(ROOT.probe, status={"config_differs": False})), []),
+    "config-warning": (but(config=_config(warnings=("colour: unknown key, ignored",))), ["warn CONFIG-WARNING"]),
+    "postmaster": (but(config=_config(SUPPORT)), ["warn POSTMASTER-MISSING"]),
+    "postmaster-named": (but(config=_config(SUPPORT, postmaster="support")), []),
+    "postmaster-mailbox": (but(config=_config(replace(SUPPORT, name="Postmaster"))), []),
+    "postmaster-address": (but(config=_config(replace(SUPPORT, address="Postmaster@Agent.Example.com"))), []),
+    "daemon-down": (but(probe=ABSENT, smtp=Smtp("127.0.0.1:25", "closed")), ["fail DAEMON-DOWN"]),
+    "daemon-silent": (but(probe=SILENT, smtp=Smtp("127.0.0.1:25", "unknown")), ["fail DAEMON-SILENT"]),
+    "other-server": (
+        but(probe=ABSENT, smtp=Smtp("127.0.0.1:25", "other", "220 mail ESMTP Postfix")),
+        ["fail DAEMON-DOWN", "fail SMTP-OTHER-SERVER"],
+    ),
+    "port-closed": (but(smtp=Smtp("127.0.0.1:25", "closed")), ["fail SMTP-CLOSED"]),
+    "port-silent": (but(smtp=Smtp("127.0.0.1:25", "unknown")), ["skip SMTP-NOT-CHECKED"]),
+    "test-variable": (
+        but(probe=replace(ROOT.probe, environment=("AIMX_TEST_DNS", "AIMX_TEST_MAIL_DROP"))),
+        ["warn TEST-VARIABLE", "warn TEST-VARIABLE"],
+    ),
+    "test-variable-told": (
+        but(probe=replace(ROOT.probe, environment=None, status={"test_variables": ["AIMX_TEST_DNS"]})),
+        ["warn TEST-VARIABLE"],
+    ),
+    "tls-missing": (
+        but(certificate=None, smtp=Smtp("127.0.0.1:25", "ours", "220 x ESMTP aimx")),
+        ["warn TLS-MISSING"],
+    ),
+    "tls-expired": (but(certificate=Certificate("a", NOW - 9 * DAY, NOW - 1)), ["warn TLS-EXPIRED"]),
+    "tls-expires": (but(certificate=Certificate("a", NOW - 9 * DAY, NOW + 2 * DAY)), ["warn TLS-EXPIRES"]),
+    "tls-not-yet": (but(certificate=Certificate("a", NOW + 1, NOW + 90 * DAY)), ["warn TLS-NOT-YET-VALID"]),
+    "worker-user": (but(users={**ROOT.users, "aimx-worker": False}), ["fail WORKER-USER-MISSING"]),
+    "worker-user-of-a-developer": (but(users={**ROOT.users, "aimx-worker": False}, as_root=False), []),
+    "legacy-user": (but(users={**ROOT.users, "aimx-hook": True}), ["info LEGACY-AIMX-HOOK-USER"]),
+    "legacy-socket": (but(old_socket=True), ["info LEGACY-SOCKET"]),
+    "key-missing": (
+        but(key=_key(private=_file(KEY_FILE, state="missing", mode=None, uid=None))),
+        ["fail DKIM-KEY-MISSING"],
+    ),
+    "key-broken": (
+        but(key=_key(private=_file(KEY_FILE, state="broken", why="no PEM"), record=None)),
+        ["fail DKIM-KEY-BROKEN", "skip DNS-NOT-CHECKED"],
+    ),
+    "key-unreadable-for-root": (
+        but(key=_key(private=_file(KEY_FILE, state="unreadable", why="I/O error"))),
+        ["fail DKIM-KEY-UNREADABLE"],
+    ),
+    "key-mode": (but(key=_key(private=_file(KEY_FILE, mode=0o640))), ["fail DKIM-KEY-MODE"]),
+    "key-owner": (but(key=_key(private=_file(KEY_FILE, uid=1001))), ["fail DKIM-KEY-OWNER"]),
+    "key-public-differs": (but(key=_key(public_differs=True)), ["warn DKIM-PUBLIC-KEY-DIFFERS"]),
+    "selector-of-which-nothing-is-known": (but(key=_key(selector="aimx2")), ["skip DNS-NOT-CHECKED"]),
+    "owner-orphan": (
+        but(owners=(Owner("alice", None, None), ROOT.owners[1])),
+        ["fail MAILBOX-OWNER-ORPHAN"],
+    ),
+    "catchall-user": (
+        but(owners=(ROOT.owners[0], Owner("aimx-catchall", None, None))),
+        ["fail CATCHALL-USER-MISSING"],
+    ),
+    "dir-missing": (but(directories=_directory(state="missing", uid=None)), ["warn MAILBOX-DIR-MISSING"]),
+    "dir-no-directory": (but(directories=_directory(state="not-a-directory")), ["fail MAILBOX-DIR-NOT-DIR"]),
+    "dir-hidden": (but(directories=_directory(state="hidden")), []),
+    "dir-owner": (but(directories=_directory(uid=0)), ["fail MAILBOX-DIR-OWNER-DRIFT"]),
+    "dir-group": (but(directories=_directory(gid=100)), ["warn MAILBOX-DIR-GROUP-DRIFT"]),
+    "dir-mode": (but(directories=_directory(mode=0o755)), ["warn MAILBOX-DIR-MODE-DRIFT"]),
+    "dir-mount": (but(directories=_directory(foreign_device=True)), ["fail MAILBOX-DIR-DEVICE"]),
+    "stray-with-mail": (but(strays=(Stray(f"{DATA}/inbox/old", 3),)), ["warn ORPHAN-STORAGE"]),
+    "stray-hidden": (but(strays=(Stray(f"{DATA}/inbox/old", None),)), ["warn ORPHAN-STORAGE"]),
+    "stray-empty": (but(strays=(Stray(f"{DATA}/inbox/old", 0),)), []),
+    "strays": (but(strays=tuple(Stray(f"{DATA}/sent/{n}", 1) for n in range(99))), ["warn ORPHAN-STORAGE"] * 21),
+    "spool": (
+        but(books=Books("read", "", (Waiting("support", 2, NOW - 7300, "x; run: chown alice: /y"),), index="read")),
+        ["fail SPOOL-WAITING"],
+    ),
+    "hook-never-trust": (but(config=_config(_hooked(ALWAYS, SENT, healthy.HOOK, trust="none"), healthy.CATCHALL)),
+                         ["warn HOOK-NEVER-FIRES"]),
+    "hook-never-senders": (but(config=_config(_hooked(healthy.HOOK, trusted_senders=()), healthy.CATCHALL)),
+                           ["warn HOOK-NEVER-FIRES"]),
+    "hook-program": (but(programs=(Program("h", "support", "/no", "missing"),)), ["warn HOOK-PROGRAM-MISSING"]),
+    "hook-program-mode": (but(programs=(Program("h", "support", "/etc/hosts", "not-executable"),)),
+                          ["warn HOOK-PROGRAM-MISSING"]),
+    "hook-program-hidden": (but(programs=(Program("h", "support", "/home/x/p", "hidden"),)), []),
+    "hook-backlog": (but(books=Books("read", hooks_waiting=4, hooks_oldest=NOW - 3600)), ["warn HOOK-BACKLOG"]),
+    "hook-busy": (but(books=Books("read", hooks_waiting=4, hooks_oldest=NOW - 60)), []),
+    "hook-failures": (
+        but(books=Books("read", trouble=(HookTrouble("triage", 3, "timed out"),))),
+        ["warn HOOK-FAILURES"],
+    ),
+    "dns-wrong": (
+        but(names=healthy.names(a=[], mx=[], spf=[], dkim=[], dmarc=[], ptr=[])),
+        ["fail DNS-A", "fail DNS-MX", "fail DNS-SPF", "fail DNS-DKIM", "fail DNS-DMARC"],
+    ),
+    "dns-silent": (
+        but(names=healthy.names(a=None, mx=None, spf=None, dkim=None, dmarc=None, ptr=None)),
+        ["skip DNS-NOT-CHECKED"],
+    ),
+    "dns-weak": (but(names=healthy.names(dmarc=["v=DMARC1; p=none"], ptr=[])), ["warn DNS-DMARC", "warn DNS-PTR"]),
+    "dns-selector-of-another-key": (but(names=healthy.names(dkim=["v=DKIM1; p=QUJD"])), ["fail DNS-DKIM"]),
+    "data-dir-missing": (but(data_dir_file=File(DATA, "missing", ""), probe=ABSENT, smtp=Smtp("", "closed")),
+                         ["fail DAEMON-DOWN", "info DATA-DIR-MISSING"]),
+    "data-dir-gone": (but(data_dir_file=File(DATA, "missing", "")), ["fail DATA-DIR-MISSING"]),
+    "data-dir-owner": (but(data_dir_file=File(DATA, "read", "", 0o755, 1001)), ["fail DATA-DIR-OWNER"]),
+    "data-dir-writable": (but(data_dir_file=File(DATA, "read", "", 0o775, 0)), ["fail DATA-DIR-WRITABLE"]),
+    "disk-full": (but(space=Space(DATA, 2**30, 2**20, 0, 0)), ["fail DISK-FULL"]),
+    "disk-low": (but(space=Space(DATA, 2**30, 2**28, 0, 0)), ["warn DISK-LOW"]),
+    "inodes-low": (but(space=Space(DATA, 2**40, 2**39, 1000, 10)), ["warn INODES-LOW"]),
+    "state-broken": (but(books=Books("broken", "file is not a database", index="read")), ["fail STATE-DB"]),
+    "state-unreadable": (but(books=Books("unreadable", "I/O error")), ["fail STATE-DB"]),
+    "state-missing": (but(books=Books("missing")), ["warn STATE-DB"]),
+    "index-broken": (but(books=Books("read", index="broken")), ["warn INDEX-DB"]),
+    "clock": (but(clock_synchronised=False), ["info CLOCK-NOT-SYNCHRONISED"]),
+    "clock-not-told": (but(clock_synchronised=None), []),
+    "version-drift": (but(probe=replace(ROOT.probe, tag="1.2.3", git_hash="9e8f7d6c")), []),
+    "alice-key-unknown": (but(ALICE, key=None),
+                          ["skip CONFIG-NOT-CHECKED", "skip DKIM-KEY-NOT-CHECKED", "skip DNS-NOT-CHECKED",
+                           "skip STATE-DB-NOT-CHECKED"]),
+}  # fmt: skip
+
+
+def told(facts) -> list[str]:
+    return [f"{finding.severity} {finding.id}" for finding in checks.findings(facts)]
+
+
+def test_a_healthy_host_passes_everything():
+    assert told(ROOT) == []
+
+
+def test_what_an_ordinary_user_may_not_see_is_no_failure():
+    assert told(ALICE) == ["skip CONFIG-NOT-CHECKED", "skip STATE-DB-NOT-CHECKED"]
+
+
+@pytest.mark.parametrize(("facts", "expected"), CASES.values(), ids=CASES)
+def test_one_difference_is_found(facts, expected):
+    assert told(facts) == expected
+
+
+def _ids() -> set[str]:
+    source = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
+    return set(re.findall(r'"([A-Z0-9]+(?:-[A-Z0-9]+)+)"', source))
+
+
+INITS = (Init("systemd", True), Init("openrc", True), Init("none", False))
+
+
+def test_every_id_has_a_case():
+    found = {line.partition(" ")[2] for _, expected in CASES.values() for line in expected}
+    assert (_ids() - {"DNS-SPF-IPV6"}) | {f"DNS-{name}" for name in records() if name != "AAAA"} == found | {
+        "CONFIG-NOT-CHECKED"
+    }
+
+
+@pytest.mark.parametrize(
+    "init", [Init("systemd", True), Init("openrc", True), Init("none", False)], ids=lambda i: i.kind
+)
+@pytest.mark.parametrize("facts", [case[0] for case in CASES.values()], ids=CASES)
+def test_commands_of_ours_in_a_fix_exist(facts, init):
+    for finding in checks.findings(but(facts, init=init)):
+        for line in finding.fix:
+            words = shlex.split(line) if line.startswith(("sudo ", "aimx ", "AIMX_")) else []
+            while words and (words[0] == "sudo" or "=" in words[0]):
+                words = words[1:]
+            if words[:1] == ["aimx"] and words[1] not in NOT_YET:
+                (command,) = [command for command in main.COMMANDS if command.name == words[1]]
+                arguments = importlib.import_module(command.module).arguments
+                parsing.parser(command.name, command.help, arguments).parse_args(words[2:])
+
+
+NOT_YET = {"hooks", "reindex", "mailboxes"}
+
+
+@pytest.mark.parametrize("facts", [case[0] for case in CASES.values()], ids=CASES)
+def test_a_failure_says_what_to_do(facts):
+    for finding in checks.findings(facts):
+        if finding.severity == "fail" and finding.id not in WITHOUT_FIX:
+            assert finding.fix, finding
+
+
+# An I/O error, and a directory that the daemon makes itself, leave nothing to type.
+WITHOUT_FIX = {"DKIM-KEY-UNREADABLE", "DATA-DIR-MISSING", "STATE-DB"}
+
+
+def test_fixes_name_the_installation_that_was_looked_at():
+    facts = but(
+        config_file=_file(CONFIG_FILE, path="/srv/etc/config.toml"),
+        key=_key(private=_file(KEY_FILE, state="missing", mode=None)),
+        init=Init("none", False),
+    )
+    (finding,) = checks.findings(facts)
+    assert finding.fix == ("sudo AIMX_CONFIG_DIR=/srv/etc aimx dkim-keygen",)
+    facts = but(facts, as_root=False)
+    assert checks.findings(facts)[0].fix == ("AIMX_CONFIG_DIR=/srv/etc aimx dkim-keygen",)
+
+
+COMMANDS = {
+    "systemd": (Init("systemd", True), "sudo systemctl start aimx"),
+    "openrc": (Init("openrc", True), "sudo rc-service aimx start"),
+    "systemd-without-unit": (Init("systemd", False), "sudo aimx serve"),
+    "none": (Init("none", False), "sudo aimx serve"),
+}
+
+
+@pytest.mark.parametrize(("init", "line"), COMMANDS.values(), ids=COMMANDS)
+def test_the_daemon_is_started_by_whoever_runs_it(init, line):
+    (finding,) = checks.findings(but(probe=ABSENT, smtp=Smtp("127.0.0.1:25", "closed"), init=init))
+    assert finding.fix == (line,)
+
+
+def test_every_id_is_in_the_book():
+    page = (Path(__file__).resolve().parents[2] / "book" / "troubleshooting.md").read_text()
+    table = "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))
+    assert set(re.findall(r"`([A-Z0-9-]+)`", table)) == _ids() | {f"DNS-{name}" for name in records()}
+
+
+def records() -> list[str]:
+    return ["A", "AAAA", "MX", "SPF", "DKIM", "DMARC", "PTR"]
