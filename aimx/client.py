@@ -5,7 +5,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from aimx import limits
 from aimx.errors import DaemonAbsent, DaemonRefused, DaemonSilent, DaemonUnavailable, WireError
@@ -45,7 +45,8 @@ def call(path: "Path | str", request: Request, timeout_s: float = limits.CLIENT_
 def stream(path: "Path | str", request: Request) -> Iterator[bytes]:
     """Send one request and yield the lines of its answer until the daemon ends it.
 
-    Raises: as `call`, DaemonRefused for an error frame or line, DaemonSilent when nothing comes for CLIENT_STREAM_S.
+    Raises: as `call`; DaemonRefused for an error frame, or an error that ends the stream; DaemonSilent when nothing
+        comes for CLIENT_STREAM_S or the stream ends inside a line.
     """
     octets = codec.encode_request(request)
     taken = False
@@ -55,26 +56,40 @@ def stream(path: "Path | str", request: Request) -> Iterator[bytes]:
         sock.settimeout(limits.CLIENT_STREAM_S)
         _send(sock, octets)
         taken = True
-        with sock.makefile("rb") as answer:
-            yield from _lines(answer, request)
+        yield from _stream(sock, request)
     except OSError as error:
         raise _kind(error, taken)(_why(str(path), error), detail=error.strerror or str(error)) from error
     finally:
         sock.close()
 
 
-def _lines(answer: BinaryIO, request: Request) -> Iterator[bytes]:
+def _stream(sock: socket.socket, request: Request) -> Iterator[bytes]:
+    lines = _lines(sock)
     head = b""
-    while not head.endswith(b"\n\n") and len(head) <= limits.HEADER_LINE_OCTETS:
-        line = answer.readline(limits.HEADER_LINE_OCTETS)
-        if not line:
-            break
+    for line in lines:
         head += line
+        if line == b"\n" or len(head) > limits.HEADER_LINE_OCTETS:
+            break
     body_of(answers.decode_response(head, type(request)))
-    while line := answer.readline(limits.CLIENT_ANSWER_OCTETS):
-        if not line.endswith(b"\n"):
-            raise WireError("the stream ended inside a line")
+    for line in lines:
+        if problem := answers.decode_problem(line):
+            body_of(problem)
         yield line
+
+
+def _lines(sock: socket.socket) -> Iterator[bytes]:
+    """Whole lines with their ends, as they come."""
+    held = bytearray()
+    while piece := sock.recv(limits.READ_OCTETS):
+        *whole, rest = piece.split(b"\n")
+        for line in whole:
+            yield bytes(held) + line + b"\n"
+            held.clear()
+        held += rest
+        if len(held) > limits.STREAM_LINE_OCTETS:
+            raise WireError(f"a line of the answer exceeds {limits.STREAM_LINE_OCTETS} bytes")
+    if held:
+        raise DaemonSilent("the answer ended inside a line")
 
 
 def body_of(response: Response) -> bytes:

@@ -32,6 +32,7 @@ COMMANDS = (
     Command("send", "aimx.cli.send", "Send an email as a mailbox of yours", USER, brief=True),
     Command("mailboxes", "aimx.cli.mailboxes", "Manage mailboxes", USER, brief=True, aliases=("mailbox",)),
     Command("hooks", "aimx.cli.hooks", "Manage hooks", USER, brief=True, aliases=("hook",)),
+    Command("watch", "aimx.cli.watch", "Show what happens, as it happens", USER),
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
     Command("doctor", "aimx.cli.doctor", "Check configuration, service, mailboxes, ownership and DNS", SERVER),

@@ -11,6 +11,7 @@ _OK = "AIMX/1 OK"
 _ERR = "AIMX/1 ERR "
 _CODES = frozenset(WireCode)
 _NDJSON = "application/x-ndjson"
+_PROBLEM_OCTETS = 32  # a problem begins with its type
 
 
 def encode_response(response: Response) -> bytes:
@@ -29,6 +30,21 @@ def encode_problem(response: Response) -> bytes:
     import json  # a client that sends needs none
 
     return json.dumps({"type": "error", "code": str(response.code), "reason": response.reason}).encode() + b"\n"
+
+
+def decode_problem(line: bytes) -> Response | None:
+    """The error that a line of a stream is; None: it is none. Raises: WireError for a line that is no JSON object."""
+    if b'"error"' not in line[:_PROBLEM_OCTETS]:
+        return None
+    import json  # a client that sends needs none
+
+    try:
+        told = json.loads(line)
+        if told["type"] != "error":
+            return None
+        return Response("error", code=str(told["code"]), reason=str(told["reason"]))
+    except (ValueError, KeyError, TypeError):
+        raise WireError("the stream holds a line that cannot be read") from None
 
 
 def _line(text: str) -> bytes:
