@@ -167,6 +167,7 @@ HOOKS_PER_MAILBOX = 64  # above that only root adds one: config.toml is everybod
 CONFIG_OCTETS = 4 * MIB  # some 20,000 mailboxes; more is a mistake or an attack on the parser
 CONNECTIONS_MAX = 60_000  # below the descriptor limit of the unit (65536)
 CONFIG_EDIT_ATTEMPTS = 3  # somebody saves the file in the milliseconds between reading and replacing
+ERASE_BREADTH = 1000  # directories moved up at once while a wiped mailbox is erased
 SETTINGS_TURN_S = 30.0  # a change of the configuration waits for those before it
 MAILBOX_ALONE_S = 10.0  # and, when a mailbox is made or removed, for commits in flight
 CONFIG_CHECK_S = 60.0  # how soon a hand edit that was not reloaded shows in the log

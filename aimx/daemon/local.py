@@ -73,6 +73,7 @@ async def _ask(live: LiveConfig, request: Request) -> Response:
         if answer.afterwards is not None:
             await answer.afterwards()
         await here.events.flush()
+        here.places.erase()
     return answer.response
 
 
@@ -87,11 +88,12 @@ class _Here(AbstractContextManager["_Here"]):
         current = (lambda: live.current) if live is not None else (lambda: config)
         storage = Storage(self.parts.committer, self.events.logged, current)
         self.workers, self.resolver = WorkerPool(self.spawner, 1), ResolverClient(self.spawner)
+        self.places = Places(self.parts.committer, self.events.logged)
         desk = None
         if live is not None:
             administration = Administration(live, lambda _: None, storage.gates)
             register = origins.beside(live.path, config.source)
-            desk = Desk(cast(Mails, StoredMails(storage)), administration, Places(self.parts.committer), register)
+            desk = Desk(cast(Mails, StoredMails(storage)), administration, self.places, register)
         self.fx = Effects(
             time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, self.events, desk=desk
         )

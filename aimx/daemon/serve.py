@@ -112,11 +112,12 @@ class Daemon:
     def _desk(self) -> Desk:
         self.administration = Administration(self.live, self._adopted, self.storage.gates)
         parts = self.storage_parts
+        self.places = Places(parts.committer, self.events.logged)
         find = partial(owners, self.live, parts.accounts)
         self.watching = Watching(parts.state.path, find, self._session_config, time.time)
         self.events.listen(self.watching.wake)
         return Desk(
-            cast(Mails, StoredMails(self.storage)), self.administration, Places(parts.committer),
+            cast(Mails, StoredMails(self.storage)), self.administration, self.places,
             origins.beside(self.live.path, self.live.current.source), self.watching, DaemonHealth(self, time.time()),
         )  # fmt: skip
 
@@ -141,6 +142,7 @@ class Daemon:
             helpers.start_soon(self.watching.run)
             helpers.start_soon(settings.watch, self.live)
             helpers.start_soon(self.storage.run, self._session_config)
+            helpers.start_soon(self.places.run)
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._signals, nursery)
                 nursery.start_soon(self.socket.run, self._sockets)

@@ -25,6 +25,7 @@ from aimx.store.repeats import Repeats
 from aimx.store.spool import Spool
 from aimx.store.state import State
 from aimx.store.tree import Tree
+from aimx.store.wipe import Wiper
 
 T = TypeVar("T")
 
@@ -63,6 +64,7 @@ def open_storage(config: Config) -> StorageParts:
         log.warning("hook-interrupted", hook_name=hook, mailbox=mailbox, email_id=email_id, reason="daemon-restart")
     state.run(jobs.release_all)
     committer.maintain(now)
+    Wiper(committer).recover(frozenset(config.mailboxes))
     Spool(committer).adopt()
     prepare_mailboxes(committer, config)
     readme.refresh(tree.root)

@@ -16,7 +16,7 @@ from aimx.model.config import Config, HookEvent
 from aimx.model.delivery import CommitPlan, Conclusion, Folder, Outcome
 from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
-from aimx.model.event import Event
+from aimx.model.event import Event, MailboxDeleted
 from aimx.model.hook import Origin, Written
 from aimx.model.job import Exited, JobSpec, NeedDns, SpawnFailed
 from aimx.model.message import Examined
@@ -161,6 +161,22 @@ class Directories(Protocol):
 
     async def contents(self, mailbox: str) -> Contents:
         """How much lies in them and in the spool, whatever it is. Raises: DirectoryConflict, StorageFailed."""
+
+    async def take(self, mailbox: str, owner_uid: int | None, foreign: bool) -> str:
+        """Exchange what the mailbox holds for empty directories; the token of what was taken.
+
+        `foreign`: also from directories that are not the owner's.
+        Raises: DirectoryConflict, StorageFailed; with nothing changed.
+        """
+
+    async def restore(self, token: str) -> None:
+        """Put back what was taken. Raises: StorageFailed; the next start tries again."""
+
+    async def settle(self, token: str | None, deleted: MailboxDeleted) -> None:
+        """The configuration no longer has the mailbox: its event, and the end of all that waits for it.
+
+        What was taken is erased in the background. Trouble is logged; the next start tries again.
+        """
 
     async def strays(self, configured: frozenset[str]) -> tuple[Stray, ...]:
         """Directories below inbox/ that belong to no configured mailbox, by name."""

@@ -12,6 +12,7 @@ from aimx.model.address import folded
 from aimx.model.caller import Caller
 from aimx.model.config import CATCHALL_NAMES, Config, Hook, Mailbox
 from aimx.model.event import MailboxCreated, MailboxDeleted
+from aimx.model.place import Contents
 from aimx.model.query import Box, Counts
 from aimx.policy import authorize, mailboxname
 from aimx.policy.authorize import Action, Anyone, Authorized
@@ -200,27 +201,43 @@ async def delete_action(fx: Effects, config: Config, frame: MailboxDelete) -> Ac
 
 
 async def delete(fx: Effects, config: Config, frame: MailboxDelete, authorized: Authorized) -> Response:
-    """MAILBOX-DELETE: its table in config.toml goes; its directories stay, empty.
+    """MAILBOX-DELETE: its table in config.toml goes; its directories stay, empty. With force its mail goes too.
+
+    Commits: both, or neither: config.toml decides after a crash.
 
     Raises: NotAuthorized, MailboxNotFound, MailboxNotEmpty, Refused, StorageFailed, ResourcesExhausted.
     """
     caller, desk = authorized.caller, target.desk(fx)
     _refuse_needed(config, target.mailbox(authorized, frame.name))
+    if not frame.force:  # a large one is counted while nobody waits
+        _refuse_full(frame.name, await desk.directories.contents(frame.name))
     async with desk.settings.alone(frame.name) as alone:
         action = await target.action(fx, alone.current, frame.name)
         mailbox = target.mailbox(authorize.authorize(caller, action), frame.name)
         _refuse_needed(alone.current, mailbox)
-        held = await desk.directories.contents(mailbox.name)
-        if held.total:
-            files = "1 file" if held.total == 1 else f"{held.total} files"
-            raise MailboxNotEmpty(
-                f"inbox={held.inbox} sent={held.sent}: mailbox '{mailbox.name}' has {files};"
-                " archive or remove them first"
-            )
-        await target.change(alone, change.remove_mailbox(mailbox.name), caller)
-        log.info("mailbox-deleted", mailbox=mailbox.name, caller_uid=caller.uid)
-        await fx.events.tell(MailboxDeleted(at=fx.now(), mailbox=mailbox.name, owner_uid=action.owner_uid))
+        if frame.force:
+            taken = await desk.directories.take(mailbox.name, action.owner_uid, foreign=caller.is_root)
+        else:
+            taken = None
+            _refuse_full(mailbox.name, await desk.directories.contents(mailbox.name))
+        try:
+            await target.change(alone, change.remove_mailbox(mailbox.name), caller)
+        except BaseException:
+            if taken is not None:
+                await desk.directories.restore(taken)
+            raise
+        log.info("mailbox-deleted", mailbox=mailbox.name, caller_uid=caller.uid, wiped=frame.force)
+        deleted = MailboxDeleted(at=fx.now(), mailbox=mailbox.name, owner_uid=action.owner_uid)
+        await desk.directories.settle(taken, deleted)
     return Response("ok")
+
+
+def _refuse_full(mailbox: str, held: Contents) -> None:
+    if held.total:
+        files = "1 file" if held.total == 1 else f"{held.total} files"
+        raise MailboxNotEmpty(
+            f"inbox={held.inbox} sent={held.sent}: mailbox '{mailbox}' has {files}; archive or remove them first"
+        )
 
 
 def _refuse_needed(config: Config, mailbox: Mailbox) -> None:

@@ -39,6 +39,12 @@ def append(db: sqlite3.Connection, event: Event) -> tuple[int, Event]:
     return seq, event
 
 
+def has(db: sqlite3.Connection, event: Event) -> bool:
+    """Whether this very event is in the log."""
+    row = (event.at, msgspec.json.encode(event).decode())
+    return db.execute("SELECT 1 FROM events WHERE at = ? AND event = ? LIMIT 1", row).fetchone() is not None
+
+
 def prune(db: sqlite3.Connection) -> None:
     """Keep the newest."""
     db.execute("DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?", (limits.EVENTS_KEPT,))

@@ -109,6 +109,15 @@ def skip(db: sqlite3.Connection, job_id: int, now: float, reason: str) -> None:
     )
 
 
+def skip_all(db: sqlite3.Connection, mailbox: str, now: float, reason: str) -> list[tuple[str, str]]:
+    """No run that still waits for this mailbox will be. Returns: hook and id of the mail of each."""
+    waiting = "mailbox = ? AND state IN ('pending', 'held')"
+    rows = db.execute(f"SELECT hook, email_id FROM jobs WHERE {waiting} ORDER BY id", (mailbox,)).fetchall()
+    query = f"UPDATE jobs SET state = 'skipped', ended = ?, reason = ? WHERE {waiting}"
+    db.execute(query, (now, reason, mailbox))
+    return rows
+
+
 def interrupt_started(db: sqlite3.Connection, now: float) -> list[tuple[str, str, str]]:
     """After a crash: what had started did not end under our eyes, and is never started again.
 

@@ -202,6 +202,16 @@ def spool_counts(db: sqlite3.Connection, mailbox: str) -> dict[str, int]:
     return found
 
 
+def spool_of(db: sqlite3.Connection, mailbox: str) -> list[str]:
+    """The entries that wait for a mailbox."""
+    return [row[0] for row in db.execute("SELECT entry FROM spool WHERE mailbox = ? ORDER BY id", (mailbox,))]
+
+
+def spool_forget(db: sqlite3.Connection, mailbox: str) -> None:
+    """Nothing waits for a mailbox that is gone."""
+    db.execute("DELETE FROM spool WHERE mailbox = ?", (mailbox,))
+
+
 def spool_owners(db: sqlite3.Connection, mailbox: str) -> set[str]:
     """Whose copies wait for a mailbox: its owners when they arrived; "" where that is not known any more."""
     found = set()

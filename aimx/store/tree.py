@@ -15,7 +15,7 @@ from aimx.store.mailbox import Folders
 
 
 class Tree:
-    """Descriptors of `.aimx/`, `.aimx/staging`, `.aimx/spool`, and the folders of mailboxes."""
+    """Descriptors of `.aimx/`, `.aimx/staging`, `.aimx/spool`, `.aimx/wiped`, and the folders of mailboxes."""
 
     def __init__(self, data_dir: PurePath, accounts: Accounts) -> None:
         """Raises: Failed naming the path and the command that repairs it."""
@@ -31,6 +31,7 @@ class Tree:
             self.private = self._private(".aimx", root)
             self.staging = self._private("staging", self.private)
             self.spool = self._private("spool", self.private)
+            self.wiped = self._private("wiped", self.private)
             roots = [self._root(folder, root) for folder in ("inbox", "sent")]
         except OSError as error:
             raise Failed(f"data directory {data_dir} cannot be used: {error.strerror}", detail=str(error)) from error
