@@ -10,6 +10,7 @@ from typing import Any
 
 from aimx import limits
 from aimx.errors import Refused
+from aimx.mime import plainfields
 from aimx.model.message import Attachment
 
 DELIMITER = "+++"
@@ -94,6 +95,16 @@ def span(octets: bytes) -> tuple[int, int] | None:
     return (first.end(), closing.start()) if first and closing else None
 
 
+def _fields(octets: bytes) -> dict[str, Any]:
+    """Raises: Refused."""
+    try:
+        text = octets.decode()
+        fields = plainfields.read(text)
+        return tomllib.loads(text) if fields is None else fields
+    except (ValueError, RecursionError) as error:
+        raise Refused("the frontmatter is not TOML", str(error)) from error
+
+
 def read(octets: bytes) -> tuple[dict[str, Any], bytes]:
     """The fields and the body octets of a document; any legal TOML is accepted.
 
@@ -105,10 +116,7 @@ def read(octets: bytes) -> tuple[dict[str, Any], bytes]:
     block = span(octets)
     if block is None:
         raise Refused("no frontmatter: the first line must be +++ and a later one must end it")
-    try:
-        fields = tomllib.loads(octets[slice(*block)].decode())
-    except (ValueError, RecursionError) as error:
-        raise Refused("the frontmatter is not TOML", str(error)) from error
+    fields = _fields(octets[slice(*block)])
     closing = _DELIMITER_LINE.match(octets, block[1])
     assert closing is not None
     start = closing.end()

@@ -51,7 +51,8 @@ class Page(msgspec.Struct, frozen=True):
 class Row(msgspec.Struct, frozen=True):
     """One message as lists show it. `path` is that of the message file; times are seconds since the epoch.
 
-    `from_` to `status` are the frontmatter's texts, empty when it has no such field. `attachments` is a count.
+    `from_` to `status` are the frontmatter's texts, empty when it has no such field. `attachments` is a count. `size`:
+    octets of the message file. `readable`: its frontmatter could be read; otherwise the texts are empty.
     """
 
     mailbox: str
@@ -75,13 +76,19 @@ class Row(msgspec.Struct, frozen=True):
     dmarc: str = ""
     automated: str = ""
     status: str = ""
+    size: int = 0
+    readable: bool = True
 
 
 class Found(msgspec.Struct, frozen=True):
-    """One page, newest id first; `next` is the cursor of the page after it, empty when this is the last."""
+    """One page, newest id first; `next` is the cursor of the page after it, empty when this is the last.
+
+    `cut`: the time for one page was over before it was full; the search goes on where `next` points.
+    """
 
     rows: tuple[Row, ...]
     next: str = ""
+    cut: bool = False
 
 
 class Counts(msgspec.Struct, frozen=True):

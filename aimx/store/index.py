@@ -5,232 +5,312 @@ reply; a failure here is logged once and never reaches a delivery. Nothing is de
 """
 
 import contextlib
-import itertools
-import operator
-import os
-import queue
 import sqlite3
 import threading
 import time
-
-import msgspec
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from aimx import limits, log
-from aimx.model.delivery import Mark, Ref
-from aimx.model.query import Box, Counts
+from aimx.errors import StorageFailed
+from aimx.model.delivery import Folder, Mark, Ref
+from aimx.store import indexdb, indexrow
+from aimx.store.browse import Directory, Place
+from aimx.store.indexwrite import Writer
 from aimx.store.ledger import Settled
+from aimx.store.mailbox import Folders
 
-VERSION = 2
-
-# status: of sent mail. dev … mtime_ns: the message file as it was written (see model.delivery.Mark).
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS messages (
-  mailbox TEXT NOT NULL, folder TEXT NOT NULL, stem TEXT NOT NULL, received_at REAL NOT NULL, bundle INTEGER NOT NULL,
-  attachments INTEGER NOT NULL, unread INTEGER NOT NULL, from_ TEXT, to_ TEXT, subject TEXT, message_id TEXT,
-  in_reply_to TEXT, references_ TEXT, thread_id TEXT, trusted TEXT, dkim TEXT, spf TEXT, dmarc TEXT, automated TEXT,
-  status TEXT, dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-  PRIMARY KEY (mailbox, folder, stem)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS messages_by_time ON messages (mailbox, folder, received_at, stem);
-CREATE INDEX IF NOT EXISTS messages_by_id ON messages (message_id);
-CREATE INDEX IF NOT EXISTS messages_unread ON messages (mailbox, folder) WHERE unread;
-"""
-
-SUMMARY = ("from", "to", "subject", "message_id", "in_reply_to", "references", "thread_id", "trusted", "dkim", "spf",
-           "dmarc", "automated", "status")  # fmt: skip
-_COLUMNS = (
-    "mailbox, folder, stem, received_at, bundle, attachments, unread, from_, to_, subject, message_id, in_reply_to,"
-    " references_, thread_id, trusted, dkim, spf, dmarc, automated, status, dev, ino, size, mtime_ns"
-)
-_INSERT = f"INSERT OR REPLACE INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * (_COLUMNS.count(',') + 1))})"
-_CHANGE = (
-    "UPDATE messages SET status = ?, dev = ?, ino = ?, size = ?, mtime_ns = ?"
-    " WHERE mailbox = ? AND folder = ? AND stem = ?"
-)
-_MARKED = (
-    "UPDATE messages SET unread = ?, dev = ?, ino = ?, size = ?, mtime_ns = ?"
-    " WHERE mailbox = ? AND folder = ? AND stem = ?"
-)
-_FORGET = "DELETE FROM messages WHERE mailbox = ? AND folder = ? AND stem = ?"
-_Values = tuple[object, ...]
-_Change = tuple[str, _Values]
+T = TypeVar("T")
+Change = Callable[[Writer], Any]
 
 
-class Row(msgspec.Struct, frozen=True, array_like=True):
-    """One indexed message."""
+class _Item(NamedTuple):
+    """A change that waits, and who waits for it."""
 
-    mailbox: str
-    folder: str
-    stem: str
-    received_at: float
-    bundle: bool
-    attachments: int
-    unread: bool
-    from_: str
-    to: str
-    subject: str
-    message_id: str
-    in_reply_to: str
-    references: str
-    thread_id: str
-    trusted: str
-    dkim: str
-    spf: str
-    dmarc: str
-    automated: str
-    status: str
-    dev: int
-    ino: int
-    size: int
-    mtime_ns: int
+    work: Change
+    promise: "_Promise | None" = None
+
+
+class _Promise:
+    """What a change came to."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.value: Any = None
+        self.problem: Exception | None = None
 
 
 class Index:
-    """index.db and its writer. `add` may be called from any thread and never waits."""
+    """index.db and its writer. What notes a change may be called from any thread and never waits."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, folders: Folders) -> None:
         self._path = path
-        self._queue: queue.SimpleQueue[_Change | threading.Event | None] = queue.SimpleQueue()
-        self._connection = _open(path)
+        self._folders = folders
+        self._changed = threading.Condition()
+        self._items: deque[_Item] = deque()
+        self._latest: dict[Place, int] = {}
+        self._accepted = self._written = 0
+        self._urgent = self._closing = False
         self._healthy = True
+        self._writer: Writer | None = None
+        self._identity: tuple[int, int] | None = None
+        self._readers: list[sqlite3.Connection] = []
+        self._directories: dict[Place, Directory | None] = {}  # held open while a batch is written
+        self._open()
         self._thread = threading.Thread(target=self._write, name="index", daemon=True)
         self._thread.start()
 
-    def add(self, settled: list[Settled], received_at: float) -> None:
-        """Rows for copies that are on disk now."""
+    # Changes
+
+    def add(self, settled: Iterable[Settled]) -> None:
+        """Copies that are on disk now."""
         for copy in settled:
             if copy.spooled is None:
-                self._put(_INSERT, _values(copy, received_at))
+                staged = copy.staged
+                self.note(Place(staged.folder, staged.mailbox), staged.owner, copy.stem)
 
-    def change(self, ref: Ref, mark: Mark, status: str) -> None:
+    def change(self, ref: Ref) -> None:
         """A sent record was replaced by what its send came to."""
-        self._put(_CHANGE, (status, *msgspec.structs.astuple(mark), *_key(ref)))
+        self.note(Place(ref.folder, ref.mailbox), ref.owner, ref.id)
 
     def marked(self, ref: Ref, mark: Mark, read: bool) -> None:
-        """A mail was marked and its file replaced."""
-        self._put(_MARKED, (not read, *msgspec.structs.astuple(mark), *_key(ref)))
+        """A mail was rewritten to say whether it is read, and nothing else; `mark`: what its file looks like now."""
+        place = Place(ref.folder, ref.mailbox)
+        self._put(place, lambda writer: writer.marked(place, ref.id, mark, read))
 
     def forget(self, ref: Ref) -> None:
         """A message was removed."""
-        self._put(_FORGET, _key(ref))
+        place = Place(ref.folder, ref.mailbox)
+        self._put(place, lambda writer: writer.drop(place, ref.id))
 
-    def _put(self, statement: str, values: _Values) -> None:
-        if self._connection is not None and self._queue.qsize() <= limits.INDEX_QUEUE_ROWS:
-            self._queue.put((statement, values))
+    def note(self, place: Place, owner: str, stem: str) -> None:
+        """Something happened to a message: its file is read again, by the thread that writes."""
+        self._put(place, lambda writer: self._refresh(writer, place, owner, stem))
 
-    def page(
-        self, mailbox: str, limit: int, before: tuple[float, str] | None = None, folder: str = "inbox"
-    ) -> list[Row]:
-        """The newest messages older than `before` (a row's received_at and stem), after waiting for queued rows."""
-        self.flush()
-        if self._connection is None:
-            return []
-        at, stem = before or (float("inf"), "")
-        query = (
-            f"SELECT {_COLUMNS} FROM messages WHERE mailbox = ? AND folder = ? AND (received_at, stem) < (?, ?)"
-            " ORDER BY received_at DESC, stem DESC LIMIT ?"
-        )
-        with contextlib.closing(_connect(self._path)) as reader:
-            return [_row(row) for row in reader.execute(query, (mailbox, folder, at, stem, limit))]
+    def _refresh(self, writer: Writer, place: Place, owner: str, stem: str) -> None:
+        if writer.live(place) is None:
+            return
+        if place not in self._directories:
+            self._directories[place] = self._folders.browse(place.folder, place.mailbox, owner)
+        directory = self._directories[place]
+        entry = read(directory, place.folder, stem) if directory is not None else None
+        if entry is None:
+            writer.drop(place, stem)
+        else:
+            writer.put(place, entry)
 
-    def counts(self, boxes: tuple[Box, ...]) -> dict[str, Counts]:
-        """How much mail each box holds, by name, after waiting for queued rows."""
-        self.flush()
-        if self._connection is None:
-            return {box.name: Counts() for box in boxes}
-        query = "SELECT count(*), coalesce(sum(unread), 0) FROM messages WHERE mailbox = ? AND folder = ?"
-        with contextlib.closing(_connect(self._path)) as reader:
-            found = {}
-            for box in boxes:
-                inbox, unread = reader.execute(query, (box.name, "inbox")).fetchone()
-                (sent, _) = reader.execute(query, (box.name, "sent")).fetchone()
-                found[box.name] = Counts(inbox, unread, sent)
-            return found
+    def run(self, work: Callable[[Writer], T]) -> T:
+        """A change of one's own, in the order of all others; returns when it is written. Raises: StorageFailed."""
+        promise = self.submit(work)
+        promise.done.wait()
+        if promise.problem is not None:
+            raise StorageFailed("index.db cannot be written", detail=str(promise.problem)) from promise.problem
+        value: T = promise.value
+        return value
+
+    def submit(self, work: Change) -> _Promise:
+        """`run` without waiting."""
+        promise = _Promise()
+        with self._changed:
+            if self._closing:
+                promise.problem = RuntimeError("index.db is closed")
+                promise.done.set()
+            else:
+                self._accepted += 1
+                self._items.append(_Item(work, promise))
+                self._urgent = True
+                self._changed.notify_all()
+        return promise
+
+    def _put(self, place: Place, work: Change) -> None:
+        with self._changed:
+            if len(self._items) > limits.INDEX_QUEUE_ROWS or self._closing:
+                return  # the directory has changed: reconciliation sees it
+            self._accepted += 1
+            self._latest[place] = self._accepted
+            self._items.append(_Item(work))
+            self._changed.notify_all()
+
+    # Questions
+
+    def flush(self, places: Iterable[Place] | None = None) -> None:
+        """Wait until everything noted so far about these places (None: about any) is written."""
+        with self._changed:
+            latest = self._latest
+            wanted = self._accepted if places is None else max((latest.get(place, 0) for place in places), default=0)
+            if self._written >= wanted:
+                return
+            self._urgent = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._written >= wanted, limits.INDEX_WAIT_S)
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[sqlite3.Connection]:
+        """A connection to ask. Raises: StorageFailed when there is no index."""
+        if self._identity is None or indexdb.identity(self._path) != self._identity:
+            self._renewed("it was removed or replaced")
+        with self._changed:
+            identity = self._identity
+            connection = self._readers.pop() if self._readers else None
+        try:
+            connection = connection or self._connect()
+            yield connection
+        except sqlite3.Error as error:
+            if connection is not None:
+                connection.close()
+            if indexdb.is_damage(error):
+                self._renewed(str(error))
+            raise StorageFailed("index.db cannot be read", detail=str(error)) from error
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            raise
+        with self._changed:
+            keep = identity == self._identity and len(self._readers) < limits.INDEX_READERS and not self._closing
+            if keep:
+                self._readers.append(connection)
+        if not keep:
+            connection.close()
+
+    def _renewed(self, why: str) -> None:
+        """Have the thread that writes make the file anew."""
+
+        def work(writer: Writer) -> None:
+            self._renew(why)
+            if self._writer is None:
+                raise sqlite3.OperationalError(why)
+            self._writer.db.execute("BEGIN IMMEDIATE")  # for what else the batch holds
+
+        self.run(work)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = indexdb.connect(self._path)
+        connection.execute("PRAGMA query_only=ON")
+        return connection
 
     @property
     def healthy(self) -> bool:
         """Whether it takes what is written to it."""
-        return self._connection is not None and self._healthy
+        return self._writer is not None and self._healthy
 
-    def flush(self) -> None:
-        """Wait until everything added so far is written."""
-        done = threading.Event()
-        self._queue.put(done)
-        done.wait(limits.COMMIT_S)
+    @property
+    def full_text(self) -> bool:
+        """Whether searches can use the index."""
+        return self._writer is not None and self._writer.full_text
 
     def close(self) -> None:
         """Write what is queued and close."""
-        self._queue.put(None)
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
         self._thread.join()
-        if self._connection is not None:
-            self._connection.close()
+        self._close()
+
+    # The thread that writes
+
+    def _open(self) -> None:
+        connection = indexdb.open_writer(self._path)
+        self._writer = Writer(connection) if connection is not None else None
+        self._identity = indexdb.identity(self._path) if connection is not None else None
+
+    def _close(self) -> None:
+        with self._changed:
+            readers, self._readers, self._identity = self._readers, [], None
+        for reader in readers:
+            reader.close()
+        if self._writer is not None:
+            self._writer.db.close()
+            self._writer = None
+
+    def _renew(self, why: str) -> None:
+        """Another file, empty; boxes are built again when they are asked."""
+        if self._identity is not None and indexdb.identity(self._path) == self._identity and why.startswith("it was"):
+            return  # somebody else saw it too
+        log.warning("index-renewed", path=self._path, why=why, note="it is rebuilt from the mail itself")
+        if self._writer is not None and self._writer.db.in_transaction:
+            self._writer.db.execute("ROLLBACK")
+        self._close()
+        indexdb.remove(self._path)
+        self._open()
 
     def _write(self) -> None:
-        closing = False
-        while not closing:
-            batch = [self._queue.get()]
-            if not isinstance(batch[0], threading.Event) and batch[0] is not None:
-                time.sleep(limits.INDEX_BATCH_S)  # company makes a row fifteen times cheaper
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < limits.INDEX_BATCH_ROWS:
-                    batch.append(self._queue.get_nowait())
-            closing = None in batch
-            self._execute([item for item in batch if isinstance(item, tuple)])
-            for item in batch:
-                if isinstance(item, threading.Event):
-                    item.set()
+        while batch := self._batch():
+            self._carry_out(batch)
+            with self._changed:
+                self._written += len(batch)
+                self._changed.notify_all()
 
-    def _execute(self, changes: list[_Change]) -> None:
-        if not changes or self._connection is None:
-            return
+    def _batch(self) -> list[_Item]:
+        """What waits, after a while for company that makes a row fifteen times cheaper; nothing at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._closing)
+            until = time.monotonic() + limits.INDEX_BATCH_S
+            while not (self._urgent or self._closing) and len(self._items) < limits.INDEX_BATCH_ROWS:
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+            batch = [self._items.popleft() for _ in range(min(len(self._items), limits.INDEX_BATCH_ROWS))]
+            self._urgent = self._urgent and bool(self._items)
+        return batch
+
+    def _carry_out(self, batch: list[_Item]) -> None:
+        if not self._together(batch):
+            for item in batch:
+                self._together([item])
+        for directory in self._directories.values():
+            if directory is not None:
+                directory.close()
+        self._directories.clear()
+        for item in batch:
+            if item.promise is not None:
+                item.promise.done.set()
+
+    def _together(self, batch: list[_Item]) -> bool:
+        """One transaction. Returns: whether it took place, or could not and concerns one change only."""
         try:
-            with self._connection:
-                for statement, group in itertools.groupby(changes, key=operator.itemgetter(0)):
-                    self._connection.executemany(statement, (values for _, values in group))
-            self._healthy = True
-        except sqlite3.Error as error:
-            if self._healthy:
-                log.warning("index-not-written", why=str(error), note="mail is unaffected")
+            if self._writer is None:
+                self._open()
+            if self._writer is None:
+                raise sqlite3.OperationalError("index.db cannot be opened")
+            self._writer.db.execute("BEGIN IMMEDIATE")
+            for item in batch:
+                value = item.work(self._writer)
+                if item.promise is not None:
+                    item.promise.value, item.promise.problem = value, None
+            self._writer.db.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001  handed to whoever asked for it, or told in the log
+            self._undone(batch, error)
+            return len(batch) == 1
+        self._healthy = True
+        return True
+
+    def _undone(self, batch: list[_Item], error: Exception) -> None:
+        writer = self._writer
+        if writer is not None:
+            writer.forget_all()
+            with contextlib.suppress(sqlite3.Error):
+                if writer.db.in_transaction:
+                    writer.db.execute("ROLLBACK")
+        for item in batch:
+            if item.promise is not None:
+                item.promise.problem = error
+        if len(batch) == 1 and isinstance(error, sqlite3.Error) and indexdb.is_damage(error):
+            self._renew(str(error))
+        if len(batch) == 1 and self._healthy:
+            log.warning("index-not-written", why=str(error), note="mail is unaffected")
             self._healthy = False
 
 
-def _key(ref: Ref) -> _Values:
-    return (ref.mailbox, ref.folder, ref.id)
-
-
-def _values(copy: Settled, received_at: float) -> _Values:
-    staged = copy.staged
-    told = staged.summary.get
-    attachments = len(staged.sizes) - 1
-    return (
-        staged.mailbox, staged.folder, copy.stem, received_at, staged.bundle, attachments, staged.folder == "inbox",
-        *[told(key, "") for key in SUMMARY], *msgspec.structs.astuple(staged.mark),
-    )  # fmt: skip
-
-
-def _row(row: _Values) -> Row:
-    return msgspec.convert(row, Row, strict=False)
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    return sqlite3.connect(path, check_same_thread=False)
-
-
-def _open(path: str) -> sqlite3.Connection | None:
-    """The database, made anew when it is damaged or of another version; None when even that fails."""
-    for _ in range(2):
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-            connection = _connect(path)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in (0, VERSION):
-                raise sqlite3.DatabaseError(f"version {version}")
-            connection.executescript(f"{SCHEMA} PRAGMA user_version = {VERSION};")
-            return connection
-        except (sqlite3.Error, OSError) as error:
-            log.warning("index-renewed", path=path, why=str(error), note="it is rebuilt from the mail itself")
-            for suffix in ("", "-wal", "-shm"):
-                with contextlib.suppress(OSError):
-                    os.unlink(path + suffix)
-    return None
+def read(directory: Directory, folder: Folder, stem: str) -> indexrow.Entry | None:
+    """A message file as the index holds it; None when there is none that may be read. Raises: OSError for ours."""
+    message = directory.find(stem, limits.INDEX_READ_OCTETS)
+    if message is None:
+        return None
+    entry = indexrow.entry(folder, stem, message)
+    if not entry.readable and message.mark.size > len(message.octets):
+        most = limits.FRONTMATTER_OCTETS + limits.INDEX_TEXT_OCTETS
+        longer = directory.message(stem, message.bundle, most)
+        entry = indexrow.entry(folder, stem, longer) if longer is not None else entry
+    return entry

@@ -28,11 +28,12 @@ def slug(subject: str) -> str:
 
 def stem(received_at: float, subject: str) -> str:
     """`YYYY-MM-DD-HHMMSS-<slug>` in UTC."""
-    return f"{_second(int(received_at))}-{slug(subject)}"
+    return f"{second(int(received_at))}-{slug(subject)}"
 
 
 @lru_cache(maxsize=16)
-def _second(at: int) -> str:
+def second(at: int) -> str:
+    """What the stems of a second begin with: `YYYY-MM-DD-HHMMSS` in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d-%H%M%S")
 
 

@@ -1,4 +1,4 @@
-"""Mailbox directories: with publish.py and replace.py the only code that opens a path below inbox/ and sent/ (S2).
+"""Mailbox directories: with browse.py, publish.py and replace.py the only code that opens a path below them (S2).
 
 The owner of such a directory is an adversary. Everything goes through descriptors that do not follow links.
 """
@@ -16,6 +16,7 @@ from aimx.effects import files, linux
 from aimx.effects.accounts import Accounts, Identity
 from aimx.model.delivery import Folder
 from aimx.store import layout
+from aimx.store.browse import Directory
 
 # What an owner can do to a directory of his own; anything else is our failure (R3).
 OWNER_MADE = frozenset(
@@ -109,6 +110,30 @@ class Folders:
             raise Unwritable(f"{folder}/{mailbox} is on another file system")
         if stat.S_IMODE(status.st_mode) != 0o700:
             os.fchmod(fd, 0o700)  # guide: the daemon enforces the mode on every write
+
+    def browse(self, folder: Folder, mailbox: str, owner: str) -> Directory | None:
+        """The mailbox directory, to look at; None when there is none that belongs to its configured owner.
+
+        Raises: OSError for our own failures.
+        """
+        account = self.accounts.identity(owner)
+        if account is None or not layout.is_component(mailbox):
+            return None
+        try:
+            fd = linux.open_beneath(self._roots[folder], mailbox, files.DIRECTORY)
+        except OSError as error:
+            if error.errno == errno.ENOENT or error.errno in OWNER_MADE:
+                return None
+            raise
+        try:
+            self._check(fd, folder, mailbox, account)
+        except Unwritable:
+            os.close(fd)
+            return None
+        except BaseException:
+            os.close(fd)
+            raise
+        return Directory(fd, account.uid)
 
     def open_message(self, folder: Folder, mailbox: str, owner: str, name: str) -> int:
         """A descriptor of a message file, flat or inside its bundle; regular, one link, root's or the owner's.

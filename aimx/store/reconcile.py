@@ -1,0 +1,195 @@
+"""Does the index say what the directory holds? Compares names when a directory changed, and builds what it lacks.
+
+The files are the truth. Never reads a file whose name, kind and inode are known, but in a sweep; never more often than
+RECONCILE_S; never believes that a message is gone without having looked.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from aimx import limits, log
+from aimx.model.delivery import Mark
+from aimx.store import index as indexing
+from aimx.store.browse import Directory, Name, Place, Stamp
+from aimx.store.index import Index
+from aimx.store.indexrow import Entry
+from aimx.store.indexwrite import Writer
+from aimx.store.stamps import Stamps
+
+Gone = Callable[[Place, int, list[str]], None]  # where, whose, which
+NOWHERE = Stamp(0, 0, 0)
+
+
+class _Known(NamedTuple):
+    """What the index has of a message."""
+
+    bundle: bool
+    mark: Mark
+
+
+class _Care:
+    """When a directory was last compared, and what in it is no mail."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.compared = self.swept = self.until = float("-inf")
+        self.strange: dict[str, Name] = {}
+        self.crowded = False
+
+
+class Reconciler:
+    """Keeps boxes of the index true to their directories. Thread-safe. `gone` is told which messages are no more."""
+
+    def __init__(
+        self, index: Index, stamps: Stamps, gone: Gone, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._index = index
+        self._stamps = stamps
+        self._gone = gone
+        self._monotonic = monotonic
+        self._guard = threading.Lock()
+        self._cares: dict[Place, _Care] = {}
+
+    def care(self, place: Place, directory: Directory) -> None:
+        """Before an answer about a box: build it, or compare it if its directory changed. Raises: StorageFailed."""
+        care = self._care_of(place)
+        if self._is_true(place, directory, care):
+            return
+        with care.lock:
+            if self._is_true(place, directory, care):
+                return
+            if self._stamps.known(place) is None and not self._take_up(place):
+                self.build(place, directory)
+            elif self._monotonic() - care.compared >= limits.RECONCILE_S or self._stamps.known(place) is None:
+                self._compare(place, directory, care)
+
+    def _care_of(self, place: Place) -> _Care:
+        with self._guard:
+            return self._cares.setdefault(place, _Care())
+
+    def _is_true(self, place: Place, directory: Directory, care: _Care) -> bool:
+        return self._stamps.known(place) == directory.stamp() and self._monotonic() < care.until
+
+    def _take_up(self, place: Place) -> bool:
+        """What an earlier process had compared."""
+        with self._index.reader() as db:
+            query = "SELECT dev, ino, mtime_ns FROM boxes WHERE mailbox = ? AND folder = ? AND live"
+            row = db.execute(query, (place.mailbox, place.folder)).fetchone()
+        if row is not None:
+            self._stamps.compared(place, Stamp(*row))
+        return row is not None
+
+    # All of a directory
+
+    def build(self, place: Place, directory: Directory, told: Callable[[int, int], None] = lambda *_: None) -> None:
+        """A box from nothing but the files; the one before is asked until it is done. `told`: done, of how many.
+
+        Raises: StorageFailed.
+        """
+        care = self._care_of(place)
+        stamp, names = self._listed(directory)
+        box = self._index.run(lambda writer: writer.begin(place))
+        waiting = []
+        done = 0
+        for entries in self._read(place, directory, sorted(names), care, names):
+            waiting.append(self._index.submit(lambda writer, entries=entries: writer.fill(box, entries)))
+            done += limits.INDEX_BATCH_ROWS
+            told(min(done, len(names)), len(names))
+            if len(waiting) > 2:  # read ahead, but not far
+                waiting.pop(0).done.wait()
+        self._index.run(lambda writer: writer.make_live(box, place, stamp))
+        self._settle(place, stamp, care)
+        self._clear()
+
+    def _clear(self) -> None:
+        """Boxes that nobody asks any more, little by little."""
+        for box in self._index.run(lambda writer: writer.unused()):
+            while self._index.run(lambda writer, box=box: writer.clear(box)):
+                pass
+
+    def _compare(self, place: Place, directory: Directory, care: _Care) -> None:
+        sweep = self._monotonic() - care.swept >= limits.RECONCILE_SWEEP_S
+        stamp, names = self._listed(directory)
+        self._index.flush([place])
+        known = self._known(place)
+        changed = [stem for stem, name in names.items() if _differs(name, known.get(stem), care.strange.get(stem))]
+        if sweep:
+            same = names.keys() & known.keys() - set(changed)
+            changed += [stem for stem in same if directory.mark(stem, known[stem].bundle) != known[stem].mark]
+        for entries in self._read(place, directory, changed, care, names):
+            self._index.run(lambda writer, entries=entries: _put(writer, place, entries))
+        self.missing(place, directory, known.keys() - names.keys())
+        self._settle(place, stamp, care, sweep)
+        self._index.submit(lambda writer: writer.stamp(place, self._stamps.known(place) or NOWHERE))
+
+    def _listed(self, directory: Directory) -> tuple[Stamp, dict[str, Name]]:
+        stamp = directory.stamp()
+        names: dict[str, Name] = {}
+        for stem, name in directory.names():
+            if stem not in names or not name.bundle:  # a file and a bundle of one name: the file is read
+                names[stem] = name
+        return stamp, names
+
+    def _known(self, place: Place) -> dict[str, _Known]:
+        query = (
+            "SELECT stem, bundle, m.dev, m.ino, size, m.mtime_ns FROM boxes b JOIN messages m ON m.box = b.id"
+            " WHERE b.mailbox = ? AND b.folder = ? AND b.live"
+        )
+        with self._index.reader() as db:
+            rows = db.execute(query, (place.mailbox, place.folder))
+            return {stem: _Known(bool(bundle), Mark(*mark)) for stem, bundle, *mark in rows}
+
+    def _read(
+        self, place: Place, directory: Directory, stems: list[str], care: _Care, names: dict[str, Name]
+    ) -> Iterator[list[Entry]]:
+        """The messages among these names, some at a time; remembers which are none."""
+        for start in range(0, len(stems), limits.INDEX_BATCH_ROWS):
+            entries = []
+            for stem in stems[start : start + limits.INDEX_BATCH_ROWS]:
+                if len(care.strange) >= limits.STRANGE_ENTRIES:
+                    self._crowded(place, care)
+                    break
+                entry = indexing.read(directory, place.folder, stem)
+                if entry is not None:
+                    entries.append(entry)
+                    care.strange.pop(stem, None)
+                else:
+                    care.strange[stem] = names[stem]
+            yield entries
+
+    def _crowded(self, place: Place, care: _Care) -> None:
+        if not care.crowded:
+            log.warning("mailbox-crowded", mailbox=place.mailbox, folder=place.folder, note="full of what is no mail")
+        care.crowded = True
+
+    def _settle(self, place: Place, stamp: Stamp, care: _Care, swept: bool = True) -> None:
+        now = care.compared = self._monotonic()
+        care.swept = now if swept else care.swept
+        fresh = abs(time.time_ns() - stamp.mtime_ns) < limits.RECONCILE_TICK_S * 10**9
+        care.until = now + limits.RECONCILE_DOUBT_S if fresh else care.swept + limits.RECONCILE_SWEEP_S
+        self._stamps.compared(place, stamp)
+
+    # Some of it
+
+    def missing(self, place: Place, directory: Directory, stems: Iterable[str]) -> None:
+        """Messages that the index has and a look did not find: gone for good, unless they are there after all."""
+        gone = []
+        for stem in stems:
+            if indexing.read(directory, place.folder, stem) is None:
+                gone.append(stem)
+        if gone:
+            dropped = self._index.run(lambda writer: [stem for stem in gone if writer.drop(place, stem)])
+            self._gone(place, directory.owner_uid, dropped)
+
+
+def _differs(name: Name, known: _Known | None, strange: Name | None) -> bool:
+    if known is None:
+        return name != strange
+    return known.bundle != name.bundle or (not name.bundle and known.mark.ino != name.ino)
+
+
+def _put(writer: Writer, place: Place, entries: list[Entry]) -> None:
+    for entry in entries:
+        writer.put(place, entry)

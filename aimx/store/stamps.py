@@ -1,0 +1,52 @@
+"""Which change of a mailbox directory was our own, so that our own mail never makes us compare all of it.
+
+A directory is known to be as the index says while its time is that of the last comparison, or follows from it by
+changes of ours without a gap. Kept in memory only.
+"""
+
+import threading
+
+from aimx import limits
+from aimx.store.browse import Place, Stamp
+
+
+class Stamps:
+    """What each directory looked like when it was last known. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[Place, Stamp] = {}
+        self._steps: dict[Place, dict[int, int]] = {}
+
+    def known(self, place: Place) -> Stamp | None:
+        """None: it has not been compared by this process."""
+        with self._lock:
+            return self._known.get(place)
+
+    def compared(self, place: Place, stamp: Stamp) -> None:
+        """The index says what the directory held at that time."""
+        with self._lock:
+            self._known[place] = stamp
+            self._follow(place)
+
+    def changed(self, place: Place, before_ns: int, after_ns: int) -> None:
+        """A change of ours, whose row is in the index's queue: the directory's times before and after it."""
+        if before_ns == after_ns:
+            return
+        with self._lock:
+            steps = self._steps.setdefault(place, {})
+            if len(steps) >= limits.STAMPS_STEPS:
+                steps.clear()
+            steps[before_ns] = after_ns
+            self._follow(place)
+
+    def doubt(self, place: Place) -> None:
+        """A change of ours has no row."""
+        with self._lock:
+            if place in self._known:
+                self._known[place] = Stamp(0, 0, 0)
+
+    def _follow(self, place: Place) -> None:
+        known, steps = self._known.get(place), self._steps.get(place)
+        while known is not None and steps and known.mtime_ns in steps:
+            known = self._known[place] = known._replace(mtime_ns=steps.pop(known.mtime_ns))
