@@ -152,6 +152,7 @@ RECONCILE_S = 1.0  # between two comparisons of one directory with its rows
 RECONCILE_TICK_S = 0.02  # what changes within the same tick of the kernel's clock leaves the directory's time as it was
 RECONCILE_DOUBT_S = 10.0  # then it is compared once more
 RECONCILE_SWEEP_S = 600.0  # how soon a file that was changed in place shows in counts, if nobody lists it
+DELETED_TOLD = 1000  # messages removed at once that get an event each
 STAMPS_STEPS = 1000  # changes of ours to one directory that wait for the one before them
 SEARCH_S = 1.0  # one page; then the answer says where to go on
 SEARCH_ROWS = 10_000  # looked at together, between two looks at the clock

@@ -93,7 +93,7 @@ class _Here(AbstractContextManager["_Here"]):
         if live is not None:
             administration = Administration(live, lambda _: None, storage.gates)
             register = origins.beside(live.path, config.source)
-            desk = Desk(cast(Mails, StoredMails(storage)), administration, self.places, register)
+            desk = Desk(cast(Mails, StoredMails(storage, self.events.post)), administration, self.places, register)
         self.fx = Effects(
             time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, self.events, desk=desk
         )

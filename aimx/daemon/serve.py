@@ -117,7 +117,7 @@ class Daemon:
         self.watching = Watching(parts.state.path, find, self._session_config, time.time)
         self.events.listen(self.watching.wake)
         return Desk(
-            cast(Mails, StoredMails(self.storage)), self.administration, self.places,
+            cast(Mails, StoredMails(self.storage, self.events.post)), self.administration, self.places,
             origins.beside(self.live.path, self.live.current.source), self.watching, DaemonHealth(self, time.time()),
         )  # fmt: skip
 

@@ -56,7 +56,7 @@ def open_storage(config: Config) -> StorageParts:
     lock = WriterLock(tree.private, config.data_dir)
     now = time.time()
     state = State(str(config.data_dir / ".aimx" / "state.db"))
-    index = Index(str(config.data_dir / ".aimx" / "index.db"))
+    index = Index(str(config.data_dir / ".aimx" / "index.db"), tree)
     committer = Committer(tree, state, index, Repeats())
     recovery.recover(committer)
     committer.load_repeats(now)

@@ -95,9 +95,8 @@ class Directory(AbstractContextManager["Directory"]):
         """The first octets of the message file; None when there is none that may be read. Raises: OSError for ours."""
 
         def read(home: int, name: str) -> Message | None:
-            fd = linux.open_beneath(home, name, files.READ)
+            fd, status = _opened(home, name, files.READ)
             try:
-                status = os.fstat(fd)
                 if not self._sound(status):
                     return None
                 return Message(_read(fd, min(most, status.st_size)), bundle, _mark(status))
@@ -127,11 +126,8 @@ class Directory(AbstractContextManager["Directory"]):
             return None
 
     def _look(self, home: int, name: str) -> Mark | None:
-        fd = linux.open_beneath(home, name, _LOOK)
-        try:
-            status = os.fstat(fd)
-        finally:
-            os.close(fd)
+        fd, status = _opened(home, name, _LOOK)
+        os.close(fd)
         return _mark(status) if self._sound(status) else None
 
     def _sound(self, status: os.stat_result) -> bool:
@@ -141,6 +137,19 @@ class Directory(AbstractContextManager["Directory"]):
 def is_id(stem: str) -> bool:
     """Whether a name can be an id: text that prints, in one line, and no hidden file (editors leave those)."""
     return stem.isprintable() and not stem.startswith(".") and layout.is_component(stem)
+
+
+def _opened(home: int, name: str, flags: int) -> tuple[int, os.stat_result]:
+    """What has this name; not what had it until another version took its place in this very moment."""
+    for _ in range(limits.REPLACED_ATTEMPTS):
+        fd = linux.open_beneath(home, name, flags)
+        status = os.fstat(fd)
+        if status.st_nlink:
+            break
+        os.close(fd)
+    else:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    return fd, status
 
 
 def _read(fd: int, most: int) -> bytes:

@@ -100,7 +100,7 @@ class Committer:
         finally:
             for draft in drafts:
                 self.publisher.release(draft)
-        self.index.add(settled, plan.received_at)
+        self.index.add(settled)
         self.publisher.litter.sweep()
         return settled, events
 

@@ -76,7 +76,7 @@ class Concluder:
                 mark = yield from self._replacer.replace(ref, done.document, done.body)
                 problem = mark if isinstance(mark, str) else ""
                 if not isinstance(mark, str):
-                    self._committer.index.change(ref, mark, done.status)
+                    self._committer.index.change(ref)
         except (OSError, StorageFailed) as error:
             again = len(self._unsettled) < limits.RECORDS_UNSETTLED
             log.error("record-not-settled", **_what(done, str(error)), again=again)

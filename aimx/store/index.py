@@ -19,7 +19,7 @@ from aimx.store import indexdb, indexrow
 from aimx.store.browse import Directory, Place
 from aimx.store.indexwrite import Writer
 from aimx.store.ledger import Settled
-from aimx.store.mailbox import Folders
+from aimx.store.tree import Tree
 
 T = TypeVar("T")
 Change = Callable[[Writer], Any]
@@ -44,9 +44,11 @@ class _Promise:
 class Index:
     """index.db and its writer. What notes a change may be called from any thread and never waits."""
 
-    def __init__(self, path: str, folders: Folders) -> None:
+    def __init__(self, path: str, tree: Tree) -> None:
         self._path = path
-        self._folders = folders
+        self._folders = tree.folders
+        self._stamps = tree.stamps
+        self.renewals = 0
         self._changed = threading.Condition()
         self._items: deque[_Item] = deque()
         self._latest: dict[Place, int] = {}
@@ -68,7 +70,9 @@ class Index:
         for copy in settled:
             if copy.spooled is None:
                 staged = copy.staged
-                self.note(Place(staged.folder, staged.mailbox), staged.owner, copy.stem)
+                place = Place(staged.folder, staged.mailbox)
+                if self.note(place, staged.owner, copy.stem) and copy.changed is not None:
+                    self._stamps.changed(place, *copy.changed)
 
     def change(self, ref: Ref) -> None:
         """A sent record was replaced by what its send came to."""
@@ -84,9 +88,9 @@ class Index:
         place = Place(ref.folder, ref.mailbox)
         self._put(place, lambda writer: writer.drop(place, ref.id))
 
-    def note(self, place: Place, owner: str, stem: str) -> None:
-        """Something happened to a message: its file is read again, by the thread that writes."""
-        self._put(place, lambda writer: self._refresh(writer, place, owner, stem))
+    def note(self, place: Place, owner: str, stem: str) -> bool:
+        """Something happened to a message: its file is read again, by the thread that writes. Returns: whether."""
+        return self._put(place, lambda writer: self._refresh(writer, place, owner, stem))
 
     def _refresh(self, writer: Writer, place: Place, owner: str, stem: str) -> None:
         if writer.live(place) is None:
@@ -123,14 +127,15 @@ class Index:
                 self._changed.notify_all()
         return promise
 
-    def _put(self, place: Place, work: Change) -> None:
+    def _put(self, place: Place, work: Change) -> bool:
         with self._changed:
             if len(self._items) > limits.INDEX_QUEUE_ROWS or self._closing:
-                return  # the directory has changed: reconciliation sees it
+                return False  # the directory has changed: reconciliation sees it
             self._accepted += 1
             self._latest[place] = self._accepted
             self._items.append(_Item(work))
             self._changed.notify_all()
+        return True
 
     # Questions
 
@@ -145,11 +150,15 @@ class Index:
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._written >= wanted, limits.INDEX_WAIT_S)
 
+    def check(self) -> None:
+        """See that the file is still there, and ours. Raises: StorageFailed."""
+        if self._identity is None or indexdb.identity(self._path) != self._identity:
+            self._renewed("it was removed or replaced")
+
     @contextlib.contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
         """A connection to ask. Raises: StorageFailed when there is no index."""
-        if self._identity is None or indexdb.identity(self._path) != self._identity:
-            self._renewed("it was removed or replaced")
+        self.check()
         with self._changed:
             identity = self._identity
             connection = self._readers.pop() if self._readers else None
@@ -176,7 +185,7 @@ class Index:
     def _renewed(self, why: str) -> None:
         """Have the thread that writes make the file anew."""
 
-        def work(writer: Writer) -> None:
+        def work(_: Writer) -> None:
             self._renew(why)
             if self._writer is None:
                 raise sqlite3.OperationalError(why)
@@ -231,6 +240,8 @@ class Index:
         if self._writer is not None and self._writer.db.in_transaction:
             self._writer.db.execute("ROLLBACK")
         self._close()
+        self.renewals += 1
+        self._stamps.forget()
         indexdb.remove(self._path)
         self._open()
 

@@ -43,7 +43,7 @@ INSERT INTO meta SELECT 0, 0 WHERE NOT EXISTS (SELECT * FROM meta);
 SELECTED = ", ".join(indexrow.COLUMNS)
 _WORDS = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS words{} USING fts5({}, content='', columnsize=0,"
-    " tokenize=\"unicode61 remove_diacritics 2\")"
+    ' tokenize="unicode61 remove_diacritics 2")'
 )
 
 

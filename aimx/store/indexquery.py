@@ -20,7 +20,6 @@ _STEM = _AT["stem"]
 _LAST = "\U0010ffff"  # a mailbox after all others
 _FIRST_ROWS, _GROWTH = 64, 4
 Row = tuple[Any, ...]  # id, then indexrow.COLUMNS
-Holds = Callable[[Row], bool]
 
 
 class Box(NamedTuple):
@@ -54,14 +53,14 @@ class Asked(NamedTuple):
     """What is asked of every box: `after` is the last row of the page before, `over` says when to stop.
 
     `skip`: rows that SQLite is to leave out (see `can_skip`).
-    `full_text`: whether words are in the index; otherwise `holds` reads the message.
+    `full_text`: whether words are in the index; otherwise `words` reads the message.
     """
 
     query: Query
     after: Key | None
     over: Callable[[], bool]
     full_text: bool
-    holds: Callable[[Place, Row], bool]
+    words: Callable[[Place, Row], tuple[str, ...]]
     chunk: int = _FIRST_ROWS
     skip: int = 0
 
@@ -70,7 +69,7 @@ def box(db: sqlite3.Connection, place: Place) -> Box | None:
     """The box that is asked; None: it has not been built."""
     query = "SELECT id, words, disordered, total, unread FROM boxes WHERE mailbox = ? AND folder = ? AND live"
     row = db.execute(query, (place.mailbox, place.folder)).fetchone()
-    return Box(*row, place) if row is not None else None
+    return Box(*(*row, place)) if row is not None else None
 
 
 def stream(db: sqlite3.Connection, box: Box, asked: Asked) -> Stream:
@@ -197,7 +196,7 @@ def _tested(db: sqlite3.Connection, box: Box, asked: Asked, terms: tuple[Term, .
 
     def holds(row: Row) -> bool:
         if not asked.full_text:
-            return asked.holds(box.place, row)
+            return indexwords.match(terms, asked.words(box.place, row))
         if positive and not has(positive, row[0]):
             return False
         return not (negative and has(negative, row[0]))
@@ -234,7 +233,9 @@ def _hits(db: sqlite3.Connection, box: Box, asked: Asked, terms: tuple[Term, ...
 def _numbers(db: sqlite3.Connection, box: Box, asked: Asked, expression: str) -> Iterator[list[int]]:
     """Numbers of hits, descending, some at a time; at the end an empty list."""
     from_after = asked.after is not None and not box.disordered
-    highest = indexkey.last(box.id, indexkey.place(asked.after.stem) if from_after and asked.after else indexkey.SECONDS - 1)
+    highest = indexkey.last(
+        box.id, indexkey.place(asked.after.stem) if from_after and asked.after else indexkey.SECONDS - 1
+    )
     query = (
         f"SELECT rowid FROM words{box.words} WHERE words{box.words} MATCH ? AND rowid BETWEEN ? AND ?"
         " ORDER BY rowid DESC LIMIT ?"
@@ -253,7 +254,9 @@ def _numbers(db: sqlite3.Connection, box: Box, asked: Asked, expression: str) ->
 
 def _rows(db: sqlite3.Connection, numbers: list[int]) -> list[Row]:
     listed = ", ".join(map(str, numbers))
-    return db.execute(f"SELECT id, {indexdb.SELECTED} FROM messages WHERE id IN ({listed})").fetchall() if listed else []
+    return (
+        db.execute(f"SELECT id, {indexdb.SELECTED} FROM messages WHERE id IN ({listed})").fetchall() if listed else []
+    )
 
 
 def _wanted(box: Box, asked: Asked, rows: list[Row]) -> Stream:

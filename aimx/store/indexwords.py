@@ -21,8 +21,6 @@ _UNQUOTABLE = re.compile('["\\x00\ud800-\udfff]')
 _WORD = re.compile(r"[^\W_]+")
 
 
-
-
 def spaced(text: str) -> str:
     """The text with blanks around every character of a script that has none."""
     return text if text.isascii() else _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFC", text))

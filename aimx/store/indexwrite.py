@@ -9,9 +9,7 @@ from aimx.store import indexdb, indexkey, indexrow, indexwords
 from aimx.store.browse import Place, Stamp
 from aimx.store.indexrow import Entry
 
-_INSERT = (
-    f"INSERT INTO messages (id, box, {indexdb.SELECTED}) VALUES (?, ?, {', '.join('?' * len(indexrow.COLUMNS))})"
-)
+_INSERT = f"INSERT INTO messages (id, box, {indexdb.SELECTED}) VALUES (?, ?, {', '.join('?' * len(indexrow.COLUMNS))})"
 _UPDATE = f"UPDATE messages SET {' = ?, '.join(indexrow.COLUMNS)} = ? WHERE id = ?"
 _MENTION = "INSERT OR IGNORE INTO mentions VALUES (?, ?)"
 _IDENTIFIERS = "message_id, in_reply_to, references_"

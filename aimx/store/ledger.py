@@ -13,12 +13,16 @@ from aimx.store.intent import Intent, Staged
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """Where one copy of an intent ended: the final stem, or the spool with a reason."""
+    """Where one copy of an intent ended: the final stem, or the spool with a reason.
+
+    `changed`: the times of its directory before and after it came there, if this process brought it.
+    """
 
     staged: Staged
     stem: str
     spooled: str | None = None
     owner_uid: int | None = None
+    changed: tuple[int, int] | None = None
 
 
 def promise(db: sqlite3.Connection, plan: Intent, withdrawn: list[int]) -> int:

@@ -1,27 +1,48 @@
 """Questions about stored mail, answered from the index after a look at the files: no row whose file is gone or changed.
 
-Runs in threads that may wait. Never follows what an owner put into a directory, never tells of a box that was not given.
+Runs in threads that may wait. Never follows what an owner put into a directory, never tells of another box.
 """
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from aimx import limits
-from aimx.errors import EmailNotFound
+from aimx.errors import EmailNotFound, StorageFailed
 from aimx.model.delivery import Folder, Mark
 from aimx.model.query import Box, Counts, Found, Page, Query, Row
 from aimx.store import index as indexing
 from aimx.store import indexkey, indexquery, indexrow, indexwords, layout
-from aimx.store.browse import Directory, Place
+from aimx.store.browse import Directory, Place, is_id
 from aimx.store.index import Index
 from aimx.store.indexkey import Key
 from aimx.store.indexquery import Asked, Candidate, Stop
 from aimx.store.mailbox import Folders
 from aimx.store.reconcile import Reconciler
 
+T = TypeVar("T")
+Asking = ParamSpec("Asking")
 _FOLDERS: tuple[Folder, ...] = ("inbox", "sent")
+
+
+def _again(answer: Callable[Asking, T]) -> Callable[Asking, T]:
+    """An index that turned out to be damaged has been made anew: ask that one."""
+
+    @functools.wraps(answer)
+    def asked(*arguments: Asking.args, **more: Asking.kwargs) -> T:
+        index = arguments[0]._index  # type: ignore[attr-defined]
+        index.check()
+        renewals = index.renewals
+        try:
+            return answer(*arguments, **more)
+        except StorageFailed:
+            if index.renewals == renewals:
+                raise
+            return answer(*arguments, **more)
+
+    return asked
 
 
 class Lookup:
@@ -32,6 +53,7 @@ class Lookup:
         self._index = index
         self._reconciler = reconciler
 
+    @_again
     def find(self, boxes: tuple[Box, ...], query: Query, page: Page) -> Found:
         """One page. Raises: Refused for a cursor that is none; StorageFailed."""
         after = indexkey.read_cursor(page.cursor) if page.cursor else None
@@ -41,11 +63,12 @@ class Lookup:
             skip = page.offset if len(found) == 1 and indexquery.can_skip(query) else 0
             chunk = max(8, 2 * page.limit // max(1, len(found)))
             asked = Asked(
-                query, after, lambda: time.monotonic() > until, self._index.full_text, view.holds, chunk, skip
+                query, after, lambda: time.monotonic() > until, self._index.full_text, view.words, chunk, skip
             )
             stream = indexquery.merged([indexquery.stream(db, box, asked) for box in found])
             return view.page(stream, query, page.limit, page.offset - skip)
 
+    @_again
     def counts(self, boxes: tuple[Box, ...]) -> dict[str, Counts]:
         """How much mail each box holds, by name. Raises: StorageFailed."""
         with self._opened(boxes, None) as view, self._index.reader() as db:
@@ -57,11 +80,12 @@ class Lookup:
             counts[box.name] = Counts(*totals, sent.total if sent is not None else 0)
         return counts
 
+    @_again
     def row(self, box: Box, folder: Folder, email_id: str) -> Row:
         """One message. Raises: EmailNotFound, StorageFailed."""
         place = Place(folder, box.name)
         self._index.flush([place])
-        directory = self._folders.browse(folder, box.name, box.owner)
+        directory = self._folders.browse(folder, box.name, box.owner) if is_id(email_id) else None
         if directory is not None:
             with _View(self._index, self._reconciler, self._folders) as view:
                 view.add(place, box.owner, directory)
@@ -72,6 +96,7 @@ class Lookup:
                     return row
         raise EmailNotFound(f"no email '{email_id}' in {folder}/{box.name}")
 
+    @_again
     def conversation(self, boxes: tuple[Box, ...], of: Row) -> tuple[Row, ...]:
         """The messages that belong together with one of them, oldest first. Raises: StorageFailed."""
         with self._opened(boxes, None) as view, self._index.reader() as db:
@@ -173,10 +198,10 @@ class _View(contextlib.AbstractContextManager["_View"]):
             self._missing.setdefault(place, []).append(stem)
         return entry
 
-    def holds(self, place: Place, row: indexquery.Row, query: Query) -> bool:
-        """Whether a message holds the words of a query, by its file: where there is no full text."""
+    def words(self, place: Place, row: indexquery.Row) -> tuple[str, ...]:
+        """What a search looks at, by the file: where there is no full text."""
         entry = indexing.read(self.directories[place], place.folder, indexquery.value(row, "stem"))
-        return entry is not None and indexwords.match(query.terms, entry.words)
+        return entry.words if entry is not None else ("",) * len(indexwords.COLUMNS)
 
     def _row(self, place: Place, values: indexquery.Row) -> Row:
         of = dict(zip(indexrow.COLUMNS, values[1:], strict=True))
@@ -213,5 +238,3 @@ def _joined(db: Any, boxes: tuple[indexquery.Box, ...], start: tuple[Place, inde
         found = indexquery.mentioning(db, boxes, numbers)
         waiting = [(place, row) for place, row in found if (place, indexquery.value(row, "stem")) not in joined]
     return joined
-
-

@@ -118,6 +118,7 @@ class Publisher:
         for _ in range(limits.SQUAT_ATTEMPTS):
             try:
                 self._still_free(draft, directory)
+                before = os.fstat(directory).st_mtime_ns
                 files.rename_noreplace(draft.home, draft.staged.entry, directory, draft.staged.name)
             except FileExistsError:
                 if not self._renumber(draft, promise):
@@ -128,7 +129,9 @@ class Publisher:
                 if gone or error.errno in OWNER_MADE:
                     return f"{draft.staged.folder}/{draft.staged.mailbox}: {os.strerror(error.errno or 0)}"
                 raise
-            return Settled(draft.staged, draft.staged.stem, owner_uid=os.fstat(directory).st_uid)
+            after = os.fstat(directory)
+            changed = (before, after.st_mtime_ns)
+            return Settled(draft.staged, draft.staged.stem, owner_uid=after.st_uid, changed=changed)
         return SQUATTED
 
     def _still_free(self, draft: Draft, directory: int) -> None:

@@ -7,6 +7,7 @@ RECONCILE_S; never believes that a message is gone without having looked.
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from aimx import limits, log
@@ -94,7 +95,7 @@ class Reconciler:
         waiting = []
         done = 0
         for entries in self._read(place, directory, sorted(names), care, names):
-            waiting.append(self._index.submit(lambda writer, entries=entries: writer.fill(box, entries)))
+            waiting.append(self._index.submit(partial(_fill, box, entries)))
             done += limits.INDEX_BATCH_ROWS
             told(min(done, len(names)), len(names))
             if len(waiting) > 2:  # read ahead, but not far
@@ -106,7 +107,7 @@ class Reconciler:
     def _clear(self) -> None:
         """Boxes that nobody asks any more, little by little."""
         for box in self._index.run(lambda writer: writer.unused()):
-            while self._index.run(lambda writer, box=box: writer.clear(box)):
+            while self._index.run(partial(_clear, box)):
                 pass
 
     def _compare(self, place: Place, directory: Directory, care: _Care) -> None:
@@ -119,7 +120,7 @@ class Reconciler:
             same = names.keys() & known.keys() - set(changed)
             changed += [stem for stem in same if directory.mark(stem, known[stem].bundle) != known[stem].mark]
         for entries in self._read(place, directory, changed, care, names):
-            self._index.run(lambda writer, entries=entries: _put(writer, place, entries))
+            self._index.run(partial(_put, place, entries))
         self.missing(place, directory, known.keys() - names.keys())
         self._settle(place, stamp, care, sweep)
         self._index.submit(lambda writer: writer.stamp(place, self._stamps.known(place) or NOWHERE))
@@ -190,6 +191,14 @@ def _differs(name: Name, known: _Known | None, strange: Name | None) -> bool:
     return known.bundle != name.bundle or (not name.bundle and known.mark.ino != name.ino)
 
 
-def _put(writer: Writer, place: Place, entries: list[Entry]) -> None:
+def _fill(box: int, entries: list[Entry], writer: Writer) -> None:
+    writer.fill(box, entries)
+
+
+def _clear(box: int, writer: Writer) -> bool:
+    return writer.clear(box)
+
+
+def _put(place: Place, entries: list[Entry], writer: Writer) -> None:
     for entry in entries:
         writer.put(place, entry)

@@ -52,7 +52,7 @@ def _roll_forward(committer: Committer, intent_id: int, plan: Intent) -> list[tu
     events = committer.state.run(work)
     if settled:
         log.info("intent-recovered", copies=len(settled))
-        committer.index.add(list(settled), plan.received_at)
+        committer.index.add(settled)
     return events
 
 

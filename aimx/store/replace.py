@@ -12,6 +12,7 @@ from aimx import limits, log
 from aimx.effects import files, linux
 from aimx.model.delivery import Mark, Ref
 from aimx.store import staging
+from aimx.store.browse import Place
 from aimx.store.group import Steps, Sync
 from aimx.store.mailbox import OWNER_MADE, Unwritable
 from aimx.store.staging import Litter
@@ -100,11 +101,14 @@ class Replacer:
     def _exchange(self, ref: Ref, home: int, entry: str, new: Mark) -> str:
         """Both names swap what they name, so that nothing is ever overwritten. Returns: why it was undone."""
         private = self._tree.staging
+        before = os.fstat(home).st_mtime_ns
         try:
             files.rename_exchange(private, entry, home, ref.file)
         except OSError as error:
             return _owners(error)
         if _mark(private, entry) == ref.mark:
+            if not ref.bundle:
+                self._tree.stamps.changed(Place(ref.folder, ref.mailbox), before, os.fstat(home).st_mtime_ns)
             return ""
         try:
             files.rename_exchange(private, entry, home, ref.file)
@@ -117,11 +121,13 @@ class Replacer:
 
     def _take(self, ref: Ref, directory: int, entry: str) -> str:
         private = self._tree.staging
+        before = os.fstat(directory).st_mtime_ns
         try:
             files.rename_noreplace(directory, ref.entry, private, entry)
         except OSError as error:
             return _owners(error)
         if _is(private, entry, ref):
+            self._tree.stamps.changed(Place(ref.folder, ref.mailbox), before, os.fstat(directory).st_mtime_ns)
             return ""
         self._give_back(entry, directory, ref.entry)
         return CHANGED

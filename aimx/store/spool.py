@@ -119,7 +119,7 @@ class Spool:
 
         events: Told = self._state.run(work)
         log.info("delivered-from-spool", mailbox=row.mailbox, id=done.stem, waited_s=round(now - row.since))
-        self._committer.index.add([done], row.since)
+        self._committer.index.add([done])
         return events
 
     def adopt(self) -> None:

@@ -29,8 +29,14 @@ class Stamps:
             self._known[place] = stamp
             self._follow(place)
 
+    def forget(self) -> None:
+        """There is no index any more that says anything."""
+        with self._lock:
+            self._known.clear()
+            self._steps.clear()
+
     def changed(self, place: Place, before_ns: int, after_ns: int) -> None:
-        """A change of ours, whose row is in the index's queue: the directory's times before and after it."""
+        """A change of ours that the index knows of, or that a look at the row's file shows: times before and after."""
         if before_ns == after_ns:
             return
         with self._lock:
@@ -39,12 +45,6 @@ class Stamps:
                 steps.clear()
             steps[before_ns] = after_ns
             self._follow(place)
-
-    def doubt(self, place: Place) -> None:
-        """A change of ours has no row."""
-        with self._lock:
-            if place in self._known:
-                self._known[place] = Stamp(0, 0, 0)
 
     def _follow(self, place: Place) -> None:
         known, steps = self._known.get(place), self._steps.get(place)

@@ -12,6 +12,7 @@ from aimx.effects import files
 from aimx.effects.accounts import Accounts
 from aimx.errors import Failed
 from aimx.store.mailbox import Folders
+from aimx.store.stamps import Stamps
 
 
 class Tree:
@@ -22,6 +23,7 @@ class Tree:
         self.path = data_dir
         self.accounts = accounts
         self.sync = files.DirectorySync()
+        self.stamps = Stamps()
         self._open: list[int] = []
         try:
             os.makedirs(data_dir, 0o755, exist_ok=True)

@@ -13,6 +13,7 @@ from aimx.model.delivery import CommitPlan, Conclusion, Copy, File, HookJob
 from aimx.store import group, jobs
 from aimx.store.conclude import Concluder
 from tests.harness import owner
+from tests.store.library import indexed
 from tests.store.parts import AT, opened, rows, tree_of
 
 STEM = "2025-03-14-150926-hello"
@@ -52,17 +53,17 @@ def _box(tmp_path):
 @pytest.mark.parametrize("status", ["delivered", "failed", "pending", "deferred"])
 def test_record_index_event_and_held_hooks_follow_the_outcome(store, tmp_path, shape, status):
     placed = begin(store, SHAPES[shape])
-    (row,) = store.committer.index.page("ops", 9, folder="sent")
-    assert (row.status, row.ino) == ("pending", os.stat(placed.path).st_ino)
+    (row,) = indexed(store, "sent")
+    assert (row["status"], row["ino"]) == ("pending", os.stat(placed.path).st_ino)
     assert rows(store, "events") == 0
     held, ((seq, event),) = end(store, placed, status)
-    told = store.committer.index.page("ops", 9, folder="sent")
+    told = indexed(store, "sent")
     email_id, path = ("", "") if status == "deferred" else (STEM, placed.path)
     if status == "deferred":
         assert (tree_of(_box(tmp_path)), told) == ([], [])
     else:
         assert f'delivery_status = "{status}"' in Path(path).read_text()
-        assert (told[0].status, told[0].ino) == (status, os.stat(path).st_ino)
+        assert (told[0]["status"], told[0]["ino"]) == (status, os.stat(path).st_ino)
     assert (seq, event.status, event.id, event.to, event.subject) == (1, status, email_id, "b@x.test", "Hello")
     assert len(held) == 2
     assert _jobs(store) == [(name, "held", "sent", email_id, path) for name in ("one", "two")]
