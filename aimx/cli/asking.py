@@ -10,7 +10,7 @@ from aimx import client, limits, log
 from aimx.cli import diagnostics
 from aimx.config import places
 from aimx.errors import DaemonAbsent, DaemonNeeded, DaemonRefused, DaemonRunning
-from aimx.wire.frames import Request, Response
+from aimx.wire.frames import MailboxList, Request, Response
 
 NEEDED = (
     "daemon must be running for non-root {}; start `aimx serve` or run with sudo to fall back to direct config edit."
@@ -61,6 +61,19 @@ def stream(request: Request) -> Iterator[Any]:
     """The objects of a stream of the daemon. Raises: as `client.stream`."""
     for line in client.stream(places.socket_name(), request):
         yield json.loads(line)
+
+
+def similar_mailbox(options: argparse.Namespace, name: str) -> None:
+    """A tip: a mailbox of the caller's own that is nearly called what he typed."""
+    from aimx.config import suggest
+
+    try:
+        rows = ask(options, MailboxList(), "mailbox CRUD").value()
+    except DaemonRefused:
+        return
+    near = suggest.nearest(name, [row["name"] for row in rows if row["name"] != name])
+    if near is not None:
+        diagnostics.say(f"\n  tip: a similar mailbox exists: '{near}'")
 
 
 def _here(options: argparse.Namespace, request: Request) -> Response:

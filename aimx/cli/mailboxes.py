@@ -27,21 +27,8 @@ def run(options: argparse.Namespace) -> int:
     except DaemonRefused as error:
         code = diagnostics.failed(error)
         if error.code in ("EACCES", "ENOENT") and getattr(options, "look", False):
-            _tip(options)
+            asking.similar_mailbox(options, options.name)
         return code
-
-
-def _tip(options: argparse.Namespace) -> None:
-    """A name of the caller's own that is nearly the one he typed."""
-    from aimx.config import suggest
-
-    try:
-        rows = asking.ask(options, MailboxList(), CRUD).value()
-    except DaemonRefused:
-        return
-    near = suggest.nearest(options.name, [row["name"] for row in rows if row["name"] != options.name])
-    if near is not None:
-        diagnostics.say(f"\n  tip: a similar mailbox exists: '{near}'")
 
 
 def _json(parser: argparse.ArgumentParser, what: str) -> None:

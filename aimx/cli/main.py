@@ -31,6 +31,7 @@ SERVER = "Server administration:"
 COMMANDS = (
     Command("send", "aimx.cli.send", "Send an email as a mailbox of yours", USER, brief=True),
     Command("mailboxes", "aimx.cli.mailboxes", "Manage mailboxes", USER, brief=True, aliases=("mailbox",)),
+    Command("emails", "aimx.cli.emails", "List, search, read and mark mail", USER, brief=True, aliases=("email",)),
     Command("hooks", "aimx.cli.hooks", "Manage hooks", USER, brief=True, aliases=("hook",)),
     Command("watch", "aimx.cli.watch", "Show what happens, as it happens", USER),
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),

@@ -34,6 +34,16 @@ def yellow(text: str) -> str:
     return f"\x1b[33m{text}\x1b[0m" if colour() else text
 
 
+def write_json(octets: bytes) -> None:
+    """Print JSON that is one line. What a terminal would obey is written as JSON can: by its number. Raises: Failed."""
+    text = octets.decode()
+    if not text.isprintable():
+        import json
+
+        text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    write(text)
+
+
 def write_octets(octets: bytes) -> None:
     """Print data that is octets, such as a message, as it is. Raises: Failed."""
     if sys.stdout is not None:

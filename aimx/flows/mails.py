@@ -1,4 +1,4 @@
-"""What an owner does with stored mail: mark and read it."""
+"""What an owner does with stored mail: find, read and mark it."""
 
 import msgspec
 
@@ -6,10 +6,14 @@ from aimx import limits
 from aimx.effects.api import Effects
 from aimx.errors import EmailNotFound, Refused
 from aimx.flows import target
+from aimx.mime import dates
 from aimx.model.config import Config
 from aimx.model.delivery import Folder
-from aimx.policy.authorize import Action, Authorized
-from aimx.wire.frames import EmailRead, MarkRead, MarkUnread, Response, Thread
+from aimx.model.query import Box, Page, Row
+from aimx.policy import search as language
+from aimx.policy.authorize import Action, Anyone, Authorized
+from aimx.policy.search import Filter
+from aimx.wire.frames import EmailList, EmailRead, EmailSearch, MarkRead, MarkUnread, Response, Thread
 
 _FOLDERS: dict[str, Folder] = {"inbox": "inbox", "sent": "sent"}
 
@@ -44,7 +48,71 @@ async def read(fx: Effects, _config: Config, frame: EmailRead, authorized: Autho
     most = limits.READ_PIECE_OCTETS if frame.most is None else frame.most
     piece = await target.desk(fx).mails.read(box, folder, email_id, frame.offset or 0, most)
     told = {"mailbox": box.name, "folder": folder, "id": email_id, **msgspec.structs.asdict(piece)}
-    return Response("json", body=msgspec.json.encode(told))
+    return _json(told)
+
+
+async def of_mailboxes(fx: Effects, config: Config, frame: EmailList | EmailSearch) -> Action:
+    """The mailbox that is named, or everybody's own."""
+    return Anyone() if frame.mailbox is None else await target.action(fx, config, frame.mailbox)
+
+
+async def list_(fx: Effects, config: Config, frame: EmailList, authorized: Authorized) -> Response:
+    """EMAIL-LIST: a page of mail, newest first."""
+    return await _find(fx, config, frame, "", authorized)
+
+
+async def search(fx: Effects, config: Config, frame: EmailSearch, authorized: Authorized) -> Response:
+    """EMAIL-SEARCH: the same, narrowed by words."""
+    return await _find(fx, config, frame, frame.query, authorized)
+
+
+async def _find(
+    fx: Effects, config: Config, frame: EmailList | EmailSearch, words: str, authorized: Authorized
+) -> Response:
+    wanted = Filter(
+        frame.folder, frame.unread, frame.has_attachment, frame.from_, frame.to, frame.subject, frame.since,
+        frame.before, frame.thread, frame.text,
+    )  # fmt: skip
+    query = language.query(wanted, words, fx.now())
+    limit = limits.LIST_ROWS if frame.limit is None else min(frame.limit, limits.LIST_ROWS_MAX)
+    page = Page(limit, frame.offset or 0, frame.cursor or "")
+    boxes = await _boxes(fx, config, frame.mailbox, authorized)
+    found = await target.desk(fx).mails.find(boxes, query, page)
+    return _json({"emails": [_shown(row) for row in found.rows], "next": found.next or None})
+
+
+async def _boxes(fx: Effects, config: Config, name: str | None, authorized: Authorized) -> tuple[Box, ...]:
+    if name is not None:
+        return (target.box(target.mailbox(authorized, name)),)
+    return tuple(target.box(mailbox) for mailbox in await target.visible(fx, config, authorized.caller))
+
+
+async def thread(fx: Effects, _config: Config, frame: Thread, authorized: Authorized) -> Response:
+    """THREAD: the conversation of a message, both folders of its mailbox, oldest first (U9)."""
+    email_id = _email_id(frame.id)
+    folder = _folder(frame.folder)
+    box = target.box(target.mailbox(authorized, frame.mailbox))
+    mails = target.desk(fx).mails
+    rows = await mails.conversation((box,), await mails.row(box, folder, email_id))
+    return _json({"emails": [_shown(row) for row in rows]})
+
+
+def _shown(row: Row) -> dict[str, object]:
+    """A message as lists tell it; only the inbox has read and unread mail, only sent mail an outcome (guide)."""
+    shown = msgspec.structs.asdict(row)
+    shown["from"] = shown.pop("from_")
+    shown["received_at"] = dates.utc(row.received_at)
+    shown["automated"] = row.automated == "true"
+    if row.folder == "sent":
+        del shown["read"]
+        shown["delivery_status"] = shown.pop("status")
+    else:
+        del shown["status"]
+    return shown
+
+
+def _json(value: object) -> Response:
+    return Response("json", body=msgspec.json.encode(value))
 
 
 def _email_id(text: str) -> str:

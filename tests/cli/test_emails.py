@@ -1,0 +1,173 @@
+"""`aimx emails`, from what is typed to what is told."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from aimx import limits
+from aimx.cli import main
+from tests.harness import DOMAIN, Daemon, config_text, owner
+
+OTHER = f'[mailboxes.support]\naddress = "support@{DOMAIN}"\nowner = "{owner()}"\n'
+
+
+class Desk:
+    """A daemon and its command line, run in this process."""
+
+    def __init__(self, daemon, capfdbinary):
+        self.daemon = daemon
+        self._capture = capfdbinary
+
+    def aimx(self, *words: str) -> tuple[int, str, str]:
+        try:
+            code = main.run(list(words))
+        except SystemExit as end:
+            code = int(end.code or 0)
+        except BaseException as error:
+            code = main.diagnostics.failed(error)
+        out, err = self._capture.readouterr()
+        return code, out.decode(), err.decode()
+
+    def put(self, name: str, octets: bytes, mailbox: str = "ops"):
+        path = self.daemon.data / "inbox" / mailbox / f"{name}.md"
+        path.write_bytes(octets)
+        return path
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with Daemon(tmp_path_factory.mktemp("emails"), config_text(OTHER)) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def desk(running, capfdbinary, monkeypatch):
+    for name in ("AIMX_CONFIG_DIR", "AIMX_DATA_DIR", "AIMX_RUNTIME_DIR"):
+        monkeypatch.setenv(name, running.env[name])
+    monkeypatch.setattr("gc.disable", lambda: None)
+    return Desk(running, capfdbinary)
+
+
+LETTER = b'+++\nid = "x"\nsubject = "Hi"\nread = false\n+++\n\nOne \xe2\x82\xac.\n+++\nTwo.\n'
+LARGE = b"+++\nread = false\n+++\n\n" + "aé€😀\n".encode() * (2 * limits.READ_PIECE_OCTETS // 11)
+
+
+def test_an_email_is_printed_as_it_is(desk):
+    desk.put("plain", LETTER)
+    assert desk.aimx("emails", "read", "ops", "plain") == (0, LETTER.decode(), "")
+    assert desk.aimx("email", "read", "ops", "plain", "--folder", "inbox", "--raw") == (0, LETTER.decode(), "")
+
+
+def test_a_large_email_comes_whole(desk):
+    desk.put("large", LARGE)
+    code, out, err = desk.aimx("emails", "read", "ops", "large")
+    assert (code, out == LARGE.decode(), err) == (0, True, "")
+
+
+def test_only_the_text(desk):
+    desk.put("body", LETTER)
+    assert desk.aimx("emails", "read", "ops", "body", "--body") == (0, "One €.\n+++\nTwo.\n", "")
+    desk.put("none", b"no frontmatter\n")
+    assert desk.aimx("emails", "read", "ops", "none", "--body") == (0, "no frontmatter\n", "")
+
+
+def test_an_email_as_json(desk):
+    path = desk.put("json", LETTER.replace(b"read = false", b"read = true\nread_at = 2026-11-21T08:00:00Z\nx = nan"))
+    code, out, err = desk.aimx("emails", "read", "ops", "json", "--json")
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    fields = {"id": "x", "subject": "Hi", "read": True, "read_at": "2026-11-21T08:00:00Z", "x": "nan"}
+    assert json.loads(out) == {
+        "mailbox": "ops", "folder": "inbox", "id": "json", "path": str(path), "frontmatter": fields,
+        "body": "One €.\n+++\nTwo.\n",
+    }  # fmt: skip
+    desk.put("json", b"+++\nbroken\n+++\nx\n")
+    assert json.loads(desk.aimx("emails", "read", "ops", "json", "--json")[1])["frontmatter"] is None
+
+
+def test_reading_marks_only_when_that_is_asked_for(desk):
+    path = desk.put("marked", LETTER)
+    desk.aimx("emails", "read", "ops", "marked")
+    assert path.read_bytes() == LETTER
+    assert desk.aimx("emails", "read", "ops", "marked", "--mark")[:2] == (0, LETTER.decode())
+    assert b"read = true\nread_at = " in path.read_bytes()
+
+
+def test_several_are_marked_at_once(desk):
+    paths = [desk.put(f"m{number}", LETTER) for number in range(3)]
+    code, out, err = desk.aimx("emails", "mark", "ops", "m0", "m1", "gone", "m2", "--read")
+    assert (code, out) == (1, "")
+    assert err == "Error [NOTFOUND]: email 'gone' not found in inbox/ops\nMarked 3 emails as read.\n"
+    assert all(b"read = true\n" in path.read_bytes() for path in paths)
+    assert desk.aimx("emails", "mark", "ops", "m1", "--unread") == (0, "", "Marked 1 email as unread.\n")
+    assert paths[1].read_bytes() == LETTER
+
+
+def test_marking_as_json(desk):
+    desk.put("m0", LETTER)
+    code, out, err = desk.aimx("emails", "mark", "ops", "m0", "../x", "--read", "--json")
+    assert (code, err) == (1, "")
+    why = {"code": "NOTFOUND", "message": "email id '../x' contains invalid characters"}
+    assert json.loads(out) == [{"id": "m0", "read": True}, {"id": "../x", "error": why}]
+
+
+def test_a_mailbox_that_is_nearly_one_gets_a_tip(desk):
+    code, out, err = desk.aimx("emails", "read", "suport", "x")
+    assert (code, out) == (1, "")
+    assert err.endswith("\n  tip: a similar mailbox exists: 'support'\n")
+    assert desk.aimx("emails", "mark", "suport", "x", "y", "--read")[2].count("tip:") == 1
+
+
+USAGE = {
+    "mark-without-which": ("mark", "ops", "x"),
+    "mark-both": ("mark", "ops", "x", "--read", "--unread"),
+    "mark-sent-after-reading": ("read", "ops", "x", "--folder", "sent", "--mark"),
+    "read-no-id": ("read", "ops"),
+    "read-unknown-folder": ("read", "ops", "x", "--folder", "trash"),
+    "list-limit": ("list", "--limit", "many"),
+    "list-read-and-unread": ("list", "--read", "--unread"),
+    "search-nothing": ("search",),
+    "nothing": (),
+}
+
+
+@pytest.mark.parametrize("words", USAGE.values(), ids=USAGE)
+def test_what_does_not_fit_is_exit_code_2(desk, words):
+    code, out, err = desk.aimx("emails", *words)
+    assert (code, out) == (2, "")
+    assert "Usage: aimx emails" in err
+
+
+def on_a_terminal(desk, *words: str, columns: int = 80) -> str:
+    """What the command writes to a terminal that is so wide."""
+    ours, theirs = pty.openpty()
+    env = {**desk.daemon.env, "NO_COLOR": "1", "COLUMNS": str(columns)}
+    argv = [sys.executable, "-m", "aimx.cli.main", *words]
+    running = subprocess.Popen(argv, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:  # how a terminal ends
+        pass
+    os.close(ours)
+    assert running.wait(timeout=60) == 0
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_text_of_strangers_is_no_command_to_the_terminal(desk):
+    desk.put("hostile", b"+++\nread = false\n+++\n\n\x1b]0;x\x07\tA\xe2\x80\xae\r\nB\n")
+    shown = on_a_terminal(desk, "emails", "read", "ops", "hostile")
+    assert shown == "+++\nread = false\n+++\n\n\\x1b]0;x\\x07\tA\\x202e\nB\n"
+    assert "\x1b]0;x\x07" in on_a_terminal(desk, "emails", "read", "ops", "hostile", "--raw")
+
+
+def test_a_reader_that_leaves_ends_it_quietly(desk):
+    desk.put("large", LARGE)
+    command = f"{sys.executable} -m aimx.cli.main emails read ops large | head -c 4; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], env=desk.daemon.env, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (141, b"+++\n", b"")
