@@ -302,6 +302,7 @@ DISK_FREE_OCTETS = 512 * MIB  # less is a warning
 DISK_FULL_OCTETS = 64 * MIB  # less is a failure: two of the largest messages, with what SQLite needs to write them
 DISK_FREE_SHARE = 0.05  # of the inodes; less is a warning
 CERTIFICATE_SOON_S = 14 * 86_400  # a certificate that ends within is a warning
+DOCTOR_SHOWN = 50  # mailboxes that the daemon is asked about one by one
 DOCTOR_STRAYS = 20  # directories without mailbox that are named one by one
 
 # aimx demo

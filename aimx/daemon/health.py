@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from aimx.daemon.serve import Daemon
 
 
+_TEST = "AIMX_TEST_"
+
+
 class DaemonHealth:
     """Implements effects.api.Health."""
 
@@ -36,6 +39,8 @@ class DaemonHealth:
             sessions_most=min(daemon.live.current.max_connections, listener.ceiling),
             workers=len(daemon.workers.ready), workers_wanted=daemon.workers.size,
             resolver=daemon.resolver.pid != 0, index=daemon.storage_parts.committer.index.healthy,
+            dkim_selector=daemon.signing.selector, dkim_record=daemon.signing.record,
+            test_variables=tuple(sorted(name for name, text in os.environ.items() if text and _TEST in name)),
         )  # fmt: skip
 
     def _config(self) -> tuple[bool, tuple[str, ...]]:

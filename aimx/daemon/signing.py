@@ -51,6 +51,16 @@ class Signing:
         if public is not None and public.split() != key.public_pem.split():
             log.warning("dkim-public-key-differs", path=str(directory / keyfiles.PUBLIC), note="run aimx dkim-keygen")
 
+    @property
+    def selector(self) -> str:
+        """Of the key that signs; without one, of the key that should."""
+        return self._selector or self._config().dkim_selector
+
+    @property
+    def record(self) -> str | None:
+        """What the zone publishes for the key that signs; None: there is none."""
+        return self._key.record if self._key is not None else None
+
     def _announce_loss(self, path: str, selector: str, why: str | None) -> None:
         if self._key is None:
             log.warning("no-dkim-key", path=path, why=why, note="run aimx dkim-keygen; nothing can be sent")

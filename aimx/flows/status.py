@@ -29,6 +29,13 @@ class Smtp(msgspec.Struct, frozen=True):
     sessions: Share | None
 
 
+class Dkim(msgspec.Struct, frozen=True):
+    """The key that signs. `record`: what its zone publishes, None: nothing can be signed."""
+
+    selector: str
+    record: str | None
+
+
 class Helpers(msgspec.Struct, frozen=True):
     """The processes that parse and resolve."""
 
@@ -62,6 +69,7 @@ class Told(msgspec.Struct, frozen=True):
     mailboxes: int
     hooks: int
     smtp: Smtp
+    dkim: Dkim
     helpers: Helpers
     index_healthy: bool
     spool: tuple[Spooled, ...]
@@ -70,6 +78,7 @@ class Told(msgspec.Struct, frozen=True):
     requests: Share
     watchers: Share
     all_watchers: Share | None
+    test_variables: tuple[str, ...]
 
 
 async def status(fx: Effects, config: Config, _frame: Status, authorized: Authorized) -> Response:
@@ -89,6 +98,7 @@ async def status(fx: Effects, config: Config, _frame: Status, authorized: Author
             vitals.smtp_address, vitals.smtp_tls,
             Share(vitals.sessions, vitals.sessions_most) if caller.is_root else None,
         ),
+        dkim=Dkim(vitals.dkim_selector, vitals.dkim_record),
         helpers=Helpers(Share(vitals.workers, vitals.workers_wanted), vitals.resolver), index_healthy=vitals.index,
         spool=tuple(
             Spooled(one.mailbox, one.copies, dates.utc(one.since), one.reason)
@@ -99,7 +109,7 @@ async def status(fx: Effects, config: Config, _frame: Status, authorized: Author
             (jobs for name, jobs in backlog.jobs.items() if caller.is_root or name in names), start=Jobs()
         ),
         cursor=await health.cursor(), requests=use.requests, watchers=use.watchers,
-        all_watchers=use.all_watchers if caller.is_root else None,
+        all_watchers=use.all_watchers if caller.is_root else None, test_variables=vitals.test_variables,
     )  # fmt: skip
     return Response("json", body=msgspec.json.encode(told))
 

@@ -7,7 +7,8 @@ class Vitals(msgspec.Struct, frozen=True):
     """What can be said of the process without asking its databases.
 
     `started_at` is seconds since the epoch. `resolver`: whether it takes questions. `differs`: config.toml is no longer
-    what is loaded, whose `warnings` these are. `index`: whether index.db takes what is written to it.
+    what is loaded, whose `warnings` these are. `index`: whether index.db takes what is written to it. `dkim_record`: of
+    the key that signs, None: none does. `test_variables`: which of the variables that are for tests are set.
     """
 
     pid: int
@@ -24,6 +25,9 @@ class Vitals(msgspec.Struct, frozen=True):
     workers_wanted: int
     resolver: bool
     index: bool
+    dkim_selector: str
+    dkim_record: str | None
+    test_variables: tuple[str, ...]
 
 
 class Waiting(msgspec.Struct, frozen=True):

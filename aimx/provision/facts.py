@@ -3,11 +3,12 @@
 Gathers nothing and judges nothing. None means "not known", never "not there".
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from aimx.effects.build import Build
+from aimx.flows.status import Told
 from aimx.model.config import Config
 from aimx.model.delivery import Folder
 from aimx.model.dns import Answer
@@ -43,8 +44,7 @@ class Probe(msgspec.Struct, frozen=True):
     git_hash: str = ""
     pid: int | None = None  # of the process that listens, with its uid
     uid: int | None = None
-    status: dict[str, Any] | None = None  # STATUS; None where the daemon has not that verb
-    environment: tuple[str, ...] | None = None  # AIMX_TEST_* of the daemon that are set
+    status: Told | None = None  # STATUS; None where the daemon has not that verb
 
 
 class Smtp(msgspec.Struct, frozen=True):

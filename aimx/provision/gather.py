@@ -7,9 +7,11 @@ import os
 import pwd
 import stat
 import time
+from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
+import msgspec
 import trio
 
 from aimx import limits
@@ -19,10 +21,12 @@ from aimx.effects.build import build
 from aimx.errors import ConfigInvalid, ConfigUnreadable
 from aimx.model.config import Config
 from aimx.model.delivery import Folder
+from aimx.model.status import Waiting
 from aimx.provision import disk, initsystem, keypair, nameservice, probe
 from aimx.provision.facts import Certificate, Facts, File, Key, Listed, Names, Owner, Probe, Program, Smtp
 from aimx.provision.records import Zone
 from aimx.store import survey
+from aimx.store.survey import Books
 
 WORKER_USER, CATCHALL_USER, LEGACY_USER = "aimx-worker", "aimx-catchall", "aimx-hook"
 _SMTP = ("127.0.0.1", 25)
@@ -51,8 +55,7 @@ class _Site(NamedTuple):
 def gather(where: Where) -> Facts:
     """All facts."""
     site = _site(where)
-    status = site.probe.status or {}
-    domain, selector = _domain(site, status), _selector(site, status)
+    domain, selector = _domain(site), _selector(site)
     key = keypair.look(where.config_file.parent, selector) if selector else None
     reached = trio.run(_network, site, domain, selector, key)
     data_dir = Path(site.data_dir) if site.data_dir is not None else None
@@ -77,7 +80,7 @@ def gather(where: Where) -> Facts:
         directories=disk.directories(data_dir, wanted) if data_dir is not None else (),
         strays=disk.strays(data_dir, set(wanted)) if data_dir is not None and site.config is not None else (),
         programs=_programs(site.config),
-        books=survey.books(str(data_dir / ".aimx"), time.time() - limits.DOCTOR_HOOK_RUNS_S) if data_dir else None,
+        books=_books(data_dir, site.probe) if data_dir is not None else None,
         key=key,
         names=reached.names,
         users={name: _account(name) is not None for name in (WORKER_USER, CATCHALL_USER, LEGACY_USER)},
@@ -91,8 +94,8 @@ def _site(where: Where) -> _Site:
     found = probe.daemon(where.socket)
     rows = probe.mailboxes(where.socket) if found.state == "running" else []
     data_dir: PurePath | None = config.data_dir if config is not None else where.data_dir
-    if data_dir is None and rows:
-        data_dir = PurePath(str(rows[0].get("inbox_path"))).parent.parent
+    if data_dir is None and found.status is not None:
+        data_dir = PurePath(found.status.data_dir)
     if data_dir is None and file.state != "missing":
         data_dir = PurePath(load.DATA_DIR)
     return _Site(file, config, found, rows, data_dir, _daemon_uid(found, data_dir))
@@ -120,21 +123,19 @@ def _daemon_uid(found: Probe, data_dir: PurePath | None) -> int:
         return os.geteuid()
 
 
-def _domain(site: _Site, status: dict[str, Any]) -> str | None:
+def _domain(site: _Site) -> str | None:
     if site.config is not None:
         return site.config.domain
-    told = status.get("domain")
-    if isinstance(told, str):
-        return told
+    if site.probe.status is not None:
+        return site.probe.status.domain
     domains = {str(row["address"]).rpartition("@")[2] for row in site.rows if row.get("address")}
     return domains.pop() if len(domains) == 1 else None
 
 
-def _selector(site: _Site, status: dict[str, Any]) -> str | None:
+def _selector(site: _Site) -> str | None:
     if site.config is not None:
         return site.config.dkim_selector
-    told = status.get("dkim_selector")
-    return told if isinstance(told, str) else None
+    return site.probe.status.dkim.selector if site.probe.status is not None else None
 
 
 class _Reached(NamedTuple):
@@ -168,8 +169,7 @@ async def _network(site: _Site, domain: str | None, selector: str | None, key: K
 
 def _address(found: Probe) -> tuple[str, int]:
     """Where the daemon says that it listens; loopback where it listens everywhere, port 25 where it says nothing."""
-    told = str((found.status or {}).get("smtp", ""))
-    host, _, port = told.rpartition(":")
+    host, _, port = (found.status.smtp.address if found.status is not None else "").rpartition(":")
     if not port.isdecimal():
         return _SMTP
     host = host.strip("[]")
@@ -196,7 +196,8 @@ def _mailboxes(site: _Site) -> tuple[Listed, ...]:
     rows = {str(row.get("name")): row for row in site.rows}
     if site.config is None:
         mine = _name(os.geteuid()) if os.geteuid() else None
-        return tuple(_unconfigured(name, row, mine) for name, row in rows.items())
+        shown = {name: probe.show(Path(site.probe.socket), name) for name in list(rows)[: limits.DOCTOR_SHOWN]}
+        return tuple(_unconfigured(row, mine, shown.get(name) or {}) for name, row in rows.items())
     found = []
     for box in site.config.mailboxes.values():
         row = rows.get(box.name, {})
@@ -206,9 +207,35 @@ def _mailboxes(site: _Site) -> tuple[Listed, ...]:
     return tuple(found)
 
 
-def _unconfigured(name: str, row: dict[str, Any], owner: str | None) -> Listed:
-    address = str(row.get("address") or "")
-    return Listed(name, address, owner, row.get("total"), row.get("unread"), None, None, None, address.startswith("*@"))
+def _unconfigured(row: dict[str, Any], owner: str | None, shown: dict[str, Any]) -> Listed:
+    """A mailbox of which the daemon alone tells; an original one does not tell what `shown` holds."""
+    name, address = str(row.get("name")), str(row.get("address") or "")
+    hooks = shown.get("hooks")
+    count = sum(len(found) for found in hooks.values()) if isinstance(hooks, dict) else None
+    senders = shown.get("trusted_senders")
+    return Listed(
+        name,
+        address,
+        shown.get("owner", owner),
+        row.get("total"),
+        row.get("unread"),
+        shown.get("trust"),
+        tuple(map(str, senders)) if isinstance(senders, list) else None,
+        count,
+        address.startswith("*@"),
+    )
+
+
+def _books(data_dir: Path, found: Probe) -> Books:
+    """Where the databases are root's, the daemon tells everybody of his own mail that waits."""
+    books = survey.books(str(data_dir / ".aimx"), time.time() - limits.DOCTOR_HOOK_RUNS_S)
+    if books.state != "unreadable" or found.status is None:
+        return books
+    waiting = (
+        Waiting(one.mailbox, one.copies, datetime.fromisoformat(one.since).timestamp(), one.reason)
+        for one in found.status.spool
+    )
+    return msgspec.structs.replace(books, waiting=tuple(waiting))
 
 
 def _wanted(site: _Site) -> list[tuple[Folder, str]]:

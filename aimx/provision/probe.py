@@ -1,4 +1,4 @@
-"""What the running daemon says of itself: on its socket, at its SMTP listener, and in its environment.
+"""What the running daemon says of itself, on its socket and at its SMTP listener.
 
 Every question has its own short time; a daemon that hangs costs seconds, never more.
 """
@@ -17,10 +17,10 @@ from cryptography import x509
 
 from aimx import client, limits
 from aimx.errors import AimxError, DaemonAbsent, DaemonRefused, DaemonSilent, DaemonUnavailable, told
+from aimx.flows.status import Told
 from aimx.provision.facts import Certificate, Probe, Smtp
-from aimx.wire.frames import MailboxList, Request, Status, Version
+from aimx.wire.frames import MailboxList, MailboxShow, Request, Status, Version
 
-TEST_VARIABLES = ("AIMX_TEST_DNS", "AIMX_TEST_MAIL_DROP", "AIMX_TEST_MX_PORT")
 _BUDGET = f"no answer within {round(limits.PROBE_S * 1000)} ms"
 
 
@@ -56,25 +56,34 @@ def _of(probe: Probe, path: Path) -> Probe:
     peer = _peer(path)
     if peer is None:
         return probe
-    return msgspec.structs.replace(probe, pid=peer.pid, uid=peer.uid, environment=_environment(peer.pid))
+    return msgspec.structs.replace(probe, pid=peer.pid, uid=peer.uid)
 
 
-def status(path: Path) -> dict[str, Any] | None:
-    """STATUS; None from a daemon that does not have it or does not answer it."""
+def status(path: Path) -> Told | None:
+    """STATUS; None from a daemon that does not have it, or has another one."""
     try:
-        found = _asked(path, Status(), limits.PROBE_MORE_S)
+        return msgspec.convert(_asked(path, Status(), limits.PROBE_MORE_S), Told)
+    except (AimxError, ValueError):
+        return None
+
+
+def show(path: Path, name: str) -> dict[str, Any] | None:
+    """MAILBOX-SHOW; None from a daemon that does not have it."""
+    try:
+        found = _asked(path, MailboxShow(name), limits.PROBE_MORE_S)
     except (AimxError, ValueError):
         return None
     return found if isinstance(found, dict) else None
 
 
 def mailboxes(path: Path) -> list[dict[str, Any]]:
-    """MAILBOX-LIST: the caller's mailboxes; root's are all. Empty when nobody answers."""
+    """MAILBOX-LIST: the caller's mailboxes; root's are all, directories without one left out. Empty: nobody answers."""
     try:
         found = _asked(path, MailboxList(), limits.PROBE_MORE_S)
     except (AimxError, ValueError):
         return []
-    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    rows = found if isinstance(found, list) else []
+    return [row for row in rows if isinstance(row, dict) and row.get("registered", True)]
 
 
 def _asked(path: Path, request: Request, timeout_s: float) -> Any:
@@ -95,16 +104,6 @@ def _peer(path: Path) -> Peer | None:
             return None
     pid, uid, _ = struct.unpack("3i", octets)
     return Peer(pid, uid)
-
-
-def _environment(pid: int) -> tuple[str, ...] | None:
-    """Which of the variables that are for tests the daemon was started with; None: that is not for us to know."""
-    try:
-        octets = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return None
-    set_ = {name for name, _, value in (entry.partition(b"=") for entry in octets.split(b"\0")) if value}
-    return tuple(name for name in TEST_VARIABLES if name.encode() in set_)
 
 
 def smtp(address: tuple[str, int]) -> tuple[Smtp, Certificate | None]:

@@ -10,18 +10,11 @@ from urllib.parse import quote
 import msgspec
 
 from aimx import limits
+from aimx.model.status import Waiting
 from aimx.store import schema
+from aimx.store.backlog import backlog
 
 State = Literal["read", "missing", "unreadable", "broken"]
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """Copies of one mailbox in the spool. `reason` is the oldest one's."""
-
-    mailbox: str
-    copies: int
-    since: float
-    reason: str
 
 
 class HookTrouble(msgspec.Struct, frozen=True):
@@ -47,7 +40,6 @@ class Books(msgspec.Struct, frozen=True):
     index: State = "missing"
 
 
-_WAITING = "SELECT mailbox, count(*), min(since), reason FROM spool GROUP BY mailbox ORDER BY mailbox"
 _BACKLOG = "SELECT count(*), min(created) FROM jobs WHERE state = 'pending'"
 _TROUBLE = (
     "SELECT hook, count(*), max(ended), state, exit_code, timed_out, reason FROM jobs WHERE ended > ? AND"
@@ -99,7 +91,7 @@ def _state(db: sqlite3.Connection, since: float) -> Books:
     (version,) = db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() or ("",)
     if version != str(schema.VERSION):
         raise sqlite3.DatabaseError(f"schema version {version or 'unknown'}, this aimx knows version {schema.VERSION}")
-    waiting = tuple(Waiting(*row) for row in db.execute(_WAITING))
+    waiting = backlog(db).spool
     count, oldest = db.execute(_BACKLOG).fetchone()
     trouble = tuple(HookTrouble(row[0], row[1], _ending(row[3:])) for row in db.execute(_TROUBLE, (since,)))
     return Books("read", "", waiting, count, oldest, trouble)

@@ -1,12 +1,16 @@
 """STATUS against a daemon: what is loaded, what runs, what waits."""
 
+import json
 import os
+import signal
+import subprocess
+import sys
 
 import msgspec
 import pytest
 
 from aimx import client, limits
-from aimx.flows.status import Told
+from aimx.flows.status import Dkim, Told
 from aimx.wire.frames import Status
 from tests.daemon.watchers import Watcher
 from tests.harness import DOMAIN, Daemon, config_text, mail, owner
@@ -51,6 +55,24 @@ def test_a_daemon_tells_how_it_is(daemon):
     assert told.index_healthy
     assert told.requests.now == 1
     assert (told.spool, told.hook_runs.pending) == ((), 0)
+    assert (told.dkim.selector, told.dkim.record) == ("aimx", None)
+    assert told.test_variables == ("AIMX_TEST_DNS",)
+
+
+def test_the_key_that_signs_is_told_not_the_one_on_disk(tmp_path):
+    with Daemon(tmp_path) as daemon:
+        made = [json.loads(_keygen(daemon, *words)) for words in ((), ("--force",))]
+        assert status(daemon).dkim.record is None
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_log("event=config-reloaded")
+        assert status(daemon).dkim == Dkim("aimx", made[1]["value"])
+        _keygen(daemon, "--force")
+        assert status(daemon).dkim == Dkim("aimx", made[1]["value"])
+
+
+def _keygen(daemon, *words: str) -> str:
+    argv = [sys.executable, "-m", "aimx.cli.main", "dkim-keygen", "--json", *words]
+    return subprocess.run(argv, env=daemon.env, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def test_what_differs_waits_and_runs_is_shown(daemon):

@@ -7,8 +7,11 @@ from typing import Any
 import msgspec
 
 from aimx.effects.build import Build
+from aimx.flows.status import Dkim, Helpers, Settings, Told
+from aimx.flows.status import Smtp as ListenerTold
 from aimx.model.config import Config, Hook, Mailbox
 from aimx.model.dns import Answer, Question
+from aimx.model.status import Jobs, Share
 from aimx.provision import facts
 from aimx.provision.facts import Certificate, Directory, Facts, File, Key, Listed, Names, Owner, Probe, Smtp, Space
 from aimx.provision.initsystem import Init
@@ -69,7 +72,12 @@ def names(**changed: list[str] | None) -> Names:
     return Names(DOMAIN, zone(**changed), ("198.51.100.7",), None, None)
 
 
-STATUS = {"config_source": "digest"}
+STATUS = Told(
+    version={}, pid=42, started_at="2027-01-01T00:00:00Z", uptime_s=9, privileged=True, domain=DOMAIN, data_dir=DATA,
+    config=Settings("/etc/aimx/config.toml", False, ()), mailboxes=2, hooks=1,
+    smtp=ListenerTold("0.0.0.0:25", True, None), dkim=Dkim("aimx", KEY), helpers=Helpers(Share(2, 2), True),
+    index_healthy=True, spool=(), hook_runs=Jobs(), cursor="", requests=Share(1, 64), watchers=Share(0, 16), all_watchers=None, test_variables=(),
+)  # fmt: skip
 ROOT = Facts(
     now=NOW,
     root=True,
@@ -78,7 +86,7 @@ ROOT = Facts(
     init=Init("systemd", True),
     config_file=CONFIG_FILE,
     config=config(),
-    probe=Probe("/run/aimx/aimx.sock", "running", "", "1.2.4", "a1b2c3d4", 42, 0, STATUS, ()),
+    probe=Probe("/run/aimx/aimx.sock", "running", "", "1.2.4", "a1b2c3d4", 42, 0, STATUS),
     smtp=Smtp("127.0.0.1:25", "ours", f"220 {DOMAIN} ESMTP aimx", starttls=True),
     certificate=Certificate("STARTTLS on 127.0.0.1:25", NOW - DAY, NOW + 300 * DAY),
     data_dir=DATA,
@@ -104,8 +112,8 @@ ALICE = msgspec.structs.replace(
     root=False,
     config_file=File("/etc/aimx/config.toml", "unreadable", "it belongs to root", 0o640, 0),
     config=None,
-    probe=Probe("/run/aimx/aimx.sock", "running", "", "1.2.4", "a1b2c3d4", 42, 0, None, None),
-    mailboxes=(Listed("support", SUPPORT.address, "alice", 10, 3, None, None, None, False),),
+    probe=Probe("/run/aimx/aimx.sock", "running", "", "1.2.4", "a1b2c3d4", 42, 0, STATUS),
+    mailboxes=(Listed("support", SUPPORT.address, "alice", 10, 3, "verified", SUPPORT.trusted_senders, 1, False),),
     owners=(Owner("alice", 1001, 1001),),
     directories=(directory("inbox", "support"), directory("sent", "support")),
     programs=(),

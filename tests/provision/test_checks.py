@@ -9,13 +9,15 @@ import msgspec
 import pytest
 
 from aimx.cli import main, parsing
+from aimx.flows.status import Dkim
 from aimx.model.config import Hook, Mailbox
+from aimx.model.status import Waiting
 from aimx.provision import checks
 from aimx.provision.facts import Certificate, File, Owner, Probe, Program, Smtp, Space, Stray
 from aimx.provision.initsystem import Init
-from aimx.store.survey import Books, HookTrouble, Waiting
+from aimx.store.survey import Books, HookTrouble
 from tests.provision import healthy
-from tests.provision.healthy import ALICE, CONFIG_FILE, DATA, DAY, KEY_FILE, NOW, ROOT, SUPPORT, but, directory
+from tests.provision.healthy import ALICE, CONFIG_FILE, DATA, DAY, KEY_FILE, NOW, ROOT, STATUS, SUPPORT, but, directory
 
 replace = msgspec.structs.replace
 ABSENT = Probe("/run/aimx/aimx.sock", "absent")
@@ -32,6 +34,10 @@ def _key(**changed):
 
 def _directory(**changed):
     return (directory("inbox", "support", **changed), *ROOT.directories[1:])
+
+
+def _told(**changed):
+    return replace(ROOT.probe, status=replace(STATUS, **changed))
 
 
 def _hooked(*hooks: Hook, **changed) -> Mailbox:
@@ -58,9 +64,11 @@ CASES = {
     "config-readable": (but(config_file=_file(CONFIG_FILE, mode=0o644)), ["info CONFIG-MODE"]),
     "config-owner": (but(config_file=_file(CONFIG_FILE, uid=1001)), ["fail CONFIG-OWNER"]),
     "config-owner-of-a-developer": (but(config_file=_file(CONFIG_FILE, uid=1001), as_root=False), []),
-    "config-differs": (but(probe=replace(ROOT.probe, status={"config_source": "other"})), ["warn CONFIG-DIFFERS"]),
-    "config-differs-told": (but(probe=replace(ROOT.probe, status={"config_differs": True})), ["warn CONFIG-DIFFERS"]),
-    "config-the-same-told": (but(probe=replace(ROOT.probe, status={"config_differs": False})), []),
+    "config-differs": (but(probe=_told(config=replace(STATUS.config, differs=True))), ["warn CONFIG-DIFFERS"]),
+    "config-differs-for-alice": (
+        but(ALICE, probe=_told(config=replace(STATUS.config, differs=True))),
+        ["warn CONFIG-DIFFERS", "skip CONFIG-NOT-CHECKED", "skip STATE-DB-NOT-CHECKED"],
+    ),
     "config-warning": (but(config=_config(warnings=("colour: unknown key, ignored",))), ["warn CONFIG-WARNING"]),
     "postmaster": (but(config=_config(SUPPORT)), ["warn POSTMASTER-MISSING"]),
     "postmaster-named": (but(config=_config(SUPPORT, postmaster="support")), []),
@@ -75,13 +83,13 @@ CASES = {
     "port-closed": (but(smtp=Smtp("127.0.0.1:25", "closed")), ["fail SMTP-CLOSED"]),
     "port-silent": (but(smtp=Smtp("127.0.0.1:25", "unknown")), ["skip SMTP-NOT-CHECKED"]),
     "test-variable": (
-        but(probe=replace(ROOT.probe, environment=("AIMX_TEST_DNS", "AIMX_TEST_MAIL_DROP"))),
+        but(probe=_told(test_variables=("AIMX_TEST_DNS", "AIMX_TEST_MAIL_DROP"))),
         ["warn TEST-VARIABLE", "warn TEST-VARIABLE"],
     ),
-    "test-variable-told": (
-        but(probe=replace(ROOT.probe, environment=None, status={"test_variables": ["AIMX_TEST_DNS"]})),
-        ["warn TEST-VARIABLE"],
-    ),
+    "original-daemon": (but(probe=replace(ROOT.probe, status=None)), []),
+    "key-not-loaded": (but(probe=_told(dkim=Dkim("aimx", None))), ["fail DKIM-KEY-NOT-LOADED"]),
+    "another-key-loaded": (but(probe=_told(dkim=Dkim("old", "v=DKIM1; p=AAAA"))), ["warn DKIM-KEY-NOT-LOADED"]),
+    "index-sick": (but(probe=_told(index_healthy=False)), ["warn INDEX-DB"]),
     "tls-missing": (
         but(certificate=None, smtp=Smtp("127.0.0.1:25", "ours", "220 x ESMTP aimx")),
         ["warn TLS-MISSING"],

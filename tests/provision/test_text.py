@@ -13,9 +13,10 @@ import pytest
 from aimx.cli import doctor_text
 from aimx.cli.style import Style
 from aimx.model.dns import Answer, Question
+from aimx.model.status import Waiting
 from aimx.provision import checks, report
 from aimx.provision.facts import Owner, Probe, Smtp
-from aimx.store.survey import Books, HookTrouble, Waiting
+from aimx.store.survey import Books, HookTrouble
 from tests.provision import healthy
 from tests.provision.healthy import ALICE, DATA, KEY_FILE, NOW, ROOT, but, directory
 

@@ -44,11 +44,8 @@ def mode(facts: Facts) -> Findings:
 
 def in_force(facts: Facts) -> Findings:
     """A file that differs from what is loaded is never adopted by itself (U7)."""
-    status = facts.probe.status or {}
-    differs = status.get("config_differs")
-    if differs is None and facts.config is not None and status.get("config_source"):
-        differs = status["config_source"] != facts.config.source
-    if differs and facts.config_file.state == "read":
+    status = facts.probe.status
+    if status is not None and status.config.differs and facts.config_file.state in ("read", "unreadable"):
         text = f"{facts.config_file.path} is not what the daemon has loaded"
         yield Finding("CONFIG-DIFFERS", "warn", text, reload(facts))
 

@@ -1,6 +1,6 @@
 """Can outgoing mail be signed, and only by us?"""
 
-from aimx.provision.checks.finding import Finding, Findings, ours, sudo
+from aimx.provision.checks.finding import Finding, Findings, ours, reload, sudo
 from aimx.provision.facts import Facts
 
 
@@ -36,4 +36,17 @@ def public_key(facts: Facts) -> Findings:
         yield Finding("DKIM-PUBLIC-KEY-DIFFERS", "warn", text, (ours(facts, "dkim-keygen"),))
 
 
-CHECKS = (private_key, public_key)
+def loaded(facts: Facts) -> Findings:
+    """The daemon signs with what it has loaded, whatever is on disk now (P3)."""
+    status, key = facts.probe.status, facts.key
+    if status is None or key is None or key.record is None or status.dkim.record == key.record:
+        return
+    if status.dkim.record is None:
+        text = "The daemon has not loaded the DKIM key: nothing can be sent"
+        yield Finding("DKIM-KEY-NOT-LOADED", "fail", text, reload(facts))
+        return
+    text = f"The daemon signs with another DKIM key (selector {status.dkim.selector}) than the one on disk"
+    yield Finding("DKIM-KEY-NOT-LOADED", "warn", text, reload(facts))
+
+
+CHECKS = (private_key, public_key, loaded)

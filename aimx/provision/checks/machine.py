@@ -59,7 +59,8 @@ def databases(facts: Facts) -> Findings:
     elif books.state == "missing" and facts.probe.state == "running":
         text = f"{private}/state.db is not there although the daemon runs: is {facts.data_dir} its data directory?"
         yield Finding("STATE-DB", "warn", text)
-    if books.index == "broken":
+    sick = facts.probe.status is not None and not facts.probe.status.index_healthy
+    if books.index == "broken" or sick:
         text = "index.db is damaged; lists and searches are slow or incomplete until it is built anew"
         yield Finding("INDEX-DB", "warn", text, (ours(facts, "reindex"),))
 

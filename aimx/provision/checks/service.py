@@ -34,9 +34,7 @@ def listener(facts: Facts) -> Findings:
 
 def test_seams(facts: Facts) -> Findings:
     """Variables that are for tests change whom we trust and where mail goes."""
-    told = (facts.probe.status or {}).get("test_variables")
-    found = facts.probe.environment or (tuple(map(str, told)) if isinstance(told, list) else ())
-    for name in found:
+    for name in facts.probe.status.test_variables if facts.probe.status is not None else ():
         effect = {
             "AIMX_TEST_DNS": "whoever answers there decides what is trusted",
             "AIMX_TEST_MAIL_DROP": "no mail leaves this machine",
