@@ -76,7 +76,8 @@ STATUS = Told(
     version={}, pid=42, started_at="2027-01-01T00:00:00Z", uptime_s=9, privileged=True, domain=DOMAIN, data_dir=DATA,
     config=Settings("/etc/aimx/config.toml", False, ()), mailboxes=2, hooks=1,
     smtp=ListenerTold("0.0.0.0:25", True, None), dkim=Dkim("aimx", KEY), helpers=Helpers(Share(2, 2), True),
-    index_healthy=True, spool=(), hook_runs=Jobs(), cursor="", requests=Share(1, 64), watchers=Share(0, 16), all_watchers=None, test_variables=(),
+    index_healthy=True, spool=(), hook_runs=Jobs(), cursor="",
+    requests=Share(1, 64), watchers=Share(0, 16), all_watchers=None, test_variables=(),
 )  # fmt: skip
 ROOT = Facts(
     now=NOW,
