@@ -94,7 +94,7 @@ class Lookup:
                 row = view.checked(place, email_id, known)
                 if row is not None:
                     return row
-        raise EmailNotFound(f"no email '{email_id}' in {folder}/{box.name}")
+        raise EmailNotFound(f"email '{email_id}' not found in {folder}/{box.name}")
 
     @_again
     def conversation(self, boxes: tuple[Box, ...], of: Row) -> tuple[Row, ...]:

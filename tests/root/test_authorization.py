@@ -151,6 +151,9 @@ FULL = r"AIMX/1 ERR NONEMPTY inbox=0 sent=\d+: mailbox 'twin' has \d+ files?; ar
 FOREIGN = error("DOMAIN", f"sender domain 'other.test' does not match aimx domain '{DOMAIN}'")
 
 BAD_ID = error("NOTFOUND", "email id '../x' contains invalid characters")
+NO_EMAILS = r'AIMX/1 OK\nContent-Length: 25\n\n{"emails":\[\],"next":null}'
+NO_FOLDER = error("VALIDATION", "Folder 'trash' is no folder; there is inbox or sent or all")
+NO_DATE = r"AIMX/1 ERR VALIDATION 'after:x' at character 1 of the search names no date; .*"
 BAD_FOLDER = error("VALIDATION", "invalid Folder value: 'trash' (expected inbox or sent)")
 
 
@@ -210,6 +213,19 @@ TABLE = {
     "hook-create-missing": (hook("ghost"), (error("ENOENT", "mailbox-not-found: ghost"), EACCES, EACCES, EACCES)),
     "hook-create-on-the-catchall": (hook("catchall"), (NO_HOOKS, NO_HOOKS, NO_HOOKS, NO_HOOKS)),
     "hook-delete-alice's": (HookDelete("authorization"), (OK, NO_HOOK, NO_HOOK, NO_HOOK)),
+    "list-own": (EmailList("alice"), (JSON, JSON, EACCES, EACCES)),
+    "list-second-name-of-a-uid": (EmailList("twin", "all"), (JSON, JSON, EACCES, EACCES)),
+    "list-catchall": (EmailList("catchall"), (JSON, EACCES, JSON, EACCES)),
+    "list-orphan": (EmailList("orphan"), (JSON, EACCES, EACCES, EACCES)),
+    "list-all": (EmailList(), (JSON, JSON, JSON, NO_EMAILS)),
+    "list-missing": (EmailList("ghost"), (GHOST, EACCES, EACCES, EACCES)),
+    "list-bad-folder-of-a-missing": (EmailList("ghost", "trash"), (NO_FOLDER, EACCES, EACCES, EACCES)),
+    "search-own": (EmailSearch("x", "bob"), (JSON, EACCES, JSON, EACCES)),
+    "search-all": (EmailSearch("in:all x"), (JSON, JSON, JSON, NO_EMAILS)),
+    "search-bad-words": (EmailSearch("after:x", "bob"), (NO_DATE, EACCES, NO_DATE, EACCES)),
+    "search-missing": (EmailSearch("after:2026-11-01", "ghost"), (GHOST, EACCES, EACCES, EACCES)),
+    "thread-missing-mail": (Thread("alice", "x"), (no_mail("alice", "x"), no_mail("alice", "x"), EACCES, EACCES)),
+    "thread-in-a-missing-mailbox": (Thread("ghost", "x"), (GHOST, EACCES, EACCES, EACCES)),
     "version": (Version(), (JSON, JSON, JSON, JSON)),
     "ingest-own": (Ingest(f"alice@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
     "ingest-foreign": (Ingest(f"bob@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
