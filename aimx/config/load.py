@@ -33,7 +33,7 @@ def read(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise ConfigInvalid(f"Config file not found at {path}; book/configuration.md shows one") from error
     except PermissionError as error:
-        raise ConfigUnreadable(f"{path} cannot be read: {error.strerror}. It belongs to root; try sudo") from error
+        raise ConfigUnreadable(f"{path} cannot be read by this user: it belongs to root; try sudo") from error
     except OSError as error:
         raise ConfigInvalid(f"{path} cannot be read: {error.strerror}") from error
     return octets

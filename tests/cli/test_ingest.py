@@ -214,7 +214,7 @@ def test_a_user_without_a_daemon_is_sent_to_sudo(reachable):
     (reachable / "config.toml").chmod(0o640)
     env = {"AIMX_CONFIG_DIR": str(reachable), "AIMX_RUNTIME_DIR": str(reachable), "PATH": os.environ["PATH"]}
     line = _as_user(env, "ingest", "ops")
-    assert f"{reachable}/config.toml cannot be read: Permission denied. It belongs to root; try sudo" in line
+    assert f"{reachable}/config.toml cannot be read by this user: it belongs to root; try sudo" in line
 
 
 @pytest.mark.root

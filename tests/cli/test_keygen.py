@@ -225,7 +225,7 @@ def test_somebody_else_is_told_which_path_and_what_to_do(etc):
         (etc / "config.toml").chmod(0o600)
         done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=env)
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith("Error: config.toml cannot be read: Permission denied.")
+        assert done.stderr.startswith("Error: config.toml cannot be read by this user: it belongs to root; try sudo")
 
 
 @pytest.fixture
