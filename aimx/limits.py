@@ -187,7 +187,8 @@ HOOKS_PER_MAILBOX = 64  # above that only root adds one: config.toml is everybod
 # Configuration
 CONFIG_OCTETS = 4 * MIB  # some 20,000 mailboxes; more is a mistake or an attack on the parser
 CONNECTIONS_MAX = 60_000  # below the descriptor limit of the unit (65536)
-CONFIG_EDIT_ATTEMPTS = 3  # somebody saves the file in the milliseconds between reading and replacing
+CONFIG_SETTLE_S = 0.02  # a file saved less long ago may be half saved
+CONFIG_EDIT_ATTEMPTS = 5  # somebody saves the file in the milliseconds between reading and replacing
 ERASE_BREADTH = 1000  # directories moved up at once while a wiped mailbox is erased
 SETTINGS_TURN_S = 30.0  # a change of the configuration waits for those before it
 MAILBOX_ALONE_S = 10.0  # and, when a mailbox is made or removed, for commits in flight

@@ -1,12 +1,16 @@
 """Edits of config.toml that keep comments, order and whitespace (S5).
 
 Only the holder of the writer lock calls this; the lock here orders its threads. Nothing is changed unless the whole
-result is valid and on disk.
+result is valid and on disk. Whoever saves the file by hand takes no lock: what he has saved is merged, what he is
+saving is waited for, and a save between our last look and our own is found in what the exchange of the two brings out.
 """
 
+import errno
 import os
+import re
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +19,15 @@ from tomlkit.exceptions import TOMLKitError
 
 from aimx import limits
 from aimx.config import load
+from aimx.effects import linux
 from aimx.errors import ConfigInvalid, StorageFailed
 from aimx.model.config import Config
 
 Edit = Callable[[tomlkit.TOMLDocument], None]
 _MODE = 0o640  # guide: config.toml, root:root
 _lock = threading.Lock()
+_State = tuple[int, int, int, int]
+_own: set[_State] = set()  # how the files that we wrote look: they are whole
 
 
 def transact(path: Path, data_dir: Path | None, edit: Edit) -> tuple[bytes, Config]:
@@ -33,8 +40,10 @@ def transact(path: Path, data_dir: Path | None, edit: Edit) -> tuple[bytes, Conf
     """
     with _lock:
         target = Path(os.path.realpath(path))
+        _sweep(target)
         for _ in range(limits.CONFIG_EDIT_ATTEMPTS):
             old, found = _read(target)
+            load.parse(old, str(path), data_dir)  # what is wrong already is told as such
             new = _edited(target, old, edit)
             config = load.parse(new, str(path), data_dir)
             if _replace(target, found, new):
@@ -47,6 +56,9 @@ def _read(path: Path) -> tuple[bytes, os.stat_result]:
     load.read(path)  # says why when it cannot be read
     try:
         found = path.stat()
+        if _state(found) not in _own and abs(time.time() - found.st_mtime) < limits.CONFIG_SETTLE_S:
+            time.sleep(limits.CONFIG_SETTLE_S)  # an editor may be in the middle of it
+            found = path.stat()
     except OSError as error:
         raise StorageFailed(f"{path} cannot be read: {error.strerror}") from error
     return load.read(path), found
@@ -70,19 +82,50 @@ def _replace(path: Path, old: os.stat_result, octets: bytes) -> bool:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         try:
-            _write(temporary, old, octets)
+            written = _write(temporary, old, octets)
             if _changed(path, old):
                 return False
-            os.rename(temporary, path)
+            _exchange(temporary, path)
+            if _state(temporary.stat()) != _state(old):
+                if path.stat().st_ino == written.st_ino:
+                    _exchange(temporary, path)
+                return False
         finally:
             temporary.unlink(missing_ok=True)
+        _own.clear()
+        _own.add(_state(written))
         _sync_directory(path.parent)
     except OSError as error:
         raise StorageFailed(f"{path} cannot be written: {error.strerror}", detail=str(error)) from error
     return True
 
 
-def _write(path: Path, old: os.stat_result, octets: bytes) -> None:
+def _sweep(path: Path) -> None:
+    """What a crash left; only the holder of the writer lock makes such files."""
+    ours = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}(\.old)?")
+    try:
+        for name in filter(ours.fullmatch, os.listdir(path.parent)):
+            path.with_name(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageFailed(f"{path.parent} cannot be written: {error.strerror}", detail=str(error)) from error
+
+
+def _exchange(temporary: Path, path: Path) -> None:
+    """Swap the two names, in one step where the file system can."""
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        linux.rename_exchange(directory, temporary.name, directory, path.name)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS):
+            raise
+        os.link(path, temporary.with_name(f"{temporary.name}.old"))
+        os.rename(temporary, path)
+        os.rename(temporary.with_name(f"{temporary.name}.old"), temporary)
+    finally:
+        os.close(directory)
+
+
+def _write(path: Path, old: os.stat_result, octets: bytes) -> os.stat_result:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "wb") as file:
         if os.geteuid() == 0:
@@ -91,13 +134,15 @@ def _write(path: Path, old: os.stat_result, octets: bytes) -> None:
         file.write(octets)
         file.flush()
         os.fsync(file.fileno())
+        return os.fstat(file.fileno())
 
 
 def _changed(path: Path, old: os.stat_result) -> bool:
-    now = path.stat()
-    return (now.st_dev, now.st_ino, now.st_mtime_ns, now.st_size) != (
-        old.st_dev, old.st_ino, old.st_mtime_ns, old.st_size,
-    )  # fmt: skip
+    return _state(path.stat()) != _state(old)
+
+
+def _state(status: os.stat_result) -> _State:
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _sync_directory(path: Path) -> None:

@@ -160,7 +160,7 @@ def test_an_edit_that_raises_changes_nothing(path):
 def test_a_broken_file_is_left_to_its_editor(path):
     path.write_text("domain = \n")
     before = path.stat()
-    with pytest.raises(ConfigInvalid, match="cannot be edited"):
+    with pytest.raises(ConfigInvalid, match="is not valid TOML"):
         edit.transact(path, None, _add("new"))
     _unchanged(path, before, "domain = \n")
 
