@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import corpus, gauge, sending
+from tests.bench import corpus, gauge, sending, watching
 from tests.bench.bench import Bench, Figures, load
 from tests.bench.load import Plan
 from tests.root import users
@@ -125,6 +125,7 @@ def main() -> None:
             bench.write("10KB", 10_000, 500, corpus.alternative)
             idle_connections(bench, quick)
             throughput(bench, quick)
+            watching.show(bench, quick)
             memory(bench, "idle, after all that mail")
             print(f"\n{bench.verified()}")
         finally:

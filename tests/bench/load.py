@@ -21,7 +21,10 @@ from tests.harness import DOMAIN
 
 
 class Plan(NamedTuple):
-    """What one run sends. mode: `kept`, `fresh` (a connection per mail). `pause`: hold connections, send nothing."""
+    """What one run sends. mode: `kept`, `fresh` (a connection per mail). `pause`: hold connections, send nothing.
+
+    `rate`: messages per second, evenly; 0: as fast as they are taken.
+    """
 
     port: int
     corpus: str
@@ -30,6 +33,7 @@ class Plan(NamedTuple):
     mode: str = "kept"
     tls: bool = False
     pipelined: bool = True
+    rate: float = 0.0
 
 
 class Peer:
@@ -93,7 +97,10 @@ _CLIENT_TLS = _client_context()
 
 
 def _sender(plan: Plan, number: int, wires: list[bytes], peer: Peer | None, latencies: list[float]) -> None:
+    begun = time.monotonic()
     for index in range(number, plan.count, plan.senders):
+        if plan.rate:
+            time.sleep(max(0.0, begun + index / plan.rate - time.monotonic()))
         started = time.monotonic()
         current = Peer(plan.port, plan.tls) if peer is None else peer
         current.send(MAILBOXES[index % len(MAILBOXES)], wires[index % len(wires)], plan.pipelined)
