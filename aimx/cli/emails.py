@@ -108,6 +108,11 @@ def _page(options: argparse.Namespace, request: EmailList | EmailSearch, command
         output.write_json(asked.response.body)
         return Exit.OK
     answer = asked.value()
+    limit = min(limits.LIST_ROWS if options.limit is None else options.limit, limits.LIST_ROWS_MAX)
+    while answer["next"] is not None and len(answer["emails"]) < limit:  # the search took longer than one answer may
+        more = request._replace(cursor=answer["next"], offset=None, limit=limit - len(answer["emails"]))
+        further = asking.ask(options, more, ACCESS).value()
+        answer = {"emails": answer["emails"] + further["emails"], "next": further["next"]}
     _show(answer["emails"], options.mailbox is None, options.folder)
     if not answer["emails"] and answer["next"] is None:
         diagnostics.say("No mail." if command == ["list"] else "No mail found.")
@@ -295,7 +300,7 @@ def _mark(options: argparse.Namespace) -> int:
                 raise
             done.append({"id": email_id, "error": {"code": error.code, "message": error.reason}})
             if not options.json:
-                diagnostics.error(error.reason, error.code)
+                diagnostics.failed(error)
     failed = sum("error" in one for one in done)
     if options.json:
         output.write_json(json.dumps(done, ensure_ascii=False).encode())

@@ -15,6 +15,7 @@ from aimx.policy.authorize import Action, Anyone, Authorized
 from aimx.policy.search import Filter
 from aimx.wire.frames import EmailList, EmailRead, EmailSearch, MarkRead, MarkUnread, Response, Thread
 
+_OWN_WAY = frozenset({"from_", "read", "status", "received_at", "automated"})  # shown otherwise than they are called
 _FOLDERS: dict[str, Folder] = {"inbox": "inbox", "sent": "sent"}
 
 
@@ -99,16 +100,11 @@ async def thread(fx: Effects, _config: Config, frame: Thread, authorized: Author
 
 def _shown(row: Row) -> dict[str, object]:
     """A message as lists tell it; only the inbox has read and unread mail, only sent mail an outcome (guide)."""
-    shown = msgspec.structs.asdict(row)
-    shown["from"] = shown.pop("from_")
-    shown["received_at"] = dates.utc(row.received_at)
-    shown["automated"] = row.automated == "true"
-    if row.folder == "sent":
-        del shown["read"]
-        shown["delivery_status"] = shown.pop("status")
-    else:
-        del shown["status"]
-    return shown
+    state = {"delivery_status": row.status} if row.folder == "sent" else {"read": row.read}
+    head = {"mailbox": row.mailbox, "folder": row.folder, "id": row.id, "from": row.from_, "to": row.to}
+    more = {key: value for key, value in msgspec.structs.asdict(row).items() if key not in _OWN_WAY and key not in head}
+    times = {"received_at": dates.utc(row.received_at), "automated": row.automated == "true"}
+    return {**head, "subject": row.subject, "date": row.date, **state, **more, **times}
 
 
 def _json(value: object) -> Response:

@@ -100,7 +100,7 @@ def test_several_are_marked_at_once(desk):
     paths = [desk.put(f"m{number}", LETTER) for number in range(3)]
     code, out, err = desk.aimx("emails", "mark", "ops", "m0", "m1", "gone", "m2", "--read")
     assert (code, out) == (1, "")
-    assert err == "Error [NOTFOUND]: email 'gone' not found in inbox/ops\nMarked 3 emails as read.\n"
+    assert err == "Error: [NOTFOUND] email 'gone' not found in inbox/ops\nMarked 3 emails as read.\n"
     assert all(b"read = true\n" in path.read_bytes() for path in paths)
     assert desk.aimx("emails", "mark", "ops", "m1", "--unread") == (0, "", "Marked 1 email as unread.\n")
     assert paths[1].read_bytes() == LETTER
