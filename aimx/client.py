@@ -131,7 +131,7 @@ def _read(sock: socket.socket, deadline: float) -> bytes:
 
 
 # A socket that this user cannot reach is none to him: nothing was sent.
-_NOBODY = (FileNotFoundError, ConnectionRefusedError, PermissionError, NotADirectoryError)
+_NOBODY = (FileNotFoundError, ConnectionRefusedError, PermissionError)
 
 
 def _kind(error: OSError, taken: bool) -> type[DaemonUnavailable]:

@@ -59,16 +59,17 @@ def _journal(options: argparse.Namespace, root: Path) -> int:
     words = ["journalctl", "-u", "aimx", "-n", str(options.lines), "--no-pager"]
     words += ["-f"] * options.follow + ["-o", "json"] * options.json
     pipe = subprocess.PIPE if options.json else None
-    child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=pipe)
     try:
-        if child.stdout is not None:
-            for entry in child.stdout:
-                _print(_entry(entry))
-        code = child.wait()
+        child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=pipe)
+        try:
+            if child.stdout is not None:
+                for entry in child.stdout:
+                    _print(_entry(entry))
+            code = child.wait()
+        finally:
+            _end(child)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED  # the way to leave; nothing to say about it
-    finally:
-        _end(child)
     if _hidden(root):
         diagnostics.say(HIDDEN)
     if code:
