@@ -72,7 +72,7 @@ def _simple_commands(text):
 
 @each_page
 def test_commands_are_understood(page):
-    commands = {command.name: command for command in main.COMMANDS}
+    commands = {name: command for command in main.COMMANDS for name in (command.name, *command.aliases)}
     for words in _commands(page):
         if words[0] in ("--version", "--help", "help"):
             continue
