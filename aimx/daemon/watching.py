@@ -230,7 +230,7 @@ class Watcher:
         self._scope = scope
         self._told_at = trio.current_time()
         place = cursor.parse(after) if after is not None else Cursor(watching.epoch, ends.last)
-        why = _why_gap(place, ends, watching.epoch)
+        why = why_gap(place, ends, watching.epoch)
         self._seq = ends.last if place is None or why else place.seq
         self._opening = self._line("hello", heartbeat_s=round(limits.STREAM_HEARTBEAT_S))
         if why:
@@ -275,7 +275,7 @@ class Watcher:
         return msgspec.json.encode(told) + b"\n"
 
 
-def _why_gap(place: Cursor | None, ends: Ends, epoch: str) -> str:
+def why_gap(place: Cursor | None, ends: Ends, epoch: str) -> str:
     """Why what comes after a cursor is not known; empty: it is."""
     if place is None:
         return "malformed"

@@ -1,9 +1,15 @@
 """Hook jobs as rows: (held →) pending → started (durable before the spawn) → done | interrupted; or skipped."""
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
+
+from aimx.model.event import HookFinished
+from aimx.store import eventlog
+
+RESTART = "daemon-restart"  # why a run did not end: the daemon was killed
 
 
 class JobRow(msgspec.Struct, frozen=True, array_like=True):
@@ -118,13 +124,22 @@ def skip_all(db: sqlite3.Connection, mailbox: str, now: float, reason: str) -> l
     return rows
 
 
-def interrupt_started(db: sqlite3.Connection, now: float) -> list[tuple[str, str, str]]:
+def interrupt_started(db: sqlite3.Connection, now: float, owner_uid: Callable[[str], int | None]) -> list[HookFinished]:
     """After a crash: what had started did not end under our eyes, and is never started again.
 
     Returns:
-        hook, mailbox and id of the mail of each.
+        The events that tell so, logged. `owner_uid` is asked for the owner of a mailbox.
     """
-    rows = db.execute("SELECT hook, mailbox, email_id FROM jobs WHERE state = 'started' ORDER BY id").fetchall()
-    query = "UPDATE jobs SET state = 'interrupted', ended = ?, reason = 'daemon-restart' WHERE state = 'started'"
-    db.execute(query, (now,))
-    return rows
+    rows = db.execute("SELECT id, hook, mailbox, email_id FROM jobs WHERE state = 'started' ORDER BY id").fetchall()
+    query = "UPDATE jobs SET state = 'interrupted', ended = ?, reason = ? WHERE state = 'started'"
+    db.execute(query, (now, RESTART))
+    told = [
+        HookFinished(
+            at=now, mailbox=mailbox, owner_uid=owner_uid(mailbox), hook=hook, id=email_id, run=run, exit_code=-1,
+            duration_ms=0, timed_out=False, reason=RESTART,
+        )
+        for run, hook, mailbox, email_id in rows
+    ]  # fmt: skip
+    for event in told:
+        eventlog.append(db, event)
+    return told

@@ -126,3 +126,22 @@ def test_a_stop_ends_streams_and_a_crash_loses_nothing(tmp_path):
     finally:
         daemon.stop()
         daemon.close()
+
+
+def test_a_hook_that_ran_when_the_daemon_was_killed_is_told_as_interrupted(tmp_path):
+    hook = 'name = "long"\nevent = "on_receive"\ncmd = ["/bin/sleep", "600"]\nfire_on_untrusted = true\n'
+    daemon = Daemon(tmp_path, config_text(f"[[mailboxes.ops.hooks]]\n{hook}"))
+    try:
+        daemon.start()
+        with Watcher(daemon.socket) as watcher:
+            daemon.send(mail("Runs"))
+            started = watcher.events("hook_started", 1)[0]
+            daemon.kill()
+        daemon.start()
+        with Watcher(daemon.socket, after=watcher.cursor) as again:
+            ended = again.event()
+    finally:
+        daemon.stop()
+        daemon.close()
+    assert (ended["type"], ended["run"], ended["hook"]) == ("hook_finished", started["run"], "long")
+    assert (ended["exit_code"], ended["reason"]) == (-1, "daemon-restart")

@@ -1,8 +1,11 @@
 """socket.md shows the table of verbs, the codes and the limits as they are, and examples that are what they say."""
 
+import re
+
 from aimx import limits
 from aimx.errors import WireCode
 from aimx.flows.dispatch import VERBS
+from aimx.flows.status import Told
 from aimx.policy.authorize import Anyone, System
 from aimx.wire import answers, codec, frames
 from aimx.wire.frames import Response, Send, Shape
@@ -42,6 +45,11 @@ def test_who_may_is_what_the_table_of_verbs_says():
 
 def test_every_code_has_its_row():
     assert [row[0].strip("`") for row in pages.rows(PAGE, "## An answer")] == list(WireCode)
+
+
+def test_all_of_a_status_is_named():
+    (text,) = re.findall(r"^- `STATUS` is (.*?)^- ", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert set(Told.__struct_fields__) <= set(re.findall(r"`(\w+)`", text))
 
 
 def test_the_limits_are_true():
