@@ -38,12 +38,12 @@ def edited(block: str, changes: Mapping[str, frontmatter.Value | None], eol: str
     None takes a key away. `eol` ends the lines of a block that has none.
     Returns: the text, and what the block said before. Raises: Refused.
     """
+    before = _read(block)
     try:
-        before = _read(block)
         text = _apply(block, before, changes, eol)
-        after = _read(text)
-    except (ValueError, RecursionError) as error:
-        raise Refused("the frontmatter is not TOML", str(error)) from error
+    except ValueError as error:  # no quote where one must be
+        raise Refused("the frontmatter cannot be changed safely", str(error)) from error
+    after = _read(text)
     wanted = {key: value for key, value in before.items() if key not in changes}
     given = {key: value for key, value in after.items() if key not in changes}
     if wanted != given or _read(_lines(changes)) != {key: after[key] for key in changes if key in after}:
@@ -52,7 +52,7 @@ def edited(block: str, changes: Mapping[str, frontmatter.Value | None], eol: str
 
 
 def _read(text: str) -> dict[str, Any]:
-    return tomllib.loads(text, parse_float=str)  # nan is not equal to itself
+    return frontmatter.fields(text, parse_float=str)  # nan is not equal to itself
 
 
 def _lines(changes: Mapping[str, frontmatter.Value | None]) -> str:

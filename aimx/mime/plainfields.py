@@ -5,6 +5,7 @@ Must never read a text otherwise than tomllib does: whatever is not plainly of o
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 # No control character but TAB, no escape that JSON and TOML read differently, no surrogate.
@@ -12,9 +13,11 @@ _STRING = (
     r'"([^"\\\x00-\x08\x0a-\x1f\x7f]*+'
     r'(?:\\(?:["\\btnfr]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})[^"\\\x00-\x08\x0a-\x1f\x7f]*+)*+)"'
 )
-_LINE = rf"([A-Za-z0-9_-]++) = (?:{_STRING}|(true|false)|(-?(?:0|[1-9][0-9]{{0,17}})))\n"
-_FIELDS = re.compile(_LINE)
-_BLOCK = re.compile(re.sub(r"(?<!\\)\((?!\?)", "(?:", rf"(?:{_LINE})*+"))
+_MOMENT = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)"
+_LINE = rf"([A-Za-z0-9_-]++) = (?:{_STRING}|(true|false)|{_MOMENT}|(-?(?:0|[1-9][0-9]{{0,17}})))\n"
+_FIELDS = re.compile(_LINE, re.ASCII)
+_BLOCK = re.compile(re.sub(r"(?<!\\)\((?!\?)", "(?:", rf"(?:{_LINE})*+"), re.ASCII)
+_NUMBERS = re.compile(r"\d+", re.ASCII)
 _TABLE = "\n[[attachments]]\n"
 
 
@@ -36,9 +39,11 @@ def _table(text: str) -> dict[str, Any] | None:
         return None
     found = _FIELDS.findall(text)
     fields: dict[str, Any] = {}
-    for key, string, flag, number in found:
+    for key, string, flag, moment, number in found:
         if flag:
             fields[key] = flag == "true"
+        elif moment:
+            fields[key] = datetime(*map(int, _NUMBERS.findall(moment)), tzinfo=UTC)  # type: ignore[misc,arg-type]
         elif number:
             fields[key] = int(number)
         else:

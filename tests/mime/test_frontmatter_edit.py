@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimx import limits
 from aimx.errors import Refused
 from aimx.mime.frontmatter_edit import edited
 
@@ -67,6 +68,11 @@ REFUSED = {
     "dotted": "read.x = 1\n",
     "array-of-tables": "[[read_at]]\nx = 1\n",
     "lone-cr": "a = 1\rread = false\n",
+    "long-key": f"{'a.' * 64}b = 1\nread = false\n",
+    "long-key-in-quotes": '"a" . ' * 64 + "b = 1\nread = false\n",
+    "long-key-in-a-table": f"read = false\n[[{'a.' * 64}b]]\n",
+    "long-key-inside": f"x = [{{{'a.' * 64}b = 1}}]\nread = false\n",
+    "too-long": f"# {'x' * limits.FRONTMATTER_FOREIGN_CHARACTERS}\nread = false\n",
     "too-deep": f"a = {'[' * 5000}{']' * 5000}\nread = false\n",
 }
 
@@ -75,6 +81,12 @@ REFUSED = {
 def test_what_cannot_be_changed_safely_is_left_alone(before):
     with pytest.raises(Refused, match="frontmatter"):
         edited(before, READ)
+
+
+def test_what_we_write_ourselves_may_be_longer():
+    block = f'a = "{"x" * limits.FRONTMATTER_FOREIGN_CHARACTERS}"\nread = false\n'
+    text, _ = edited(block, READ)
+    assert edited(text, UNREAD)[0] == block
 
 
 _PIECES = ["a", '"', "'", "\\", "#", "[", "]", "{", "}", "=", "\n", "\nread = false\n", "é"]
