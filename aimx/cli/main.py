@@ -5,10 +5,13 @@ Each command's module is imported when it runs; `--version` and `--help` import 
 
 import gc
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aimx.cli import diagnostics, output
 from aimx.errors import Exit
+
+if TYPE_CHECKING:
+    from aimx.cli.parsing import Parser
 
 
 class Command(NamedTuple):
@@ -71,7 +74,14 @@ def run(argv: list[str]) -> int:
         diagnostics.say(help_text())
         return Exit.USAGE
     name, *rest = before.rest
-    return _command(name, rest, before.data_dir)
+    command = find(name)
+    if command.brief:
+        gc.disable()
+    options = parser(command).parse_args(rest)
+    from aimx.cli import parsing
+
+    options.data_dir = parsing.data_dir(options.data_dir, before.data_dir)
+    return int(sys.modules[command.module].run(options))
 
 
 def _before(argv: list[str]) -> Before:
@@ -93,19 +103,20 @@ def _before(argv: list[str]) -> Before:
     return Before(data_dir, None, words)
 
 
-def _command(name: str, rest: list[str], data_dir: str | None) -> int:
+def find(name: str) -> Command:
+    """The command of that name or alias; ends the program when there is none."""
     command = next((command for command in COMMANDS if name in (command.name, *command.aliases)), None)
     if command is None:
         raise diagnostics.wrong_usage(f"unrecognized subcommand '{name}'", USAGE, _near(name))
-    if command.brief:
-        gc.disable()
+    return command
+
+
+def parser(command: Command) -> "Parser":
+    """The parser of a command, its module imported."""
     from aimx.cli import parsing
 
     __import__(command.module)
-    module = sys.modules[command.module]
-    options = parsing.parser(command.name, command.help, module.arguments).parse_args(rest)
-    options.data_dir = parsing.data_dir(options.data_dir, data_dir)
-    return int(module.run(options))
+    return parsing.parser(command.name, command.help, sys.modules[command.module].arguments)
 
 
 def _near(name: str) -> str | None:
@@ -115,11 +126,20 @@ def _near(name: str) -> str | None:
     return f"a similar subcommand exists: '{found}'" if found else None
 
 
-def _help(rest: list[str]) -> int:
-    """`--help`, `help` and `help <command>`."""
-    if rest:
-        return _command(rest[0], ["--help"], None)
-    output.write(help_text())
+def _help(words: list[str]) -> int:
+    """`--help`, `help`, `help <command> …`; with `--man` the same as a manual page."""
+    manual = "--man" in words
+    names = [word for word in words if word != "--man"]
+    if names[:1] == ["help"]:
+        names = []
+    if manual:
+        from aimx.cli import manual as pages
+
+        output.write(pages.page(names).rstrip("\n"))
+    elif names:
+        parser(find(names[0])).parse_args([*names[1:], "--help"])
+    else:
+        output.write(help_text())
     return Exit.OK
 
 
@@ -131,7 +151,7 @@ def help_text() -> str:
     for group in (USER, SERVER):
         lines += ["", group]
         lines += [f"  {command.name:<12} {command.help}" for command in COMMANDS if command.group == group]
-    lines += ["", f"  {'help':<12} Print this message or the help of a command"]
+    lines += ["", f"  {'help':<12} Print this message or the help of a command; with --man as a manual page"]
     lines += ["", "Options:"]
     lines += [f"  {option:<22} {what}" for option, what in OPTIONS]
     return "\n".join(lines)

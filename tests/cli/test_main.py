@@ -1,5 +1,6 @@
 """The command line from outside: groups, global options everywhere, usage errors, quiet ends."""
 
+import gc
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from aimx.cli import main
 from aimx.cli.main import COMMANDS
 
 SOURCE = {"PYTHONPATH": os.fspath(Path(__file__).resolve().parents[2])}  # with -S nothing else is found
@@ -72,6 +74,71 @@ def test_every_command_has_help_with_the_global_option(command):
     assert aimx("help", command.name).stdout == done.stdout
 
 
+SUBS = [(command, sub) for command in COMMANDS for sub in main.parser(command).subs]
+
+
+@pytest.fixture
+def here(capsysbinary):
+    """Run a command line in this process; exit code, stdout, stderr."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        try:
+            code = main.run(list(words))
+        except SystemExit as error:
+            code = int(error.code or 0)
+        told = capsysbinary.readouterr()
+        return code, told.out.decode(), told.err.decode()
+
+    yield run
+    gc.enable()
+
+
+@pytest.mark.parametrize(("command", "sub"), SUBS, ids=lambda value: getattr(value, "name", ""))
+def test_every_subcommand_has_help_however_it_is_asked_for(here, command, sub):
+    code, text, errors = here(command.name, sub.name, "--help")
+    assert (code, errors) == (0, "")
+    assert text.startswith(f"Usage: aimx {command.name} {sub.name} ")
+    assert "--data-dir" in text
+    words = [("help", command.name, sub.name), (command.name, "help", sub.name), (command.name, sub.name, "-h")]
+    for asked in [*words, *((alias, sub.name, "-h") for alias in command.aliases)]:
+        assert here(*asked) == (0, text, "")
+
+
+@pytest.mark.parametrize(("command", "sub"), SUBS, ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_data_dir_is_accepted_around_every_subcommand(here, command, sub, where):
+    words = [command.name, sub.name]
+    words[where:where] = ["--data-dir", "/x"]
+    assert here(*words, "--help")[0] == 0
+    if where:
+        needed = NEEDED.get((command.name, sub.name), ())
+        assert main.parser(command).parse_args([*words[1:], *needed]).data_dir == "/x"
+
+
+NEEDED = {
+    ("mailboxes", "create"): ("a",),
+    ("mailboxes", "show"): ("a",),
+    ("mailboxes", "delete"): ("a",),
+    ("hooks", "create"): ("--mailbox=a", "--event=on_receive", "--cmd=[]"),
+    ("hooks", "delete"): ("a",),
+    ("hooks", "test"): ("a",),
+    ("hooks", "explain"): ("a", "b"),
+    ("emails", "search"): ("a",),
+    ("emails", "read"): ("a", "b"),
+    ("emails", "thread"): ("a", "b"),
+    ("emails", "mark"): ("a", "b", "--read"),
+}
+
+
+@pytest.mark.parametrize(
+    "command", [command for command in COMMANDS if main.parser(command).subs], ids=lambda c: c.name
+)
+def test_a_group_without_a_subcommand_shows_its_help_and_fails(here, command):
+    text = here(command.name, "--help")[1]
+    assert here(command.name) == (2, "", text)
+    assert all(here(alias, "--help") == (0, text, "") for alias in command.aliases)
+
+
 def test_no_command_shows_the_help_and_fails():
     done = aimx()
     assert (done.returncode, done.stdout) == (2, "")
@@ -86,8 +153,8 @@ WRONG = {
     "data-dir-without-value": (("--data-dir",), "a value is required for '--data-dir <DIR>'"),
     "data-dir-empty": (("--data-dir", "", "serve"), "'--data-dir <DIR>' needs a path"),
     "data-dir-empty-after": (("serve", "--data-dir="), "'--data-dir <DIR>' needs a path"),
-    "option-after": (("serve", "--colour"), "unrecognized arguments: --colour"),
-    "abbreviation": (("serve", "--data", "/x"), "unrecognized arguments: --data /x"),
+    "option-after": (("serve", "--colour"), "unexpected argument '--colour' found"),
+    "abbreviation": (("serve", "--data", "/x"), "unexpected argument '--data' found"),
     "abbreviation-completed": (
         ("serve", "--data", "/x"),
         "tip: '--data' is no option; a similar one exists: '--data-dir'",
@@ -105,6 +172,29 @@ WRONG = {
     "bind-port": (("serve", "--bind", "::1:99999"), "'::1:99999' is no ADDRESS:PORT"),
     "half-a-certificate": (("serve", "--tls-cert", "/x"), "--tls-cert and --tls-key go together"),
     "ingest-nothing": (("ingest",), "the following arguments are required: rcpt"),
+    "sub-unknown": (("mailboxes", "status"), "unrecognized subcommand 'status'\n\nUsage: aimx mailboxes [OPTIONS]"),
+    "sub-near": (("hooks", "crate"), "a similar subcommand exists: 'create'"),
+    "sub-of-the-alias": (("hook", "crate"), "a similar subcommand exists: 'create'"),
+    "sub-option": (("mailboxes", "list", "--jsn"), "'--jsn' is no option; a similar one exists: '--json'"),
+    "sub-option-before-it": (("mailboxes", "--jsn", "list"), "unexpected argument '--jsn' found"),
+    "sub-too-many": (("mailboxes", "list", "x"), "unexpected argument 'x' found\n\nUsage: aimx mailboxes list "),
+    "sub-data-dir-without-value": (("mailboxes", "--data-dir"), "a value is required for '--data-dir <DIR>'"),
+    "sub-data-dir-empty": (("mailboxes", "--data-dir=", "list"), "'--data-dir <DIR>' needs a path"),
+    "choice": (
+        ("hooks", "create", "--event", "on_recieve"),
+        "invalid value 'on_recieve' for '--event <EVENT>'\n  [possible values: on_receive, after_send]\n\n"
+        "  tip: a similar value exists: 'on_receive'",
+    ),
+    "number": (
+        ("hooks", "create", "--timeout-secs", "ten"),
+        "invalid value 'ten' for '--timeout-secs <N>': not a whole number",
+    ),
+    "value-missing": (("logs", "--lines"), "a value is required for '--lines <N>'"),
+    "value-too-many": (("logs", "--follow=x"), "unexpected value 'x' for '--follow' found"),
+    "exclusive": (("emails", "list", "--read", "--unread"), "'--unread' cannot be used with '--read'"),
+    "help-of-nothing": (("help", "status"), "unrecognized subcommand 'status'"),
+    "help-of-no-subcommand": (("help", "mailboxes", "lst"), "a similar subcommand exists: 'list'"),
+    "manual-of-nothing": (("help", "--man", "mailboxes", "lst"), "a similar subcommand exists: 'list'"),
     "control": (("a\x1b[2Jb",), r"unrecognized subcommand 'a\x1b[2Jb'"),
 }
 

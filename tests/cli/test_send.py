@@ -199,8 +199,8 @@ def test_plain_text_and_html_exclude_each_other(office, html):
         (["--from", FROM], "the following arguments are required: --subject"),
         (HEAD, "one of the arguments --body --body-file is required"),
         (["--from", FROM, "--subject", "s", "--body", "b"], "the following arguments are required: --to"),
-        ([*LETTER, "--body-file", "x"], "argument --body-file: not allowed with argument --body"),
-        ([*LETTER, "--colour"], "unrecognized arguments: --colour"),
+        ([*LETTER, "--body-file", "x"], "'--body-file' cannot be used with '--body'"),
+        ([*LETTER, "--colour"], "unexpected argument '--colour' found"),
     ],
     ids=["nothing", "no-body", "no-recipient", "two-bodies", "unknown"],
 )

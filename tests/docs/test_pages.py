@@ -1,6 +1,5 @@
 """README and book say what the program does: links, commands, configuration, tables."""
 
-import importlib
 import inspect
 import re
 import shlex
@@ -9,7 +8,7 @@ import tomllib
 import pytest
 
 from aimx import limits, replies
-from aimx.cli import main, parsing
+from aimx.cli import main
 from aimx.config import load
 from aimx.errors import AimxError
 from aimx.mime import fields, unexamined
@@ -76,13 +75,12 @@ def test_commands_are_understood(page):
     for words in _commands(page):
         if words[0] in ("--version", "--help", "help"):
             continue
-        assert words[0] in commands, f"aimx {' '.join(words)}"
-        if len(words) == 1:
+        assert words[0] in commands or "…" in words[0], f"aimx {' '.join(words)}"
+        parser = main.parser(commands[words[0]])
+        if len(words) == 1 or words[1:] in [[sub.name] for sub in parser.subs]:
             continue  # a command that is named, not one to type
-        command = commands[words[0]]
-        module = importlib.import_module(command.module)
         try:
-            parsing.parser(command.name, command.help, module.arguments).parse_args(words[1:])
+            parser.parse_args(words[1:])
         except (SystemExit, AimxError):
             pytest.fail(f"aimx {' '.join(words)}")
 
