@@ -93,7 +93,7 @@ def test_every_flag_is_on_the_page(command):
     cells = " ".join(re.findall(r"^\|([^|]*)\|", section, re.MULTILINE))
     subs = {sub.name for sub in main.parser(command).subs}
     if subs:  # their flags are in commands.md
-        assert set(re.findall(r"`([a-z]+)", cells)) == subs
+        assert set(re.findall(r"`([a-z]+)", cells)) == subs, "each subcommand has a row below the command"
         return
     shown = set(re.findall(r"`(--[a-z-]+)", cells))
     assert shown == _flags(command) - {"--help", "--data-dir"}
