@@ -143,10 +143,10 @@ def _show(emails: list[dict[str, Any]], mailboxes: bool, folder: str | None) -> 
     if not emails:
         return
     columns = [table.Column("ID"), table.Column("STATE"), table.Column("DATE", wide=True)]
-    columns += [table.Column("TO" if folder == "sent" else "FROM", least=12), table.Column("SUBJECT", least=12)]
+    columns += [table.Column("TO" if folder == "sent" else "FROM", least=8), table.Column("SUBJECT", least=6)]
     rows = [_row(email, folder) for email in emails]
     if any(email["attachments"] for email in emails):
-        columns.insert(2, table.Column("FILES"))
+        columns.insert(2, table.Column("FILES", wide=True))
         for row, email in zip(rows, emails, strict=True):
             row.insert(2, str(email["attachments"] or ""))
     if mailboxes:

@@ -3,16 +3,26 @@
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 
 import pytest
+import tomlkit
 
 from aimx import limits
-from aimx.cli import main
+from aimx.cli import main, table
 from tests.harness import DOMAIN, Daemon, config_text, owner
 
 OTHER = f'[mailboxes.support]\naddress = "support@{DOMAIN}"\nowner = "{owner()}"\n'
+
+
+FILES = (
+    ("inbox", 1, "a", {"read": True, "from": "Zoë <z@x.test>", "subject": "One", "message_id": "a@x"}),
+    ("sent", 2, "b", {"to": "z@x.test", "subject": "Re: One", "delivery_status": "failed", "in_reply_to": "a@x"}),
+    ("inbox", 3, "c", {"from": "c@x.test", "subject": "\x1b[2J\u202eTwo", "trusted": "false"}),
+    ("inbox", 4, "d", {"from": "d@x.test", "subject": "Three", "trusted": "true", "attachments": [{}]}),
+)
 
 
 class Desk:
@@ -41,6 +51,10 @@ class Desk:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     with Daemon(tmp_path_factory.mktemp("emails"), config_text(OTHER)) as daemon:
+        for folder, day, name, fields in FILES:
+            path = daemon.data / folder / "support" / f"2026-11-0{day}-102030-{name}.md"
+            told = {"received_at": f"2026-11-0{day}T10:20:30Z", **fields}
+            path.write_text(f"+++\n{tomlkit.dumps(told)}+++\n\nThe text of {name}.\n")
         yield daemon
 
 
@@ -119,6 +133,139 @@ def test_a_mailbox_that_is_nearly_one_gets_a_tip(desk):
     assert (code, out) == (1, "")
     assert err.endswith("\n  tip: a similar mailbox exists: 'support'\n")
     assert desk.aimx("emails", "mark", "suport", "x", "y", "--read")[2].count("tip:") == 1
+
+
+# list, search, thread
+
+
+def test_a_list_newest_first_in_columns(desk):
+    code, out, err = desk.aimx("emails", "list", "support")
+    assert (code, err) == (0, "")
+    assert out == (
+        "ID                   STATE          FILES  DATE              FROM            SUBJECT\n"
+        "2026-11-04-102030-d  new trusted    1      2026-11-04 10:20  d@x.test        Three\n"
+        "2026-11-03-102030-c  new untrusted         2026-11-03 10:20  c@x.test        \\x1b[2J\\x202eTwo\n"
+        "2026-11-01-102030-a  -                     2026-11-01 10:20  Zoë <z@x.test>  One\n"
+    )
+
+
+def test_sent_mail_is_listed_with_whom_it_went_to(desk):
+    _, out, _ = desk.aimx("emails", "list", "support", "--folder", "sent")
+    assert [line.split() for line in out.splitlines()] == [
+        ["ID", "STATE", "DATE", "TO", "SUBJECT"],
+        ["2026-11-02-102030-b", "failed", "2026-11-02", "10:20", "z@x.test", "Re:", "One"],
+    ]
+
+
+def test_a_conversation_shows_both_sides(desk):
+    _, out, _ = desk.aimx("emails", "thread", "support", "2026-11-02-102030-b", "--folder", "sent")
+    assert [line.split("  ")[0] for line in out.splitlines()[1:]] == ["2026-11-01-102030-a", "2026-11-02-102030-b"]
+    assert "to z@x.test" in out
+    found = json.loads(desk.aimx("emails", "thread", "support", "2026-11-01-102030-a", "--json")[1])["emails"]
+    assert [email["folder"] for email in found] == ["inbox", "sent"]
+
+
+def test_all_mailboxes_are_named(desk):
+    _, out, _ = desk.aimx("emails", "search", "three", "--folder", "all")
+    assert [line.split()[:2] for line in out.splitlines()] == [["MAILBOX", "ID"], ["support", "2026-11-04-102030-d"]]
+
+
+def test_as_json_it_is_the_answer_and_inert(desk):
+    code, out, err = desk.aimx("emails", "list", "support", "--json")
+    answer = json.loads(out)
+    assert (code, err, out.count("\n"), answer["next"]) == (0, "", 1, None)
+    assert answer["emails"][1]["subject"] == "\x1b[2J\u202eTwo"
+    assert out.rstrip("\n").isprintable()
+
+
+def test_nothing_found_is_said_beside_the_data(desk):
+    assert desk.aimx("emails", "list", "ops", "--subject", "nowhere") == (0, "", "No mail.\n")
+    assert desk.aimx("emails", "search", "nowhere") == (0, "", "No mail found.\n")
+
+
+PAGED = {
+    "list": ("list", "support", "--limit", "1"),
+    "list-narrowed": ("list", "--folder", "all", "--from", "x.test", "--since", "2026-11-02", "--limit", "1"),
+    "list-flags": ("list", "support", "--unread", "--limit", "1"),
+    "search": ("search", "--mailbox", "support", "--limit", "1", "--offset", "1", "from:x.test"),
+    "search-words": ("search", "--limit", "1", "--", "-from:zoe", '"the text"'),
+}
+
+
+@pytest.mark.parametrize("words", PAGED.values(), ids=PAGED)
+def test_the_hint_is_the_command_of_the_next_page(desk, words):
+    whole = desk.aimx("emails", *words, "--json") if "--" not in words else None
+    code, first, err = desk.aimx("emails", *words)
+    hint = err.removeprefix("next page: ").rstrip("\n")
+    assert (code, hint.split()[:3]) == (0, ["aimx", "emails", words[0]])
+    code, second, _ = desk.aimx(*shlex.split(hint)[1:])
+    assert code == 0
+    assert set(first.splitlines()[1:]).isdisjoint(second.splitlines()[1:])
+    assert whole is None or json.loads(whole[1])["next"] in hint
+
+
+def test_a_list_fits_the_terminal(desk):
+    shown = on_a_terminal(desk, "emails", "list", columns=80)
+    assert all(table.cells(line) <= 80 for line in shown.splitlines())
+    assert "DATE" not in shown
+    assert "2026-11-03-102030-c" in shown
+    assert "\x1b" not in shown
+
+
+REFUSED = {
+    "search": (("search", "after:soon"), "'after:soon' at character 1 of the search names no date"),
+    "since": (("list", "--since", "soon"), "Since 'soon' names no date"),
+    "cursor": (("list", "--cursor", "x"), ""),
+}
+
+
+@pytest.mark.parametrize(("words", "why"), REFUSED.values(), ids=REFUSED)
+def test_what_the_daemon_refuses_is_told(desk, words, why):
+    code, out, err = desk.aimx("emails", *words)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"Error: [VALIDATION] {why}")
+
+
+# without a daemon
+
+
+@pytest.fixture
+def closed(tmp_path, capfdbinary, monkeypatch):
+    """A tree whose daemon does not run."""
+    daemon = Daemon(tmp_path, config_text())
+    for name in ("AIMX_CONFIG_DIR", "AIMX_DATA_DIR", "AIMX_RUNTIME_DIR"):
+        monkeypatch.setenv(name, daemon.env[name])
+    monkeypatch.setattr("gc.disable", lambda: None)
+    yield Desk(daemon, capfdbinary)
+    daemon.close()
+
+
+@pytest.mark.root
+def test_root_gets_every_answer_from_the_files(closed):
+    (closed.daemon.data / "inbox/ops").mkdir(parents=True, mode=0o700)
+    path = closed.put("x", LETTER)
+    assert closed.aimx("emails", "list", "ops")[1].splitlines()[1].startswith("x   new")
+    assert closed.aimx("emails", "mark", "ops", "x", "--read") == (0, "", "Marked 1 email as read.\n")
+    assert b"read = true" in path.read_bytes()
+    assert closed.aimx("emails", "read", "ops", "x", "--body") == (0, "One €.\n+++\nTwo.\n", "")
+    assert closed.aimx("emails", "search", "two")[1].splitlines()[1].startswith("ops")
+    assert closed.aimx("emails", "read", "ghost", "x")[2].startswith("Error: [ENOENT] mailbox-not-found: ghost\n")
+
+
+def test_others_are_told_that_it_must_run(closed, monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    for words in (
+        ("list",),
+        ("search", "x"),
+        ("read", "ops", "x"),
+        ("thread", "ops", "x"),
+        ("mark", "ops", "x", "--read"),
+    ):
+        code, out, err = closed.aimx("emails", *words)
+        assert (code, out) == (2, "")
+        assert err.startswith(
+            "Error: daemon must be running for non-root mail access; start `aimx serve` or run with sudo"
+        )
 
 
 USAGE = {
