@@ -46,7 +46,7 @@ ASKING = {
     "emails list BOX": MINE,
     "emails list BOX --json": MINE,
     "emails search hello": ALL,
-    "emails search hello BOX": MINE,
+    "emails search hello --mailbox BOX": MINE,
     "emails read BOX ID": MINE,
     "emails thread BOX ID": MINE,
     "emails mark BOX ID --read": MINE,
