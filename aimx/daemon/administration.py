@@ -55,16 +55,19 @@ class Administration:
         async with self._turn(), self._gates.alone(mailbox):
             yield _Alone(self)
 
-    async def reload(self) -> Config:
+    async def reload(self) -> tuple[Config, Config]:
         """Read the file and put it in force and tell; the old snapshot stays when it is not valid.
+
+        Returns: what was in force, what is now.
 
         Raises: ConfigInvalid; ResourcesExhausted.
         """
         async with self._turn():
+            before = self._live.current
             found = await trio.to_thread.run_sync(self._live.read, limiter=self._thread)
             config = self._live.take(found)
             self._adopted(config)
-            return config
+            return before, config
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

@@ -46,7 +46,6 @@ from aimx.flows import dispatch
 from aimx.flows.answer import Answer
 from aimx.model.caller import Caller
 from aimx.model.config import Config, HookEvent
-from aimx.model.event import ConfigReloaded
 from aimx.wire.frames import Request
 
 WORKER_USER = "aimx-worker"
@@ -116,9 +115,10 @@ class Daemon:
         find = partial(owners, self.live, parts.accounts)
         self.watching = Watching(parts.state.path, find, self._session_config, time.time)
         self.events.listen(self.watching.wake)
+        self.origins = origins.beside(self.live.path, self.live.current.source)
         return Desk(
             cast(Mails, StoredMails(self.storage, self.events.post)), self.administration, self.places,
-            origins.beside(self.live.path, self.live.current.source), self.watching, DaemonHealth(self, time.time()),
+            self.origins, self.watching, DaemonHealth(self, time.time()),
         )  # fmt: skip
 
     def _session_config(self) -> Config:
@@ -195,7 +195,7 @@ class Daemon:
             log.error("certificate-reload-failed", why=error.reason, kept="previous certificate")
         try:
             selector = self.signing.wanted
-            config = await self.administration.reload()
+            before, config = await self.administration.reload()
             if self.signing.wanted == selector:
                 self.signing.load()  # the same one may have another key
         except (ConfigInvalid, ResourcesExhausted) as error:
@@ -203,8 +203,7 @@ class Daemon:
             return
         hooks = sum(len(mailbox.hooks) for mailbox in config.mailboxes.values())
         log.info("config-reloaded", path=str(self.live.path), mailboxes=len(config.mailboxes), hooks=hooks)
-        event = ConfigReloaded(at=time.time(), mailbox="", owner_uid=None, mailboxes=len(config.mailboxes), hooks=hooks)
-        await self.events.tell(event)
+        await self.events.tell(*await settings.changes(before, config, self.storage_parts.accounts, self.origins))
 
     def _adopted(self, config: Config) -> None:
         """Another snapshot is in force."""

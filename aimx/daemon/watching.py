@@ -21,9 +21,11 @@ from aimx.mime import dates
 from aimx.model import cursor
 from aimx.model.caller import Caller
 from aimx.model.cursor import Cursor
+from aimx.model.event import MailboxDeleted
 from aimx.store.eventlog import Ends, Entry, Reader
 
 T = TypeVar("T")
+_GONE = MailboxDeleted.__struct_config__.tag
 Owners = Callable[[Iterable[str]], dict[str, int | None]]  # of configured mailboxes among these names, now
 
 
@@ -209,11 +211,16 @@ class Watching:
         return scope.lines(part), part[-1].seq
 
     def _read(self, reader: Reader, between: tuple[int, int], uid: int | None) -> list[Entry]:
-        """Entries, each of whom it may be told to: its owner then, who still owns the mailbox if there is one."""
+        """Entries, each of whom it may be told to: its owner then, while nobody else owns the mailbox.
+
+        That it is gone is always told to whoever had it.
+        """
         entries = reader.after(*between, limits.STREAM_READ_EVENTS, uid)
         owners = self._owners({entry.mailbox for entry in entries})
         return [
-            entry._replace(owner_uid=None) if owners.get(entry.mailbox, entry.owner_uid) != entry.owner_uid else entry
+            entry
+            if entry.kind == _GONE or owners.get(entry.mailbox, entry.owner_uid) == entry.owner_uid
+            else entry._replace(owner_uid=None)
             for entry in entries
         ]
 

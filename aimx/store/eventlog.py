@@ -24,11 +24,12 @@ class Ends(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One event: its number, whose it is (None: root's), its mailbox, and the line that tells it."""
+    """One event: its number, whose it is (None: root's), its mailbox, its type, and the line that tells it."""
 
     seq: int
     owner_uid: int | None
     mailbox: str
+    kind: str
     line: bytes
 
 
@@ -96,4 +97,4 @@ class Reader:
         del told["owner_uid"]
         told["at"] = dates.utc(at)
         line = msgspec.json.encode({"cursor": str(Cursor(self.epoch, seq)), **told})
-        return Entry(seq, owner_uid, told["mailbox"], line + b"\n")
+        return Entry(seq, owner_uid, told["mailbox"], told["type"], line + b"\n")

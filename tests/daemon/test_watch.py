@@ -1,11 +1,17 @@
 """WATCH against a daemon: what happens is told once, in order, whatever happens to the connection in between."""
 
+import os
 import signal
+import typing
 
 import pytest
 
+from aimx import client
+from aimx.model.event import Event
+from aimx.wire.frames import EmailList, HookCreate, HookDelete, MailboxCreate, MailboxDelete, MarkRead, Send
 from tests.daemon.watchers import HEAD, Watcher
 from tests.harness import DOMAIN, Daemon, config_text, mail, owner
+from tests.mailauth import signing
 
 OTHER = f'[mailboxes.other]\naddress = "other@{DOMAIN}"\nowner = "{owner()}"\n'
 HOOKED = (
@@ -145,3 +151,56 @@ def test_a_hook_that_ran_when_the_daemon_was_killed_is_told_as_interrupted(tmp_p
         daemon.close()
     assert (ended["type"], ended["run"], ended["hook"]) == ("hook_finished", started["run"], "long")
     assert (ended["exit_code"], ended["reason"]) == (-1, "daemon-restart")
+
+
+MADE_FOR = "daemon" if os.geteuid() == 0 else owner()  # a mailbox of root's cannot be made over the socket
+
+
+def test_every_kind_of_event_is_told(tmp_path):
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    seen = set()
+    daemon = Daemon(tmp_path, config_text(OTHER + HOOKED), AIMX_TEST_MAIL_DROP=str(drop))
+    signing.install(daemon.etc)
+
+    def ask(request):
+        answer = client.call(daemon.socket, request)
+        assert answer.kind != "error", answer
+
+    def until(kind):
+        while (told := watcher.event())["type"] != kind:
+            seen.add(told["type"])
+        seen.add(kind)
+
+    with daemon, Watcher(daemon.socket) as watcher:
+        daemon.send(mail("Hooked"), f"hooked@{DOMAIN}")
+        until("hook_finished")
+        daemon.send(mail("Other"), f"other@{DOMAIN}")
+        until("received")
+        (path,) = daemon.messages("other")
+        ask(MarkRead("other", path.stem))
+        until("read")
+        ask(EmailList("other"))
+        path.unlink()
+        ask(EmailList("other"))
+        until("deleted")
+        ask(HookCreate("other", "on_receive", b'{"cmd": ["/bin/true"]}', "mine"))
+        until("hook_created")
+        ask(HookDelete("mine"))
+        until("hook_deleted")
+        ask(MailboxCreate("made", MADE_FOR))
+        until("mailbox_created")
+        ask(MailboxDelete("made"))
+        until("mailbox_deleted")
+        ask(Send(mail("Out", To="x@remote.test").replace(b"a@sender.test", b"ops@agent.test"), text_only=True))
+        until("sent")
+        (daemon.data / "inbox" / "ops").rmdir()
+        (daemon.data / "inbox" / "ops").write_text("squatted")
+        daemon.send(mail("Waits"))
+        until("spooled")
+        daemon.write_config(config_text(OTHER))
+        daemon.process.send_signal(signal.SIGHUP)
+        gone = watcher.event()
+        assert (gone["type"], gone["mailbox"]) == ("mailbox_deleted", "hooked")
+        until("config_reloaded")
+    assert seen == {kind.__struct_config__.tag for kind in typing.get_args(Event)}

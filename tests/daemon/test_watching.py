@@ -14,7 +14,7 @@ from aimx.daemon.events import LoggedEvents
 from aimx.daemon.watching import Watching
 from aimx.errors import ResourcesExhausted
 from aimx.model.caller import Caller
-from aimx.model.event import MailboxDeleted
+from aimx.model.event import HookDeleted, MailboxDeleted
 from aimx.store import eventlog
 from aimx.store.state import State
 
@@ -44,7 +44,7 @@ class Log:
         """Events numbered by their time."""
         first, self.told = self.told, self.told + count
         await self.events.tell(
-            *(MailboxDeleted(at=float(first + n), mailbox=mailbox, owner_uid=uid) for n in range(count))
+            *(HookDeleted(at=float(first + n), mailbox=mailbox, owner_uid=uid, hook="h") for n in range(count))
         )
 
     def close(self):
@@ -94,7 +94,7 @@ class Reading:
             self._held = (await self._lines.__anext__()).splitlines()
         told = json.loads(self._held.pop(0))
         self.cursor = told["cursor"]
-        if told["type"] == "mailbox_deleted":
+        if told["type"] in ("hook_deleted", "mailbox_deleted"):
             self.seen.append(int(told["cursor"].rpartition("-")[2]))
         return told
 
@@ -214,6 +214,9 @@ def test_who_no_longer_owns_a_mailbox_is_told_nothing_of_it(tmp_path):
         theirs = await Reading.open(log, BOB, after=start)
         await theirs.read(1)
         assert theirs.seen == [3]
+        await log.events.tell(MailboxDeleted(at=0.0, mailbox="a", owner_uid=ALICE.uid))
+        await watching.read(1)  # that she no longer has it
+        assert watching.seen == [1, 4, 5]
 
     story(tmp_path / "state.db", play)
 
