@@ -15,6 +15,7 @@ from typing import Any
 from aimx import client, errors  # noqa: F401  an error's class may be looked up after the drop
 from aimx.flows.dispatch import VERBS
 from aimx.wire.frames import (
+    BY_FRAME,
     EmailList,
     EmailRead,
     EmailSearch,
@@ -57,7 +58,7 @@ class User:
         self.watched: list[Any] = []
         self.problems: list[str] = []
         self.calls = self.later = 0
-        self.slowest_s = 0.0
+        self.slowest_s: dict[str, float] = {}
 
     def play(self) -> None:
         """All clients, to the end."""
@@ -110,7 +111,8 @@ class Client:
             return None
         began = time.monotonic()
         response = client.call(self.user.socket, request, PATIENCE_S)
-        self.user.slowest_s = max(self.user.slowest_s, time.monotonic() - began)
+        took_s, verb = time.monotonic() - began, BY_FRAME[type(request)].verb
+        self.user.slowest_s[verb] = max(self.user.slowest_s.get(verb, 0.0), round(took_s, 3))
         self.user.calls += 1
         if response.kind == "error" and response.code in LATER:
             self.user.later += 1
