@@ -1,0 +1,81 @@
+"""kill -9 at every step of a forced deletion: afterwards the mailbox is there whole, or gone whole."""
+
+import os
+import tomllib
+from pathlib import Path
+
+from aimx import client
+from aimx.errors import AimxError
+from aimx.wire.frames import MailboxCreate, MailboxDelete, Response
+from tests.faults import shapes
+from tests.faults.strace import NEEDED, inject
+from tests.harness import DOMAIN, Daemon
+from tests.hooks.test_pool import events, until
+
+OWNER = "daemon" if os.geteuid() == 0 else shapes.owner()
+STEPS = "fsync,fdatasync,renameat2,rename,mkdir,mkdirat,unlink,unlinkat,rmdir,fchown,pwrite64"
+MOST = 60  # more than a deletion has
+
+
+def _answer(daemon: Daemon, request) -> Response | None:
+    try:
+        return client.call(daemon.socket, request, 60)
+    except (AimxError, OSError):
+        return None
+
+
+def _fill(daemon: Daemon) -> set[str]:
+    """The mailbox with a flat mail, a bundle and a record; every path of it."""
+    _answer(daemon, MailboxCreate("box", OWNER))
+    if not daemon.messages("box"):
+        for attachments in (0, 2):
+            daemon.send(shapes.message(f"m{attachments}", attachments), f"box@{DOMAIN}")
+        (daemon.data / "sent" / "box" / "record.md").write_text("+++\n+++\n")
+    return _tree(daemon)
+
+
+def _tree(daemon: Daemon) -> set[str]:
+    boxes = [daemon.data / folder / "box" for folder in ("inbox", "sent")]
+    return {str(path) for box in boxes for path in box.rglob("*")}
+
+
+def _deletions(daemon: Daemon) -> int:
+    return events(daemon).count("mailbox_deleted")
+
+
+def _configured(daemon: Daemon) -> bool:
+    return "box" in tomllib.loads((daemon.etc / "config.toml").read_text())["mailboxes"]
+
+
+@NEEDED
+def test_a_mailbox_is_wiped_whole_or_not_at_all(tmp_path):
+    daemon = Daemon(tmp_path, shapes.CONFIG)
+    ends: list[bool] = []
+    try:
+        while len(ends) < MOST and _hit(daemon, tmp_path / "trace", ends):
+            pass
+    finally:
+        daemon.stop()
+        daemon.close()
+    assert len(ends) < MOST
+    assert (ends[0], ends[-1]) == (False, True)
+
+
+def _hit(daemon: Daemon, trace: Path, ends: list[bool]) -> bool:
+    """One deletion, and the end of the daemon at its next step. Returns: whether there was such a step."""
+    step = len(ends) + 1
+    daemon.start()
+    before = _fill(daemon)
+    with inject(daemon.pid, trace, f"{STEPS}:signal=KILL:when={step}") as injection:
+        answer = _answer(daemon, MailboxDelete("box", force=True))
+    daemon.kill()
+    daemon.start()
+    gone = not _configured(daemon)
+    until(lambda: os.listdir(daemon.data / ".aimx/wiped") == [], "erased")
+    assert _tree(daemon) == (set() if gone else before), step
+    assert all((daemon.data / folder / "box").is_dir() for folder in ("inbox", "sent"))
+    ends.append(gone)
+    assert _deletions(daemon) == sum(ends), step
+    assert gone or answer is None, step
+    daemon.stop()
+    return injection.hit
