@@ -93,7 +93,9 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _search(options: argparse.Namespace) -> int:
-    words = " ".join(options.words)
+    words = " ".join(" ".join(options.words).split())
+    if not words:
+        raise diagnostics.wrong_usage("there is nothing to search for", "aimx emails search [OPTIONS] WORD …")
     return _page(options, EmailSearch(words, **_asked(options)), ["search"])
 
 

@@ -13,6 +13,7 @@ from aimx.model.query import Box, Page, Row
 from aimx.policy import search as language
 from aimx.policy.authorize import Action, Anyone, Authorized
 from aimx.policy.search import Filter
+from aimx.store import layout
 from aimx.wire.frames import EmailList, EmailRead, EmailSearch, MarkRead, MarkUnread, Response, Thread
 
 _OWN_WAY = frozenset({"from_", "read", "status", "received_at", "automated"})  # shown otherwise than they are called
@@ -113,7 +114,7 @@ def _json(value: object) -> Response:
 
 def _email_id(text: str) -> str:
     """Raises: EmailNotFound for what cannot be one (reference section 1.6)."""
-    if not text or ".." in text or any(character in text for character in "/\\\0"):
+    if not layout.is_email_id(text):
         raise EmailNotFound(f"email id '{text}' contains invalid characters")
     return text
 

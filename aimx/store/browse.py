@@ -136,7 +136,7 @@ class Directory(AbstractContextManager["Directory"]):
 
 def is_id(stem: str) -> bool:
     """Whether a name can be an id: text that prints, in one line, and no hidden file (editors leave those)."""
-    return stem.isprintable() and not stem.startswith(".") and layout.is_component(stem)
+    return stem.isprintable() and not stem.startswith(".") and layout.is_component(stem) and layout.is_email_id(stem)
 
 
 def _opened(home: int, name: str, flags: int) -> tuple[int, os.stat_result]:

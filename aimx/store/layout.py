@@ -56,3 +56,8 @@ def message_path(data_dir: PurePath, folder: Folder, mailbox: str, name: str, bu
 def is_component(name: str) -> bool:
     """Whether a name is exactly one path component: a defence, whoever says that it was checked before."""
     return name not in ("", ".", "..") and "/" not in name and "\0" not in name
+
+
+def is_email_id(text: str) -> bool:
+    """Whether a text can name a message (reference section 1.6); what cannot be asked for is not listed either."""
+    return text != "" and ".." not in text and not any(character in text for character in "/\\\0")

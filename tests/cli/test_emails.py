@@ -178,6 +178,11 @@ def test_as_json_it_is_the_answer_and_inert(desk):
     assert out.rstrip("\n").isprintable()
 
 
+def test_words_are_one_search_however_they_are_typed(desk):
+    for words in (("the", "text"), ("the text",), (" the\ntext ",), ('"the text"',)):
+        assert len(desk.aimx("emails", "search", *words, "--mailbox", "support")[1].splitlines()) == 4
+
+
 def test_nothing_found_is_said_beside_the_data(desk):
     assert desk.aimx("emails", "list", "ops", "--subject", "nowhere") == (0, "", "No mail.\n")
     assert desk.aimx("emails", "search", "nowhere") == (0, "", "No mail found.\n")
@@ -277,6 +282,7 @@ USAGE = {
     "list-limit": ("list", "--limit", "many"),
     "list-read-and-unread": ("list", "--read", "--unread"),
     "search-nothing": ("search",),
+    "search-blanks": ("search", " ", "\n"),
     "nothing": (),
 }
 
