@@ -46,12 +46,14 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace, root: Path = Path("/")) -> int:
     """Show them. `root` is where this machine's files are."""
     kind = initsystem.detect(root).kind
+    if kind == "none":
+        raise Failed(NOWHERE)
     if kind == "openrc":
         return _files(options, root)
     try:
         return _journal(options, root)
     except FileNotFoundError:
-        raise Failed("journalctl is not installed" if kind == "systemd" else NOWHERE) from None
+        raise Failed("journalctl is not on the PATH; it belongs to systemd") from None
 
 
 def _journal(options: argparse.Namespace, root: Path) -> int:

@@ -15,8 +15,18 @@ from aimx import limits
 from aimx.cli import logs
 from aimx.errors import Failed
 
-AIMX = [sys.executable, "-m", "aimx.cli.main", "logs"]
-BOOTED = Path("/run/systemd/system").is_dir()
+# The command on a machine whose files are below the first word.
+ON = """
+import sys
+from pathlib import Path
+from aimx.cli import diagnostics, logs, main
+root, words = Path(sys.argv[1]), sys.argv[2:]
+try:
+    code = logs.run(main.parser(main.find("logs")).parse_args(words), root)
+except Exception as error:
+    code = diagnostics.failed(error)
+sys.exit(code)
+"""
 
 
 @pytest.fixture
@@ -28,13 +38,21 @@ def journalctl(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        (tmp_path / "run/systemd/system").mkdir(parents=True)
         return {**os.environ, "PATH": f"{path.parent}:/usr/bin:/bin"}
 
     return install
 
 
-def aimx_logs(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*AIMX, *words], env=env, capture_output=True, text=True, timeout=60)
+@pytest.fixture
+def aimx_logs(tmp_path):
+    """Run it on the machine below tmp_path."""
+
+    def run(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-c", ON, str(tmp_path), *words]
+        return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60)
+
+    return run
 
 
 WORDS = {
@@ -47,7 +65,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("words", "asked"), WORDS.values(), ids=WORDS)
-def test_journalctl_is_asked_for_our_unit(journalctl, words, asked):
+def test_journalctl_is_asked_for_our_unit(journalctl, aimx_logs, words, asked):
     done = aimx_logs(journalctl('echo "$@"'), *words)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{asked}\n", "")
 
@@ -59,7 +77,7 @@ ENTRIES = [
 ]
 
 
-def test_json_is_one_object_per_line(journalctl, tmp_path):
+def test_json_is_one_object_per_line(journalctl, aimx_logs, tmp_path):
     (tmp_path / "entries").write_text("".join(json.dumps(entry) + "\n" for entry in ENTRIES) + "no json\n")
     done = aimx_logs(journalctl(f'echo "$@" >&2; cat {tmp_path}/entries'), "--json", "-n", "9")
     assert (done.returncode, done.stderr) == (0, "-u aimx -n 9 --no-pager -o json\n")
@@ -71,18 +89,23 @@ def test_json_is_one_object_per_line(journalctl, tmp_path):
     ]
 
 
-def test_a_failure_of_journalctl_is_one_line(journalctl):
+def test_a_failure_of_journalctl_is_one_line(journalctl, aimx_logs):
     done = aimx_logs(journalctl("echo 'Failed to search journal' >&2; exit 3"))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "Failed to search journal\nError: journalctl ended with exit code 3\n"
 
 
 @pytest.mark.parametrize("words", [["-f"], ["-f", "--json"]], ids=["text", "json"])
-def test_ctrl_c_ends_it_quietly(journalctl, words):
+def test_ctrl_c_ends_it_quietly(journalctl, tmp_path, words):
     line = '{"MESSAGE": "x", "__REALTIME_TIMESTAMP": "0"}'
     env = journalctl(f"echo '{line}'; exec sleep 300")
     process = subprocess.Popen(
-        [*AIMX, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+        [sys.executable, "-c", ON, str(tmp_path), *words],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
     )
     with process:
         assert process.stdout is not None
@@ -97,26 +120,44 @@ def test_a_reader_that_leaves_ends_journalctl_too(journalctl, tmp_path):
     entry = '{"MESSAGE": "x", "__REALTIME_TIMESTAMP": "0"}'
     env = journalctl(f"echo $$ > {tmp_path}/pid; while echo '{entry}'; do :; done")
     done = subprocess.run(
-        ["sh", "-c", f"{sys.executable} -m aimx.cli.main logs -f --json | head -1"], env=env, capture_output=True,
-        text=True, timeout=60,
+        ["sh", "-c", f'{sys.executable} -c "$ON" {tmp_path} -f --json | head -1'],
+        env={**env, "ON": ON}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.stderr == ""
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
 
 
-@pytest.mark.skipif(BOOTED, reason="systemd runs here")
-def test_without_an_init_system_it_says_where_the_log_is(tmp_path):
-    (tmp_path / "empty").mkdir()
-    done = aimx_logs({**os.environ, "PATH": str(tmp_path / "empty")})
+def test_without_an_init_system_it_says_where_the_log_is(aimx_logs):
+    done = aimx_logs(dict(os.environ))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"Error: {logs.NOWHERE}\n"
+
+
+def test_systemd_without_journalctl_is_one_line(aimx_logs, tmp_path):
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    done = aimx_logs({**os.environ, "PATH": str(tmp_path)})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: journalctl is not on the PATH; it belongs to systemd\n"
+
+
+def test_a_journal_that_is_not_for_us_is_told(aimx_logs, journalctl, tmp_path, monkeypatch, capfd):
+    env = journalctl("echo '-- No entries --'")
+    monkeypatch.setenv("PATH", env["PATH"])
+    (tmp_path / "var/log/journal/0123").mkdir(parents=True)
+    (tmp_path / "var/log/journal/0123/system.journal").touch()
+    options = argparse.Namespace(lines=50, follow=False, json=False)
+    assert logs.run(options, tmp_path) == 0
+    assert capfd.readouterr().err == ""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may read everything
+    assert logs.run(options, tmp_path) == 0
+    assert capfd.readouterr() == ("-- No entries --\n", f"{logs.HIDDEN}\n")
 
 
 WRONG = {"word": "some", "negative": "-1", "huge": "99999999999999999999", "fraction": "1.5"}
 
 
 @pytest.mark.parametrize("lines", WRONG.values(), ids=WRONG)
-def test_a_number_of_lines_is_a_number(lines):
+def test_a_number_of_lines_is_a_number(aimx_logs, lines):
     done = aimx_logs(dict(os.environ), f"--lines={lines}")
     assert (done.returncode, done.stdout) == (2, "")
     assert f"'{lines}' is no number of lines (0 to {limits.LOG_LINES_MAX})" in done.stderr
