@@ -3,6 +3,9 @@
 Knows no verb and no line.
 """
 
+import select
+from collections.abc import Iterable
+
 import trio
 
 from aimx import limits, log
@@ -18,19 +21,31 @@ class Streams:
     """Those that are open."""
 
     def __init__(self) -> None:
-        self._open: set[trio.CancelScope] = set()
+        self._open: dict[int, trio.CancelScope] = {}  # by descriptor
         self._over = False
+        self._begun = trio.Event()
+
+    async def run(self) -> None:
+        """End streams whose client has hung up, though there be nothing to write, until cancelled."""
+        while True:
+            await self._begun.wait()
+            for fd in _hung_up(self._open):
+                self._open[fd].cancel()
+            await trio.sleep(limits.STREAM_LOOK_S)
+            if not self._open:
+                self._begun = trio.Event()
 
     def end(self) -> None:
         """End them all now, and whatever still becomes one."""
         self._over = True
-        for scope in self._open:
+        for scope in self._open.values():
             scope.cancel()
 
     async def carry(self, stream: trio.SocketStream, caller: Caller, response: Response, lines: Lines) -> None:
         """Write a stream to its end. A client that takes none of it for a while is dropped."""
-        scope = trio.CancelScope()
-        self._open.add(scope)
+        fd = stream.socket.fileno()
+        scope = self._open[fd] = trio.CancelScope()
+        self._begun.set()
         if self._over:
             scope.cancel()
         try:
@@ -39,9 +54,17 @@ class Streams:
         except trio.TooSlowError:
             log.warning("stream-stalled", caller_uid=caller.uid, note="the client took nothing and was dropped")
         finally:
-            self._open.discard(scope)
+            del self._open[fd]
             with trio.CancelScope(shield=True):
                 await lines.aclose()
+
+
+def _hung_up(fds: Iterable[int]) -> list[int]:
+    """Of clients that are gone; one that has only ended its writing is not."""
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, 0)
+    return [fd for fd, _ in poll.poll(0)]
 
 
 async def _carry(stream: trio.SocketStream, response: Response, lines: Lines) -> None:

@@ -74,9 +74,12 @@ class SocketServer:
 
     async def run(self, listeners: list[trio.SocketListener]) -> None:
         """Accept until drained or cancelled."""
-        async with trio.open_nursery() as nursery:
-            with self._accepting:
-                await trio.serve_listeners(self.serve, listeners, handler_nursery=nursery)
+        async with trio.open_nursery() as beside:
+            beside.start_soon(self._streams.run)
+            async with trio.open_nursery() as nursery:
+                with self._accepting:
+                    await trio.serve_listeners(self.serve, listeners, handler_nursery=nursery)
+            beside.cancel_scope.cancel()
 
     async def drain(self) -> None:
         """Accept nothing more and end streams; return when every whole request has its answer, or after DRAIN_S."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from aimx import limits
+from aimx import limits, log
 from aimx.errors import StorageFailed
 from aimx.mime import dates
 from aimx.model.cursor import Cursor
@@ -85,7 +85,7 @@ class Reader:
         values = (seq, upto, count) if owner_uid is None else (seq, upto, owner_uid, count)
         try:
             return [self._entry(*row) for row in self._db.execute(query, values)]
-        except (sqlite3.Error, msgspec.MsgspecError) as error:
+        except sqlite3.Error as error:
             raise StorageFailed("the event log cannot be read", detail=str(error)) from error
 
     def close(self) -> None:
@@ -93,8 +93,13 @@ class Reader:
         self._db.close()
 
     def _entry(self, seq: int, owner_uid: int | None, at: float, text: str) -> Entry:
-        told: dict[str, Any] = msgspec.json.decode(text)
-        del told["owner_uid"]
-        told["at"] = dates.utc(at)
-        line = msgspec.json.encode({"cursor": str(Cursor(self.epoch, seq)), **told})
-        return Entry(seq, owner_uid, told["mailbox"], told["type"], line + b"\n")
+        """Without a line for a row that somebody damaged: what comes after it is told all the same."""
+        try:
+            told: dict[str, Any] = msgspec.json.decode(text)
+            head = {"cursor": str(Cursor(self.epoch, seq)), "type": told.pop("type"), "at": dates.utc(at)}
+            del told["owner_uid"], told["at"]
+            line = msgspec.json.encode({**head, **told})
+            return Entry(seq, owner_uid, str(told["mailbox"]), head["type"], line + b"\n")
+        except (msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError) as error:
+            log.error("event-unreadable", seq=seq, why=str(error))
+            return Entry(seq, None, "", "", b"")

@@ -133,3 +133,29 @@ def test_when_the_daemon_stops_all_streams_end_at_once_and_none_begins():
     assert (waiting.closed, stuck.closed, late.closed) == (1, 1, 1)
     for _, theirs in ends:
         theirs.close()
+
+
+def test_a_client_that_hangs_up_is_noticed_and_one_that_ended_its_writing_is_not():
+    streams = Streams()
+    gone, quiet = Lines(None), Lines(None)
+    (ours, theirs), (other, half) = pair(), pair()
+    half.shutdown(socket.SHUT_WR)
+
+    async def carry(stream, lines):
+        async with stream:
+            await streams.carry(stream, CALLER, Response("stream"), lines)
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(streams.run)
+            nursery.start_soon(carry, ours, gone)
+            nursery.start_soon(carry, other, quiet)
+            await trio.sleep(10 * limits.STREAM_LOOK_S)
+            assert (gone.closed, quiet.closed) == (0, 0)
+            theirs.close()
+            await trio.sleep(2 * limits.STREAM_LOOK_S)
+            assert (gone.closed, quiet.closed) == (1, 0)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+    half.close()

@@ -109,3 +109,23 @@ def test_a_reader_never_writes(reader):
 def test_a_log_that_cannot_be_read_is_a_failure(tmp_path):
     with pytest.raises(StorageFailed):
         Reader(str(tmp_path / "nothing.db"))
+
+
+DAMAGED = {
+    "empty": "",
+    "no-json": "{",
+    "no-object": "[]",
+    "no-type": "{}",
+    "no-owner": '{"type": "read", "mailbox": "m"}',
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_row_is_told_to_nobody_and_hides_nothing(state, reader, text):
+    told(state, 1)
+    state.run(lambda db: db.execute("INSERT INTO events (at, owner_uid, event) VALUES (0, 1, ?)", (text,)))
+    told(state, 1)
+    entries = reader.after(0, 3, 10)
+    assert [entry.seq for entry in entries] == [1, 2, 3]
+    assert entries[1][1:] == (None, "", "", b"")
+    assert all(entry.line for entry in (entries[0], entries[2]))
