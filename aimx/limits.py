@@ -183,6 +183,14 @@ HOOK_ENV_OCTETS = 64 * KIB
 HOOK_THREAD_BUDGET = 20
 HOOK_BUDGET_WINDOW_S = 86_400
 HOOK_STDERR_TAIL_CHARACTERS = 1000
+HOOK_TEST_TAIL_CHARACTERS = 4000  # of stdout and of stderr in the answer to who asked for a run
+HOOK_TESTS = 16  # runs that were asked for, at once; beside those of mail, which wait for none of them
+HOOK_TESTS_PER_UID = 2
+CLIENT_TEST_S = HOOK_TIMEOUT_MAX_S + HOOK_KILL_AFTER_S + HOOK_REAP_S + 60.0  # the longest run, and an answer
+HOOK_RUNS_ROWS = 50  # of HOOK-RUNS, unless more are asked for
+HOOK_RUNS_ROWS_MAX = 500
+HOOK_REACH_S = 5.0  # for looking at a hook's program: its owner may have put it on a file system that hangs
+HOOK_REACH_THREADS = 4
 HOOK_BODY_OCTETS = 64 * KIB  # of a HOOK-CREATE; a prompt for an agent is a few of them
 HOOKS_PER_MAILBOX = 64  # above that only root adds one: config.toml is everybody's
 

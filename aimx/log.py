@@ -58,6 +58,11 @@ def quiet() -> None:
     _quiet = True
 
 
+def is_quiet() -> bool:
+    """Whether it is such a command."""
+    return _quiet
+
+
 def info(event: str, **fields: object) -> None:
     """Log what an operator wants to see of normal work."""
     if not _quiet:

@@ -1,4 +1,4 @@
-"""`aimx hooks`: list, create, delete. `aimx hook` is the same."""
+"""`aimx hooks`: list, create, delete; with hookruns.py runs, test, explain. `aimx hook` is the same."""
 
 import argparse
 import json
@@ -6,7 +6,8 @@ import os
 import re
 from typing import Any
 
-from aimx.cli import asking, diagnostics, output, prompt
+from aimx.cli import asking, diagnostics, hookruns, output, prompt
+from aimx.cli.hookruns import shown, table
 from aimx.cli.parsing import Sub, subcommands
 from aimx.errors import AnswerNeeded, DaemonRefused, Exit, Refused
 from aimx.wire.frames import HookCreate, HookDelete, HookList, MailboxList
@@ -24,17 +25,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the one that was chosen."""
-    return int(options.run(options))
+    """Run the one that was chosen; a hook that nobody knows gets a tip."""
+    try:
+        return int(options.run(options))
+    except DaemonRefused as error:
+        if error.code == "ENOENT" and error.reason.startswith("hook "):
+            return _unknown(options)
+        raise
 
 
 def _json(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--json", action="store_true", help=f"print {what} as JSON")
-
-
-def shown(text: str) -> str:
-    """A text of somebody else's for one place in a line."""
-    return diagnostics.visible(text).replace("\n", "\\x0a")
 
 
 # list
@@ -69,15 +70,6 @@ def _refuse_foreign(options: argparse.Namespace) -> None:
     """A mailbox without hooks is one thing, one that does not exist or is somebody else's another."""
     if all(row["name"] != options.mailbox for row in asking.ask(options, MailboxList(), CRUD).value()):
         raise Refused(f"Mailbox '{options.mailbox}' does not exist" if os.geteuid() == 0 else "not authorized")
-
-
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Columns as wide as they have to be, so that nothing is cut but a long command."""
-    cells = [tuple(map(shown, row)) for row in rows]
-    widths = [max(len(row[column]) for row in (head, *cells)) for column in range(len(head))]
-    for number, row in enumerate((head, *cells)):
-        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        output.write(line if number else output.bold(line))
 
 
 def command(cmd: list[str]) -> str:
@@ -170,12 +162,7 @@ def _delete(options: argparse.Namespace) -> int:
         if not prompt.confirm("Continue?", yes=False):
             diagnostics.say("Cancelled.")
             return 0
-    try:
-        asked = asking.ask(options, HookDelete(name), CRUD)
-    except DaemonRefused as error:
-        if error.code == "ENOENT":
-            return _unknown(options)
-        raise
+    asked = asking.ask(options, HookDelete(name), CRUD)
     if options.json:
         output.write(json.dumps({"deleted": name}))
     else:
@@ -205,4 +192,5 @@ SUBCOMMANDS = (
     Sub("list", "List the hooks of the mailboxes you own", _list_arguments, _list),
     Sub("create", "Create a hook", _create_arguments, _create),
     Sub("delete", "Delete a hook", _delete_arguments, _delete),
+    *hookruns.SUBCOMMANDS,
 )

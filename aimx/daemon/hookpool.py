@@ -6,7 +6,8 @@ The rows of state.db are the queue: whatever the backlog, only a screenful of it
 import os
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import trio
@@ -56,6 +57,15 @@ class HookPool:
         if task is None or not (caller.is_root or caller.uid == task.account.uid):
             return None
         return task.hook.event
+
+    @contextmanager
+    def knowing(self, task: Task) -> Iterator[None]:
+        """Processes of this run are recognised by its token."""
+        self._tokens[task.token] = task
+        try:
+            yield
+        finally:
+            del self._tokens[task.token]
 
     async def run(self) -> None:
         """Run jobs until cancelled or drained."""
@@ -160,7 +170,7 @@ class HookPool:
             await self._skip(row, started, account.uid)
             return
         self._fx.events.logged()
-        await self._run(row, self._task(row, hook, account), mailbox)
+        await self._run(row, self.task(row, hook, account), mailbox)
 
     def _claim(self, db, row: JobRow, budget: int, uid: int) -> _Logged | str | None:  # type: ignore[no-untyped-def]
         """Count and start in one transaction.
@@ -174,11 +184,12 @@ class HookPool:
             since = now - limits.HOOK_BUDGET_WINDOW_S
             if jobs.fires(db, row.hook, row.conversation, since) >= budget:
                 return "thread-budget"
-        jobs.start(db, row.id, now)
+        jobs.start(db, row.id, now, uid)
         event = HookStarted(at=now, mailbox=row.mailbox, owner_uid=uid, hook=row.hook, id=row.email_id, run=row.id)
         return eventlog.append(db, event)
 
-    def _task(self, row: JobRow, hook: Hook, account: Account) -> Task:
+    def task(self, row: JobRow, hook: Hook, account: Account) -> Task:
+        """A row with what is held for its run."""
         directory = str(self._config().data_dir / "inbox" / row.mailbox)
         return Task(
             row.id, hook, row.mailbox, row.email_id, row.path, directory, row.env, account,
@@ -186,16 +197,16 @@ class HookPool:
         )  # fmt: skip
 
     async def _run(self, row: JobRow, task: Task, mailbox: Mailbox) -> None:
-        self._tokens[task.token] = task
         run = Run(-1, False, 0, "", "interrupted")
         try:
-            run = await self._with_stdin(row, task, mailbox.owner)
+            with self.knowing(task):
+                run = await self._with_stdin(row, task, mailbox.owner)
         finally:
-            del self._tokens[task.token]
             with trio.CancelScope(shield=True):
-                await self._record(row, task, run)
+                await self.record(row, task, run)
 
-    async def _record(self, row: JobRow, task: Task, run: Run) -> None:
+    async def record(self, row: JobRow, task: Task, run: Run) -> None:
+        """Tell how a run ended."""
         fire.log_line(task, run, "fallback")
         result = (run.exit_code, run.timed_out, run.duration_ms, run.stderr_tail, run.reason)
         finished = HookFinished(
@@ -217,11 +228,16 @@ class HookPool:
         except Unreadable:
             return Run(-1, False, 0, "the message is no longer there, or no longer a plain file", "message-gone")
         try:
-            return await fire.fire(self._fx, task, fd)
-        except OSError as error:
-            return Run(-1, False, 0, f"spawn-failed: {error.strerror}", "spawn-failed")  # no descriptors left
+            return await self.fire(task, fd)
         finally:
             os.close(fd)
+
+    async def fire(self, task: Task, stdin: int, shown: int = limits.HOOK_STDERR_TAIL_CHARACTERS) -> Run:
+        """As `fire.fire`; that there are no descriptors left is an outcome too."""
+        try:
+            return await fire.fire(self._fx, task, stdin, shown)
+        except OSError as error:
+            return Run(-1, False, 0, f"spawn-failed: {error.strerror}", "spawn-failed")
 
     def _open(self, row: JobRow, owner: str) -> int:
         if not row.path:

@@ -19,6 +19,7 @@ from aimx.daemon.places import Places
 from aimx.daemon.resolver import ResolverClient
 from aimx.daemon.serve import spawner_options
 from aimx.daemon.storage import Storage, open_storage
+from aimx.daemon.trials import Trials
 from aimx.daemon.workers import WorkerPool
 from aimx.effects.api import Desk, Effects, Mails
 from aimx.effects.process import SpawnerClient
@@ -28,7 +29,7 @@ from aimx.flows.ingest import Ingested
 from aimx.flows.ingest import ingest as ingest_flow
 from aimx.model.caller import Caller
 from aimx.model.config import Config
-from aimx.wire.frames import Request, Response
+from aimx.wire.frames import HookTest, Request, Response
 
 
 def ingest(config_file: Path, data_dir: Path | None, rcpt: str, octets: bytes) -> Ingested:
@@ -55,13 +56,12 @@ def ask(config_file: Path, data_dir: Path | None, request: Request) -> Response:
 
 async def _ingest(config: Config, rcpt: str, octets: bytes) -> Ingested:
     with _Here(config) as here:
-        hooks = HookPool(here.fx, here.parts.state, here.parts.committer.folders, lambda: config)
         async with trio.open_nursery() as nursery:
             await nursery.start(here.spawner.run)
             await nursery.start(here.workers.run)
             await nursery.start(here.resolver.run)
             stored = await ingest_flow(here.fx, config, rcpt, octets)
-            await hooks.run_mail(stored.mailbox, stored.id)
+            await here.hooks.run_mail(stored.mailbox, stored.id)
             nursery.cancel_scope.cancel()
     return stored
 
@@ -69,7 +69,11 @@ async def _ingest(config: Config, rcpt: str, octets: bytes) -> Ingested:
 async def _ask(live: LiveConfig, request: Request) -> Response:
     caller = Caller(os.geteuid(), os.getegid(), operator_uid=os.geteuid())
     with _Here(live.current, live) as here:
-        answer = await dispatch.dispatch(here.fx, live.current, request, caller)
+        async with trio.open_nursery() as nursery:
+            if isinstance(request, HookTest):
+                await nursery.start(here.spawner.run)
+            answer = await dispatch.dispatch(here.fx, live.current, request, caller)
+            nursery.cancel_scope.cancel()
         if answer.afterwards is not None:
             await answer.afterwards()
         await here.events.flush()
@@ -93,10 +97,13 @@ class _Here(AbstractContextManager["_Here"]):
         if live is not None:
             administration = Administration(live, lambda _: None, storage.gates)
             register = origins.beside(live.path, config.source)
-            desk = Desk(cast(Mails, StoredMails(storage, self.events.post)), administration, self.places, register)
+            mails = cast(Mails, StoredMails(storage, self.events.post))
+            trials = Trials(lambda: self.fx, lambda: self.hooks, self.parts.state, self.parts.committer.folders)
+            desk = Desk(mails, administration, self.places, register, trials)
         self.fx = Effects(
             time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, self.events, desk=desk
         )
+        self.hooks = HookPool(self.fx, self.parts.state, self.parts.committer.folders, current)
 
     def __exit__(self, *_: object) -> None:
         self.parts.close()

@@ -32,6 +32,7 @@ from aimx.daemon.places import Places
 from aimx.daemon.resolver import ResolverClient
 from aimx.daemon.signing import Signing
 from aimx.daemon.storage import Storage, open_storage
+from aimx.daemon.trials import Trials
 from aimx.daemon.verbd import SocketServer
 from aimx.daemon.watching import Watching, owners
 from aimx.daemon.workers import WorkerPool
@@ -118,7 +119,8 @@ class Daemon:
         self.origins = origins.beside(self.live.path, self.live.current.source)
         return Desk(
             cast(Mails, StoredMails(self.storage, self.events.post)), self.administration, self.places,
-            self.origins, self.watching, DaemonHealth(self, time.time()),
+            self.origins, Trials(lambda: self.fx, lambda: self.hooks, parts.state, parts.committer.folders),
+            self.watching, DaemonHealth(self, time.time()),
         )  # fmt: skip
 
     def _session_config(self) -> Config:

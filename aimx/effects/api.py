@@ -11,6 +11,7 @@ from aimx import limits
 from aimx.effects.accounts import Accounts, Identity
 from aimx.effects.memory import MemoryBudget, Shares
 from aimx.effects.payload import Payload
+from aimx.effects.runs import Runs
 from aimx.model.caller import Caller
 from aimx.model.config import Config, HookEvent
 from aimx.model.delivery import CommitPlan, Conclusion, Folder, Outcome
@@ -330,6 +331,7 @@ class Desk(msgspec.Struct, frozen=True):
     settings: Settings
     directories: Directories
     origins: Origins
+    runs: Runs
     watching: Watching | None = None
     health: Health | None = None
 

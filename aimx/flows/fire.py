@@ -20,7 +20,7 @@ _LOST = Exited(0, -1, 0)
 class Task(msgspec.Struct, frozen=True):
     """One runnable job with what the daemon holds for it. `env` are the values that come from the mail.
 
-    `token` is the secret by which processes of this run are recognised (U5).
+    `token` is the secret by which processes of this run are recognised (U5). `test`: somebody asked for this run.
     """
 
     run: int
@@ -33,6 +33,7 @@ class Task(msgspec.Struct, frozen=True):
     account: Account
     change_identity: bool
     token: str
+    test: bool = False
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -46,6 +47,7 @@ class Run(msgspec.Struct, frozen=True):
     duration_ms: int
     stderr_tail: str
     reason: str | None = None
+    stdout_tail: str = ""
 
 
 def specification(task: Task) -> JobSpec:
@@ -68,15 +70,15 @@ def specification(task: Task) -> JobSpec:
     return JobSpec(task.hook.cmd, env, account.uid, account.gid, account.groups, task.cwd, task.change_identity)
 
 
-async def fire(fx: Effects, task: Task, stdin: int) -> Run:
-    """Run one hook. Returns its outcome; a failing hook is a value.
+async def fire(fx: Effects, task: Task, stdin: int, shown: int = limits.HOOK_STDERR_TAIL_CHARACTERS) -> Run:
+    """Run one hook. Returns its outcome with the last `shown` characters of its output; a failing hook is a value.
 
     Cancellation: the hook gets TERM, then KILL, and has ended when this returns.
     """
     started = trio.current_time()
     out_r, out_w = os.pipe2(os.O_CLOEXEC)
     err_r, err_w = os.pipe2(os.O_CLOEXEC)
-    tail = Tail(limits.HOOK_OUTPUT_OCTETS)
+    told, tail = Tail(limits.HOOK_OUTPUT_OCTETS), Tail(limits.HOOK_OUTPUT_OCTETS)
     async with trio.lowlevel.FdStream(out_r) as stdout, trio.lowlevel.FdStream(err_r) as stderr:
         try:
             process = await fx.spawner.run_as(specification(task), (stdin, out_w, err_w))
@@ -84,7 +86,7 @@ async def fire(fx: Effects, task: Task, stdin: int) -> Run:
             os.close(out_w)
             os.close(err_w)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_drain, stdout, Tail(limits.HOOK_OUTPUT_OCTETS))
+            nursery.start_soon(_drain, stdout, told)
             nursery.start_soon(_drain, stderr, tail)
             ended, timed_out = await _supervise(process, task.hook.timeout_secs)
             # The group is gone; whatever still holds the pipes left it on purpose and is not waited for.
@@ -94,7 +96,7 @@ async def fire(fx: Effects, task: Task, stdin: int) -> Run:
         why = f"spawn-failed: {process.problem.step}: {os.strerror(process.problem.errno)}"
         return Run(-1, timed_out, duration_ms, why, "spawn-failed")
     reason = "interrupted" if ended.code == -1 and ended.signal == 0 else None
-    return Run(ended.code, timed_out, duration_ms, tail.text(), reason)
+    return Run(ended.code, timed_out, duration_ms, tail.text(shown), reason, told.text(shown))
 
 
 async def _supervise(process: Process, timeout_s: float) -> tuple[Exited, bool]:
@@ -134,9 +136,9 @@ class Tail:
         if len(self._octets) > self._size:
             del self._octets[: -self._size]
 
-    def text(self) -> str:
-        """The last characters for the log line."""
-        return self._octets.decode("utf-8", "replace").strip()[-limits.HOOK_STDERR_TAIL_CHARACTERS :]
+    def text(self, characters: int = limits.HOOK_STDERR_TAIL_CHARACTERS) -> str:
+        """The last characters, by default as many as a log line takes."""
+        return self._octets.decode("utf-8", "replace").strip()[-characters:]
 
 
 async def _drain(stream: trio.lowlevel.FdStream, tail: Tail) -> None:
@@ -146,7 +148,9 @@ async def _drain(stream: trio.lowlevel.FdStream, tail: Tail) -> None:
 
 
 def log_line(task: Task, run: Run, sandbox: str) -> None:
-    """The guide's one structured line per fire; failures at warn."""
+    """The guide's one structured line per fire; failures at warn. A command that tries a hook out shows more itself."""
+    if task.test and log.is_quiet():
+        return
     fields: dict[str, object] = {
         "hook_name": task.hook.name,
         "event": task.hook.event,
@@ -160,8 +164,9 @@ def log_line(task: Task, run: Run, sandbox: str) -> None:
     }
     text = " ".join(f"{key}={log.value(field)}" for key, field in fields.items())
     level = "info" if run.exit_code == 0 and not run.timed_out and run.reason is None else "warn"
-    reason = f" reason={log.value(run.reason)}" if run.reason else ""
-    log.emit(f"level={level} {text} stderr_tail={quoted(run.stderr_tail)}{reason}")
+    more = f" reason={log.value(run.reason)}" if run.reason else ""
+    more += " test=true" if task.test else ""
+    log.emit(f"level={level} {text} stderr_tail={quoted(run.stderr_tail)}{more}")
 
 
 def log_skip(hook: str, event: str, mailbox: str, email_id: str, reason: str) -> None:

@@ -36,6 +36,8 @@ class JobRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 _COLUMNS = "id, hook, mailbox, event, folder, email_id, path, message, env, conversation"
+_TEST = 0  # as `message`; those of mail begin at 1
+_pack = msgspec.msgpack.Encoder().encode
 _env = msgspec.msgpack.Decoder(dict[str, str]).decode
 
 
@@ -81,10 +83,20 @@ def waits(db: sqlite3.Connection, job_id: int) -> bool:
     return db.execute("SELECT 1 FROM jobs WHERE id = ? AND state = 'pending'", (job_id,)).fetchone() is not None
 
 
-def start(db: sqlite3.Connection, job_id: int, now: float) -> bool:
+def start(db: sqlite3.Connection, job_id: int, now: float, uid: int) -> bool:
     """Claim a job; durable when the transaction is, so that no crash runs it twice."""
-    query = "UPDATE jobs SET state = 'started', started = ? WHERE id = ? AND state = 'pending'"
-    return db.execute(query, (now, job_id)).rowcount == 1
+    query = "UPDATE jobs SET state = 'started', started = ?, owner_uid = ? WHERE id = ? AND state = 'pending'"
+    return db.execute(query, (now, uid, job_id)).rowcount == 1
+
+
+def start_test(db: sqlite3.Connection, job: JobRow, now: float, uid: int) -> int:
+    """A run that was asked for: started at once, never queued, and in no conversation, so that no budget counts it."""
+    row = (*msgspec.structs.astuple(job)[1:6], job.path, _TEST, _pack(job.env), "", now, now, uid)
+    query = (
+        "INSERT INTO jobs (state, hook, mailbox, event, folder, email_id, path, message, env, conversation, created,"
+        " started, owner_uid) VALUES ('started', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    return int(db.execute(query, row).lastrowid or 0)
 
 
 def finish(db: sqlite3.Connection, job_id: int, now: float, result: tuple[int, bool, int, str, str | None]) -> None:

@@ -78,10 +78,11 @@ def settle_copy(
         return [eventlog.append(db, Spooled(at=at, mailbox=staged.mailbox, owner_uid=None, reason=copy.spooled))]
     path = layout.message_path(data_dir, staged.folder, staged.mailbox, copy.stem, staged.bundle)
     for job in staged.jobs:
-        row = ("pending", job.hook, job.mailbox, job.event, staged.folder, copy.stem, path, message)
+        row = ("pending", job.hook, job.mailbox, job.event, staged.folder, copy.stem, path, message, copy.owner_uid)
         _insert_job(db, row, intent.encode(job.env), job.conversation, at, None)
     for skip in staged.skips:
-        row = ("skipped", skip.hook, staged.mailbox, "on_receive", staged.folder, copy.stem, path, message)
+        where = (staged.folder, copy.stem, path, message, copy.owner_uid)
+        row = ("skipped", skip.hook, staged.mailbox, "on_receive", *where)
         _insert_job(db, row, intent.encode({}), "", at, skip.reason)
     if staged.folder == "sent":
         return []
@@ -110,7 +111,7 @@ def conclude(
     message = int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM jobs").fetchone()[0])
     held = tuple(
         _insert_job(
-            db, ("held", job.hook, job.mailbox, job.event, "sent", *record, message), intent.encode(job.env),
+            db, ("held", job.hook, job.mailbox, job.event, "sent", *record, message, owner_uid), intent.encode(job.env),
             job.conversation, done.at, None,
         )
         for job in done.jobs
@@ -126,8 +127,8 @@ def _insert_job(
     db: sqlite3.Connection, row: tuple[object, ...], env: bytes, conversation: str, at: float, reason: str | None
 ) -> int:
     cursor = db.execute(
-        "INSERT INTO jobs (state, hook, mailbox, event, folder, email_id, path, message, env, conversation, created,"
-        " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO jobs (state, hook, mailbox, event, folder, email_id, path, message, owner_uid, env, conversation,"
+        " created, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*row, env, conversation, at, reason),
     )
     return int(cursor.lastrowid or 0)

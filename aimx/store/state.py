@@ -63,6 +63,9 @@ class State:
             raise sqlite3.DatabaseError(problem)
         connection.executescript(schema.SCHEMA)
         with self.transaction():
+            for table, column, kind in schema.ADDED:
+                if column not in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}:
+                    connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
             connection.execute(
                 "INSERT OR IGNORE INTO meta VALUES ('version', ?), ('epoch', ?)",
                 (str(schema.VERSION), os.urandom(8).hex()),

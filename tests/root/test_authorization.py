@@ -121,6 +121,7 @@ EACCES = error("EACCES", "not authorized")
 OK = re.escape("AIMX/1 OK\n")
 TAKEN = error("VALIDATION", "hook name 'authorization' is already in use; choose another one with --name")
 NO_HOOKS = error("EACCES", "catchall does not support hooks")
+NO_MAIL = error("NOTFOUND", "email 'x' not found in alice")
 NO_HOOK = error("ENOENT", "hook 'authorization' not found")
 
 
@@ -212,6 +213,14 @@ TABLE = {
     "hook-create-on-root's": (hook("root"), (TAKEN, EACCES, EACCES, EACCES)),
     "hook-create-missing": (hook("ghost"), (error("ENOENT", "mailbox-not-found: ghost"), EACCES, EACCES, EACCES)),
     "hook-create-on-the-catchall": (hook("catchall"), (NO_HOOKS, NO_HOOKS, NO_HOOKS, NO_HOOKS)),
+    "runs": (HookRuns(), (LIST, LIST, LIST, LIST)),
+    "runs-of-alice": (HookRuns("alice"), (LIST, LIST, EACCES, EACCES)),
+    "runs-of-a-second-name-of-a-uid": (HookRuns("twin"), (LIST, LIST, EACCES, EACCES)),
+    "runs-of-orphan": (HookRuns("orphan"), (LIST, EACCES, EACCES, EACCES)),
+    "runs-of-missing": (HookRuns("ghost"), (GHOST, EACCES, EACCES, EACCES)),
+    "explain-alice's": (HookExplain("authorization", "x"), (NO_MAIL, NO_MAIL, NO_HOOK, NO_HOOK)),
+    "try-alice's": (HookTest("authorization"), (JSON, JSON, NO_HOOK, NO_HOOK)),
+    "try-alice's-for-missing-mail": (HookTest("authorization", "x"), (no_mail("alice", "x"),) * 2 + (NO_HOOK,) * 2),
     "hook-delete-alice's": (HookDelete("authorization"), (OK, NO_HOOK, NO_HOOK, NO_HOOK)),
     "list-own": (EmailList("alice"), (JSON, JSON, EACCES, EACCES)),
     "list-second-name-of-a-uid": (EmailList("twin", "all"), (JSON, JSON, EACCES, EACCES)),
@@ -226,6 +235,8 @@ TABLE = {
     "search-missing": (EmailSearch("after:2026-11-01", "ghost"), (GHOST, EACCES, EACCES, EACCES)),
     "thread-missing-mail": (Thread("alice", "x"), (no_mail("alice", "x"), no_mail("alice", "x"), EACCES, EACCES)),
     "thread-in-a-missing-mailbox": (Thread("ghost", "x"), (GHOST, EACCES, EACCES, EACCES)),
+    "explain-missing": (HookExplain("authorization", "x"), (NO_HOOK, NO_HOOK, NO_HOOK, NO_HOOK)),
+    "try-missing": (HookTest("authorization"), (NO_HOOK, NO_HOOK, NO_HOOK, NO_HOOK)),
     "version": (Version(), (JSON, JSON, JSON, JSON)),
     "ingest-own": (Ingest(f"alice@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),
     "ingest-foreign": (Ingest(f"bob@{DOMAIN}", letter("a@b.test")), (JSON, EACCES, EACCES, EACCES)),

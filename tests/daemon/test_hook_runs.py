@@ -1,0 +1,284 @@
+"""HOOK-RUNS, HOOK-EXPLAIN and HOOK-TEST of a running daemon, and the commands that show them."""
+
+import json
+import os
+
+import pytest
+
+from aimx import client, limits
+from aimx.wire.frames import HookExplain, HookRuns, HookTest
+from tests.cli.test_mailboxes import Office
+from tests.harness import DOMAIN, Daemon, config_text, mail, owner
+from tests.hooks.test_pool import until
+
+HOOKS = f"""
+[[mailboxes.ops.hooks]]
+name = "trusting"
+event = "on_receive"
+fire_on_untrusted = true
+cmd = ["/bin/sh", "-c", 'cat "$AIMX_FILEPATH"; cat; echo "$AIMX_SUBJECT" >&2; exit 3']
+
+[[mailboxes.ops.hooks]]
+name = "strict"
+event = "on_receive"
+cmd = ["/bin/sh", "-c", "echo out; echo err >&2"]
+
+[[mailboxes.ops.hooks]]
+name = "personal"
+event = "on_receive"
+fire_on_untrusted = true
+skip_automated = true
+cmd = ["/bin/true"]
+
+[[mailboxes.ops.hooks]]
+name = "broken"
+event = "after_send"
+cmd = ["/bin/no-such-program"]
+
+[[mailboxes.ops.hooks]]
+name = "slow"
+event = "after_send"
+timeout_secs = 1
+cmd = ["/bin/sleep", "60"]
+
+[mailboxes.other]
+address = "other@{DOMAIN}"
+owner = "{owner()}"
+
+[mailboxes.gone]
+address = "gone@{DOMAIN}"
+owner = "aimxt-nobody-of-that-name"
+
+[[mailboxes.gone.hooks]]
+name = "ownerless"
+event = "on_receive"
+cmd = ["/bin/true"]
+"""
+TOP = "hook_thread_budget = 2"
+AUTOMATED = {"Auto-Submitted": "auto-replied", "Message-ID": "<1@sender.test>"}
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    with Daemon(tmp_path_factory.mktemp("runs"), config_text(HOOKS, TOP)) as daemon:
+        daemon.send(mail("First", **AUTOMATED))
+        made = Office(daemon)
+        until(lambda: [run["state"] for run in ask(made, HookRuns(hook="trusting"))] == ["done"])
+        yield made
+
+
+@pytest.fixture(scope="module")
+def first(office):
+    return office.daemon.messages()[0].stem
+
+
+def ask(office, request):
+    """The JSON of the answer, or code and reason of the refusal."""
+    answer = client.call(office.daemon.socket, request)
+    return (answer.code, answer.reason) if answer.kind == "error" else json.loads(answer.body)
+
+
+def gate(explained, name):
+    return next(found for found in explained["gates"] if found["gate"] == name)
+
+
+def test_runs_are_told_newest_first_with_what_became_of_them(office, first):
+    runs = ask(office, HookRuns(mailbox="ops", id=first))
+    told = {run["hook"]: (run["state"], run["exit_code"], run["reason"], run["test"]) for run in runs}
+    assert told == {
+        "trusting": ("done", 3, None, False),
+        "strict": ("skipped", None, "trusted=none fire_on_untrusted=false", False),
+        "personal": ("skipped", None, "automated", False),
+    }
+    assert [run["run"] for run in runs] == sorted((run["run"] for run in runs), reverse=True)
+    (run,) = ask(office, HookRuns(hook="trusting", id=first))
+    assert set(run) == {
+        "run", "hook", "mailbox", "event", "email_id", "state", "test", "created", "started", "ended", "exit_code",
+        "timed_out", "duration_ms", "stderr_tail", "reason",
+    }  # fmt: skip
+    assert run["created"].endswith("Z")
+    assert run["stderr_tail"] == "First"
+    assert run["duration_ms"] >= 0
+    assert len(ask(office, HookRuns(limit=1))) == 1
+    assert ask(office, HookRuns(limit=0)) == ask(office, HookRuns(mailbox="other")) == []
+    assert ask(office, HookRuns(mailbox="ghost")) == ("ENOENT", "mailbox-not-found: ghost")
+    assert len(ask(office, HookRuns(limit=10**9))) <= limits.HOOK_RUNS_ROWS_MAX
+
+
+def test_a_run_that_waits_or_runs_is_told_too(office, tmp_path):
+    gate_ = tmp_path / "gate"
+    os.mkfifo(gate_)
+    cmd = json.dumps(["/bin/sh", "-c", f"read x < {gate_}"])
+    office.aimx("hooks", "create", "--mailbox", "other", "--event", "on_receive", "--fire-on-untrusted",
+                "--name", "waits", "--cmd", cmd)  # fmt: skip
+    office.aimx("hooks", "create", "--mailbox", "other", "--event", "on_receive", "--fire-on-untrusted",
+                "--name", "after", "--cmd", '["/bin/true"]')  # fmt: skip
+    office.daemon.send(mail("Wait"), f"other@{DOMAIN}")
+
+    def states():
+        return {run["hook"]: run["state"] for run in ask(office, HookRuns("other"))}
+
+    until(lambda: states() == {"waits": "running", "after": "waiting"}, states)
+    gate_.write_text("go\n")
+    until(lambda: states() == {"waits": "done", "after": "done"}, states)
+    for name in ("waits", "after"):
+        office.aimx("hooks", "delete", name, "-y")
+
+
+# HOOK-EXPLAIN
+
+
+def test_every_gate_is_told_in_order(office, first):
+    explained = ask(office, HookExplain("trusting", first))
+    names = ["event", "trust", "automated", "budget", "owner", "directory", "program"]
+    assert [found["gate"] for found in explained["gates"]] == names
+    assert explained["fires"]
+    assert explained["origin"] == "operator"
+    assert [run["state"] for run in explained["runs"]] == ["done"]
+    assert gate(explained, "directory")["why"] == f"{office.daemon.data}/inbox/ops"
+
+
+CLOSED = {
+    "strict": ("trust", "trusted=none fire_on_untrusted=false", "front matter"),
+    "personal": ("automated", "skip_automated=true automated=true", "front matter"),
+    "broken": ("program", "no-such-program: No such file or directory", "system"),
+}
+
+
+@pytest.mark.parametrize(("hook", "closed"), CLOSED.items(), ids=CLOSED)
+def test_a_closed_gate_is_told_with_its_reason(office, first, hook, closed):
+    explained = ask(office, HookExplain(hook, first))
+    name, why, source = closed
+    assert not explained["fires"]
+    found = gate(explained, name)
+    assert (found["passes"], found["source"]) == (False, source)
+    assert found["why"].endswith(why)
+    assert [found["gate"] for found in explained["gates"] if found["passes"] is False] == (
+        ["event", name] if hook == "broken" else [name]
+    )
+
+
+def test_a_used_budget_closes_its_gate_and_runs_that_were_asked_for_use_none(office):
+    thread = {"References": "<root@sender.test>"}
+
+    def ended():
+        runs_ = ask(office, HookRuns(hook="trusting"))
+        return [run for run in runs_ if "talk" in run["email_id"] and not run["test"] and run["state"] != "running"]
+
+    for number in range(3):
+        office.daemon.send(mail(f"Talk {number}", **{"Message-ID": f"<talk{number}@sender.test>"}, **thread))
+        ids = [path.stem for path in office.daemon.messages() if "talk" in path.stem]
+        until(lambda count=number + 1: len([run for run in ended() if run["state"] != "waiting"]) == count)
+        if number == 0:
+            for _ in range(3):
+                assert ask(office, HookTest("trusting", ids[0]))["exit_code"] == 3
+            assert gate(ask(office, HookExplain("trusting", ids[0])), "budget")["why"].startswith("1 of 2 runs")
+    ids = sorted(path.stem for path in office.daemon.messages() if "talk" in path.stem)
+    newest = next(run for run in ask(office, HookRuns(hook="trusting")) if not run["test"])
+    assert (newest["state"], newest["reason"]) == ("skipped", "thread-budget")
+    explained = ask(office, HookExplain("trusting", newest["email_id"]))
+    assert not explained["fires"]
+    assert gate(explained, "budget") == {
+        "gate": "budget", "passes": False, "why": "2 of 2 runs within 24 hours in this conversation",
+        "source": "state.db",
+    }  # fmt: skip
+
+
+def test_what_cannot_be_explained(office, first):
+    assert ask(office, HookExplain("ghost", first)) == ("ENOENT", "hook 'ghost' not found")
+    assert ask(office, HookExplain("strict", "ghost")) == ("NOTFOUND", "email 'ghost' not found in ops")
+    assert ask(office, HookExplain("strict", "../ops/x"))[0] == "NOTFOUND"
+
+
+def test_front_matter_that_cannot_be_read_is_no_trust(office):
+    path = office.daemon.data / "inbox" / "ops" / "by-hand.md"
+    path.write_text("no front matter\n")
+    explained = ask(office, HookExplain("strict", "by-hand"))
+    assert gate(explained, "trust")["why"] == "trusted=none fire_on_untrusted=false"
+    path.unlink()
+
+
+# HOOK-TEST
+
+
+def test_a_test_is_what_a_real_run_is_and_is_recorded_as_a_test(office, first):
+    """The same message on standard input and under its path, whatever the gates say."""
+    tried = ask(office, HookTest("trusting", first))
+    document = office.daemon.messages()[0].read_text().strip()
+    assert tried["stdout_tail"] == f"{document}\n{document}"
+    assert (tried["exit_code"], tried["stderr_tail"], tried["timed_out"]) == (3, "First", False)
+    run = next(run for run in ask(office, HookRuns(hook="trusting")) if run["run"] == tried["run"])
+    assert (run["test"], run["state"], run["exit_code"], run["email_id"]) == (True, "done", 3, first)
+    assert office.daemon.wait_log(f"email_id={first} exit_code=3").rstrip().endswith(" test=true")
+    assert ask(office, HookTest("strict", first))["stdout_tail"] == "out"
+
+
+def test_without_a_message_there_is_a_sample(office):
+    tried = ask(office, HookTest("trusting"))
+    first_, second = tried["stdout_tail"].split("Nobody sent it.\n", 1)
+    assert first_.startswith('+++\nid = "sample"')
+    assert 'to = "ops@agent.test"' in first_
+    assert second.startswith('+++\nid = "sample"')
+    assert tried["stderr_tail"] == "Sample message of aimx hooks test"
+    assert tried["email_id"] == "sample"
+
+
+def test_every_end_of_a_test_is_an_answer(office, first):
+    tried = ask(office, HookTest("broken"))
+    assert (tried["exit_code"], tried["reason"]) == (-1, "spawn-failed")
+    assert tried["stderr_tail"] == "spawn-failed: exec: No such file or directory"
+    tried = ask(office, HookTest("slow"))
+    assert (tried["timed_out"], tried["exit_code"]) == (True, -1)
+    assert tried["duration_ms"] >= 1000
+    assert ask(office, HookTest("broken", first)) == ("NOTFOUND", f"email '{first}' not found in sent/ops")
+    assert ask(office, HookTest("ghost")) == ("ENOENT", "hook 'ghost' not found")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a daemon of a developer's own is every owner")
+def test_without_an_owner_nothing_runs_and_the_explanation_says_so(office):
+    assert ask(office, HookTest("ownerless")) == ("VALIDATION", "hook 'ownerless' cannot run: owner-not-found")
+
+
+# The commands
+
+
+def test_the_commands_show_it(office, first):
+    done = office.aimx("hooks", "runs", "--mailbox", "ops", "--id", first, "--hook", "strict")
+    assert done.stdout.splitlines()[0].split() == [
+        "CREATED", "HOOK", "MAILBOX", "EVENT", "EMAIL", "STATE", "EXIT", "MS", "NOTE",
+    ]  # fmt: skip
+    assert "skipped  -     -   trusted=none fire_on_untrusted=false" in done.stdout
+    done = office.aimx("hooks", "runs", "--hook", "ghost")
+    assert (done.returncode, done.stdout) == (0, "No hook runs.\n")
+    assert json.loads(office.aimx("hooks", "runs", "--json", "--limit", "2").stdout)[1]["hook"]
+    done = office.aimx("hooks", "explain", "strict", first)
+    assert "  FAIL  trust      trusted=none fire_on_untrusted=false  [front matter]\n" in done.stdout
+    assert "It would not fire now: trust.\nWhat happened:\n" in done.stdout
+    done = office.aimx("hook", "test", "trusting", "--id", first)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"Hook trusting ran for {first}: exit code 3 after ")
+    assert "\nstderr:\n  First\n" in done.stdout
+    done = office.aimx("hooks", "test", "personal")
+    assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["stdout: nothing", "stderr: nothing"])
+    assert json.loads(office.aimx("hooks", "test", "strict", "--json").stdout)["stdout_tail"] == "out"
+    assert "tip: a similar hook exists: 'strict'" in office.aimx("hooks", "explain", "strct", first).stderr
+
+
+def test_output_of_a_hook_is_not_sent_to_the_terminal_as_it_is(office):
+    office.aimx("hooks", "create", "--mailbox", "other", "--event", "on_receive", "--name", "hostile",
+                "--cmd", json.dumps(["/usr/bin/printf", "\\033]0;x\\007\\n\\033[2J"]))  # fmt: skip
+    done = office.aimx("hooks", "test", "hostile")
+    assert "\x1b" not in done.stdout
+    assert "  \\x1b]0;x\\x07\n  \\x1b[2J\n" in done.stdout
+    office.aimx("hooks", "delete", "hostile", "-y")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root does it without a daemon")
+def test_root_tries_out_a_hook_without_a_daemon(tmp_path):
+    stopped = Daemon(tmp_path, config_text(HOOKS.partition("[mailboxes.other]")[0]))
+    here = Office(stopped)
+    done = here.aimx("hooks", "test", "strict")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "stdout:\n  out\n" in done.stdout
+    assert "test" in here.aimx("hooks", "runs").stdout.splitlines()[1].split()
+    stopped.close()

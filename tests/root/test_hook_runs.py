@@ -1,0 +1,111 @@
+"""What becomes of hooks, with real users: each sees what ran as himself, and tries hooks out as himself."""
+
+import json
+import os
+
+import pytest
+
+from aimx.wire import codec
+from aimx.wire.frames import HookCreate, HookExplain, HookRuns, HookTest
+from tests.harness import DOMAIN, mail
+from tests.hooks.test_pool import until
+from tests.root import dropping, users
+from tests.root.test_authorization import ask
+
+pytestmark = pytest.mark.root
+SCRIPT = 'id -u; id -g; pwd; echo "$HOME $USER"; cat "$AIMX_FILEPATH" | head -n 2 | tail -n 1; echo secret >&2'
+
+
+@pytest.fixture(scope="module")
+def people():
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    with users.users("a", "b") as made:
+        yield {"alice": made["a"], "bob": made["b"], "root": users.pwd.getpwnam("root")}
+
+
+@pytest.fixture(scope="module")
+def daemon(people):
+    with dropping.daemon({name: people[name].pw_name for name in ("alice", "bob")}, people["bob"].pw_name) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def say(daemon, people):
+    def said(caller, request):
+        answer = ask(daemon, people[caller], codec.encode_request(request))
+        head, _, body = answer.partition("\n\n")
+        return json.loads(body) if "Content-Length" in head else head
+
+    return said
+
+
+@pytest.fixture(scope="module")
+def hook(say):
+    body = json.dumps({"cmd": ["/bin/sh", "-c", SCRIPT], "fire_on_untrusted": True}).encode()
+    assert say("alice", HookCreate("alice", "on_receive", body, "hers")) == "AIMX/1 OK\n"
+    return "hers"
+
+
+@pytest.mark.parametrize("caller", ["alice", "root"])
+def test_a_hook_is_tried_out_as_its_owner(daemon, people, say, hook, caller):
+    """Root's wish does not make it root's run; the sample can be opened by its path too."""
+    alice = people["alice"]
+    tried = say(caller, HookTest(hook))
+    assert tried["stdout_tail"].splitlines() == [
+        str(alice.pw_uid), str(alice.pw_gid), f"{daemon.data}/inbox/alice", f"{alice.pw_dir} {alice.pw_name}",
+        'id = "sample"',
+    ]  # fmt: skip
+    assert tried["exit_code"] == 0
+
+
+def test_runs_are_seen_by_whom_they_ran_as_and_root(say, hook):
+    own, all_ = say("alice", HookRuns()), say("root", HookRuns())
+    assert {run["hook"] for run in own} == {hook}
+    assert own == [run for run in all_ if run["mailbox"] == "alice"]
+    assert say("bob", HookRuns()) == say("bob", HookRuns(hook=hook)) == []
+
+
+def test_explanations_are_for_the_owner_and_root(daemon, say, hook):
+    daemon.send(mail(), f"alice@{DOMAIN}")
+    (path,) = daemon.messages("alice")
+    until(lambda: [run["state"] for run in say("alice", HookRuns(id=path.stem))] == ["done"])
+    explained = say("alice", HookExplain(hook, path.stem))
+    assert explained["fires"], explained
+    assert explained["origin"] == "mcp"
+    assert say("root", HookExplain(hook, path.stem)) == explained
+    assert say("bob", HookExplain(hook, path.stem)) == say("bob", HookExplain("ghost", path.stem)).replace(
+        "ghost", hook
+    )
+
+
+def test_a_program_of_somebody_else_s_is_told_as_out_of_reach(daemon, people, say):
+    """Whether it exists is not told."""
+    (path,) = daemon.messages("alice")
+    private = daemon.tree / "private"
+    private.mkdir(mode=0o700)
+    (private / "there").write_text("")
+    for name in ("there", "missing"):
+        body = json.dumps({"cmd": [str(private / name)]}).encode()
+        assert say("alice", HookCreate("alice", "on_receive", body, name)) == "AIMX/1 OK\n"
+        gates = say("alice", HookExplain(name, path.stem))["gates"]
+        assert gates[-1]["why"] == f"{private} cannot be entered by {people['alice'].pw_name}"
+
+
+def test_a_mailbox_s_next_owner_is_not_told_what_ran_for_the_last(daemon, people, say, hook):
+    before = say("alice", HookRuns("alice"))
+    assert "secret" in before[0]["stderr_tail"]
+    file = daemon.etc / "config.toml"
+    text = file.read_text()
+    head, _, rest = text.partition("[mailboxes.alice]")
+    file.write_text(f"{head}[mailboxes.alice]" + rest.replace(people["alice"].pw_name, people["bob"].pw_name, 1))
+    os.kill(daemon.pid, 1)
+    daemon.wait_log("event=config-reloaded")
+    assert say("bob", HookRuns("alice")) == say("bob", HookRuns(hook=hook)) == []
+    assert say("alice", HookRuns()) == []
+    assert say("alice", HookRuns("alice")).startswith("AIMX/1 ERR EACCES ")
+    assert len(say("root", HookRuns("alice"))) >= len(before)
+    file.write_text(text)
+    os.kill(daemon.pid, 1)
+    daemon.wait_log("event=config-reloaded")
+    assert say("alice", HookRuns("alice")) == before
