@@ -209,7 +209,7 @@ def test_a_test_is_what_a_real_run_is_and_is_recorded_as_a_test(office, first):
     assert (tried["exit_code"], tried["stderr_tail"], tried["timed_out"]) == (3, "First", False)
     run = next(run for run in ask(office, HookRuns(hook="trusting")) if run["run"] == tried["run"])
     assert (run["test"], run["state"], run["exit_code"], run["email_id"]) == (True, "done", 3, first)
-    assert f"email_id={first} " in office.daemon.wait_log(" test=true")
+    until(lambda: any(f"email_id={first} " in line and line.endswith(" test=true") for line in office.daemon.log))
     assert ask(office, HookTest("strict", first))["stdout_tail"] == "out"
 
 
