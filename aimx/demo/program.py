@@ -20,7 +20,7 @@ from aimx.errors import Failed
 _LIST = """
 import ast, contextlib, encodings.ascii, encodings.idna, encodings.latin_1, importlib, io, json, sys
 import aimx.cli.main, aimx.cli.send
-with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())), contextlib.suppress(SystemExit):
     aimx.cli.main.run(["send", "--help"])
 followed = {"aimx.cli.main"}
 while rest := {name for name in sys.modules if name.split(".")[0] == "aimx"} - followed:

@@ -1,4 +1,4 @@
-"""`nox -s bench`: measure receiving (verified, fsynced) and sending (signed, recorded); prints figures only.
+"""`nox -s bench`: measure receiving (verified, fsynced), watching, commands and sending; prints figures only.
 
 CPU time per message is what to read on a shared machine; the load's own process is never counted. `--quick`: fewer rows
 and messages. Targets are the project's, for two cores.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import corpus, gauge, sending, watching
+from tests.bench import corpus, gauge, sending, starting, watching
 from tests.bench.bench import Bench, Figures, load
 from tests.bench.load import Plan
 from tests.root import users
@@ -126,6 +126,7 @@ def main() -> None:
             idle_connections(bench, quick)
             throughput(bench, quick)
             watching.show(bench, quick)
+            starting.show(bench.daemon, quick)
             memory(bench, "idle, after all that mail")
             print(f"\n{bench.verified()}")
         finally:
