@@ -132,6 +132,7 @@ def _again(options: argparse.Namespace, command: list[str], cursor: str) -> str:
         if getattr(options, name) is not None and name != "offset":
             words += [flag, str(getattr(options, name))]
     words += [flag for name, value, flag in _FLAGS if getattr(options, name) is value]
+    words += ["--data-dir", options.data_dir] if options.data_dir is not None else []
     words += ["--cursor", cursor]
     if command == ["search"]:
         words += ["--", *options.words]
@@ -174,6 +175,8 @@ def _state(email: dict[str, Any]) -> str:
     """In words: colours are not for everybody."""
     if email["folder"] == "sent":
         return str(email["delivery_status"] or "sent")
+    if not email["readable"]:
+        return "unreadable"
     words = ["" if email["read"] else "new", {"true": "trusted", "false": "untrusted"}.get(email["trusted"], "")]
     return " ".join(filter(None, words)) or "-"
 

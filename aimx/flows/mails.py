@@ -16,7 +16,6 @@ from aimx.policy.search import Filter
 from aimx.store import layout
 from aimx.wire.frames import EmailList, EmailRead, EmailSearch, MarkRead, MarkUnread, Response, Thread
 
-_OWN_WAY = frozenset({"from_", "read", "status", "received_at", "automated"})  # shown otherwise than they are called
 _FOLDERS: dict[str, Folder] = {"inbox": "inbox", "sent": "sent"}
 
 
@@ -101,11 +100,16 @@ async def thread(fx: Effects, _config: Config, frame: Thread, authorized: Author
 
 def _shown(row: Row) -> dict[str, object]:
     """A message as lists tell it; only the inbox has read and unread mail, only sent mail an outcome (guide)."""
-    state = {"delivery_status": row.status} if row.folder == "sent" else {"read": row.read}
-    head = {"mailbox": row.mailbox, "folder": row.folder, "id": row.id, "from": row.from_, "to": row.to}
-    more = {key: value for key, value in msgspec.structs.asdict(row).items() if key not in _OWN_WAY and key not in head}
-    times = {"received_at": dates.utc(row.received_at), "automated": row.automated == "true"}
-    return {**head, "subject": row.subject, "date": row.date, **state, **more, **times}
+    sent = row.folder == "sent"
+    return {
+        "mailbox": row.mailbox, "folder": row.folder, "id": row.id, "from": row.from_, "to": row.to,
+        "subject": row.subject, "date": row.date,
+        "delivery_status" if sent else "read": row.status if sent else row.read,
+        "received_at": dates.utc(row.received_at), "path": row.path, "bundle": row.bundle,
+        "attachments": row.attachments, "size": row.size, "readable": row.readable, "message_id": row.message_id,
+        "in_reply_to": row.in_reply_to, "thread_id": row.thread_id, "trusted": row.trusted, "dkim": row.dkim,
+        "spf": row.spf, "dmarc": row.dmarc, "automated": row.automated == "true",
+    }  # fmt: skip
 
 
 def _json(value: object) -> Response:

@@ -183,6 +183,14 @@ def test_words_are_one_search_however_they_are_typed(desk):
         assert len(desk.aimx("emails", "search", *words, "--mailbox", "support")[1].splitlines()) == 4
 
 
+def test_what_has_no_frontmatter_is_listed_all_the_same(closed):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    (closed.daemon.data / "inbox/ops").mkdir(parents=True, mode=0o700)
+    closed.put("x", b"nothing\n")
+    assert closed.aimx("emails", "list", "ops")[1].splitlines()[1].split()[:2] == ["x", "unreadable"]
+
+
 def test_nothing_found_is_said_beside_the_data(desk):
     assert desk.aimx("emails", "list", "ops", "--subject", "nowhere") == (0, "", "No mail.\n")
     assert desk.aimx("emails", "search", "nowhere") == (0, "", "No mail found.\n")

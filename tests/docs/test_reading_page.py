@@ -7,6 +7,8 @@ import pytest
 
 from aimx import limits
 from aimx.cli import emails
+from aimx.flows import mails
+from aimx.model.query import Row
 from aimx.policy import search
 from aimx.policy.search import Filter
 from tests.docs import pages
@@ -56,3 +58,10 @@ def test_the_limits_are_true():
     assert f"up to {limits.CONVERSATION_ROWS} messages" in text
     assert limits.SEARCH_PREFIX_CHARACTERS == 3
     assert "three letters at least" in text
+
+
+def test_every_key_of_a_row_is_told_where_clients_look():
+    row = Row("ops", "inbox", "x", "/x", 0.0, False, 0, False)
+    (told,) = re.findall(r"- A row has (.*?)\n- ", (ROOT / "book" / "socket.md").read_text(), re.DOTALL)
+    names = [name for name in re.findall(r"`([a-z_]+)`", told) if name != "delivery_status"]
+    assert names == list(mails._shown(row))
