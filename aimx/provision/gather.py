@@ -9,7 +9,7 @@ import stat
 import time
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import trio
@@ -24,7 +24,6 @@ from aimx.model.delivery import Folder
 from aimx.model.status import Waiting
 from aimx.provision import disk, initsystem, keypair, nameservice, probe
 from aimx.provision.facts import Certificate, Facts, File, Key, Listed, Names, Owner, Probe, Program, Smtp
-from aimx.provision.records import Zone
 from aimx.store import survey
 from aimx.store.survey import Books
 
@@ -79,7 +78,7 @@ def gather(where: Where) -> Facts:
         owners=tuple(_owner(name, site.uid) for name in dict.fromkeys(box.owner for box in mailboxes) if name),
         directories=disk.directories(data_dir, wanted) if data_dir is not None else (),
         strays=disk.strays(data_dir, set(wanted)) if data_dir is not None and site.config is not None else (),
-        programs=_programs(site.config),
+        programs=reached.programs,
         books=_books(data_dir, site.probe) if data_dir is not None else None,
         key=key,
         names=reached.names,
@@ -94,8 +93,8 @@ def _site(where: Where) -> _Site:
     found = probe.daemon(where.socket)
     rows = probe.mailboxes(where.socket) if found.state == "running" else []
     data_dir: PurePath | None = config.data_dir if config is not None else where.data_dir
-    if data_dir is None and found.status is not None:
-        data_dir = PurePath(found.status.data_dir)
+    if found.status is not None and where.data_dir is None:
+        data_dir = PurePath(found.status.data_dir)  # where mail is now, whatever the file says
     if data_dir is None and file.state != "missing":
         data_dir = PurePath(load.DATA_DIR)
     return _Site(file, config, found, rows, data_dir, _daemon_uid(found, data_dir))
@@ -139,15 +138,17 @@ def _selector(site: _Site) -> str | None:
 
 
 class _Reached(NamedTuple):
-    """What came over the network."""
+    """What may take its time to come."""
 
     smtp: Smtp
     certificate: Certificate | None
     names: Names | None
+    programs: tuple[Program, ...]
 
 
 async def _network(site: _Site, domain: str | None, selector: str | None, key: Key | None) -> _Reached:
-    """The DNS and the listener at once."""
+    """The DNS, the listener, and programs that may be on somebody's own file system: all at once, each bounded."""
+    programs: tuple[Program, ...] = ()
     smtp: tuple[Smtp, Certificate | None] = (Smtp("", "unknown"), None)
     names: Names | None = None
 
@@ -161,10 +162,16 @@ async def _network(site: _Site, domain: str | None, selector: str | None, key: K
             with_ipv6 = site.config is not None and site.config.enable_ipv6
             names = await nameservice.look_up(domain, selector or "aimx", key.record if key else None, with_ipv6)
 
+    async def look_at_programs() -> None:
+        nonlocal programs
+        with trio.move_on_after(limits.PROBE_MORE_S):
+            programs = await trio.to_thread.run_sync(_programs, site.config, abandon_on_cancel=True)
+
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ask_listener)
         nursery.start_soon(ask_dns)
-    return _Reached(*smtp, names)
+        nursery.start_soon(look_at_programs)
+    return _Reached(*smtp, names, programs)
 
 
 def _address(found: Probe) -> tuple[str, int]:
@@ -176,22 +183,6 @@ def _address(found: Probe) -> tuple[str, int]:
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host), int(port)
 
 
-def zone(facts: Facts) -> Zone | None:
-    """What our records depend on, by what has been found."""
-    if facts.names is None:
-        return None
-    names, config = facts.names, facts.config
-    return Zone(
-        names.domain,
-        facts.key.selector if facts.key is not None else "aimx",
-        facts.key.record if facts.key is not None else None,
-        nameservice.public(names.outgoing4),
-        nameservice.public(names.outgoing6),
-        frozenset(names.local),
-        config is not None and config.enable_ipv6,
-    )
-
-
 def _mailboxes(site: _Site) -> tuple[Listed, ...]:
     rows = {str(row.get("name")): row for row in site.rows}
     if site.config is None:
@@ -201,7 +192,7 @@ def _mailboxes(site: _Site) -> tuple[Listed, ...]:
     found = []
     for box in site.config.mailboxes.values():
         row = rows.get(box.name, {})
-        total = row.get("total", disk.messages(site.config.data_dir, box.name))
+        total = row["total"] if "total" in row else disk.messages(site.data_dir or site.config.data_dir, box.name)
         policy = (box.trust, box.trusted_senders, len(box.hooks), box.catchall)
         found.append(Listed(box.name, box.address, box.owner, total, row.get("unread"), *policy))
     return tuple(found)
@@ -282,7 +273,7 @@ def _programs(config: Config | None) -> tuple[Program, ...]:
     )
 
 
-def _state(path: str) -> Any:
+def _state(path: str) -> Literal["runnable", "missing", "not-executable", "hidden"]:
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):

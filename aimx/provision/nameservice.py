@@ -1,6 +1,5 @@
 """Ask the DNS what it says about our domain, all at once and within one deadline; and which addresses are ours."""
 
-import ipaddress
 import os
 import socket
 
@@ -21,7 +20,7 @@ _SOMEWHERE4, _SOMEWHERE6 = "192.0.2.1", "2001:db8::1"
 async def look_up(domain: str, selector: str, key: str | None, with_ipv6: bool) -> Names:
     """Everything that `records.judge` may want to know; what is not answered in time is missing."""
     ipv4, ipv6 = outgoing(_SOMEWHERE4), outgoing(_SOMEWHERE6)
-    zone = Zone(domain, selector, key, public(ipv4), public(ipv6), frozenset(), with_ipv6)
+    zone = Zone(domain, selector, key, records.public(ipv4), records.public(ipv6), frozenset(), with_ipv6)
     answers: dict[Question, Answer] = {}
     with trio.move_on_after(limits.DOCTOR_DNS_S):
         lookup = Lookup()
@@ -52,11 +51,6 @@ def outgoing(somewhere: str) -> str | None:
             return str(sock.getsockname()[0])
     except OSError:
         return None
-
-
-def public(address: str | None) -> str | None:
-    """The address if the world knows this machine by it; behind NAT it does not."""
-    return address if address is not None and ipaddress.ip_address(address).is_global else None
 
 
 def is_local(address: str) -> bool:

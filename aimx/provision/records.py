@@ -3,6 +3,7 @@
 Pure: answers are arguments. SPF is evaluated as a receiver does, not compared as text.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -51,6 +52,11 @@ class Zone(NamedTuple):
     ipv6: str | None
     local: frozenset[str]
     with_ipv6: bool
+
+
+def public(address: str | None) -> str | None:
+    """The address if the world knows a machine by it; behind NAT it does not."""
+    return address if address is not None and ipaddress.ip_address(address).is_global else None
 
 
 def wanted(zone: Zone) -> dict[Name, Record]:

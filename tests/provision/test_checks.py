@@ -1,6 +1,5 @@
 """Each check against a host that differs in one thing: what is found, how bad it is, and what is to be typed."""
 
-import importlib
 import re
 import shlex
 from pathlib import Path
@@ -8,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aimx.cli import main, parsing
-from aimx.flows.status import Dkim
+from aimx.cli import main
+from aimx.flows.status import Dkim, Helpers
 from aimx.model.config import Hook, Mailbox
-from aimx.model.status import Waiting
+from aimx.model.status import Share, Waiting
 from aimx.provision import checks
 from aimx.provision.facts import Certificate, File, Owner, Probe, Program, Smtp, Space, Stray
 from aimx.provision.initsystem import Init
@@ -140,6 +139,14 @@ CASES = {
         but(books=Books("read", "", (Waiting("support", 2, NOW - 7300, "x; run: chown alice: /y"),), index="read")),
         ["fail SPOOL-WAITING"],
     ),
+    "spool-of-a-mailbox-that-is-gone": (
+        but(books=Books("read", "", (Waiting("old", 1, NOW, "the mailbox is no longer in the configuration"),))),
+        ["fail SPOOL-WAITING"],
+    ),
+    "no-worker": (but(probe=_told(helpers=Helpers(Share(0, 2), True))), ["fail WORKERS-MISSING"]),
+    "one-worker": (but(probe=_told(helpers=Helpers(Share(1, 2), True))), ["info WORKERS-MISSING"]),
+    "no-resolver": (but(probe=_told(helpers=Helpers(Share(2, 2), False))), ["fail RESOLVER-MISSING"]),
+    "mail-elsewhere": (but(probe=_told(data_dir="/srv/mail")), ["info DATA-DIR-DIFFERS"]),
     "hook-never-trust": (but(config=_config(_hooked(ALWAYS, SENT, healthy.HOOK, trust="none"), healthy.CATCHALL)),
                          ["warn HOOK-NEVER-FIRES"]),
     "hook-never-senders": (but(config=_config(_hooked(healthy.HOOK, trusted_senders=()), healthy.CATCHALL)),
@@ -228,12 +235,10 @@ def test_commands_of_ours_in_a_fix_exist(facts, init):
             while words and (words[0] == "sudo" or "=" in words[0]):
                 words = words[1:]
             if words[:1] == ["aimx"] and words[1] not in NOT_YET:
-                (command,) = [command for command in main.COMMANDS if command.name == words[1]]
-                arguments = importlib.import_module(command.module).arguments
-                parsing.parser(command.name, command.help, arguments).parse_args(words[2:])
+                main.parser(main.find(words[1])).parse_args(words[2:])
 
 
-NOT_YET = {"hooks", "reindex", "mailboxes"}
+NOT_YET = {"hooks", "reindex"}
 
 
 @pytest.mark.parametrize("facts", [case[0] for case in CASES.values()], ids=CASES)

@@ -1,7 +1,7 @@
 """Is there room, are our databases well, is the clock right?"""
 
 from aimx import limits
-from aimx.provision.checks.finding import Finding, Findings, ours, sudo
+from aimx.provision.checks.finding import Finding, Findings, ours, restart, sudo
 from aimx.provision.facts import Facts
 
 _DAMAGED = "mv {0} {0}.damaged; rm -f {0}-wal {0}-shm"
@@ -23,6 +23,14 @@ def data_dir(facts: Facts) -> Findings:
     if found.mode & 0o022:
         text = f"{found.path} can be written by others than root: the daemon does not start"
         yield Finding("DATA-DIR-WRITABLE", "fail", text, (sudo(facts, "chmod", "go-w", found.path),))
+
+
+def mail_elsewhere(facts: Facts) -> Findings:
+    """A `data_dir` that was changed waits for a restart; a flag of the daemon wins over it for good."""
+    status, config = facts.probe.status, facts.config
+    if status is not None and config is not None and status.data_dir != str(config.data_dir):
+        text = f"The daemon keeps mail in {status.data_dir}, {facts.config_file.path} says {config.data_dir}"
+        yield Finding("DATA-DIR-DIFFERS", "info", text, restart(facts))
 
 
 def room(facts: Facts) -> Findings:
@@ -73,4 +81,4 @@ def clock(facts: Facts) -> Findings:
         yield Finding("CLOCK-NOT-SYNCHRONISED", "info", text, fix)
 
 
-CHECKS = (data_dir, room, databases, clock)
+CHECKS = (data_dir, mail_elsewhere, room, databases, clock)

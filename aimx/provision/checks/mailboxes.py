@@ -3,7 +3,7 @@
 import shlex
 
 from aimx import limits
-from aimx.provision.checks.finding import Finding, Findings, reload, sudo
+from aimx.provision.checks.finding import Finding, Findings, ours, reload, sudo
 from aimx.provision.facts import Directory, Facts, Owner
 
 _MODE = 0o700  # guide
@@ -88,8 +88,10 @@ def spool(facts: Facts) -> Findings:
         copies = f"{waiting.copies} message{'s' * (waiting.copies != 1)}"
         reason, _, command = waiting.reason.partition("; run: ")
         text = f"{copies} for {waiting.mailbox} wait in the spool since {since_h} h: {reason}"
-        fix = f"{'sudo ' * facts.as_root}{command}" if command else ""
-        yield Finding("SPOOL-WAITING", "fail", text, (fix,) if fix else ())
+        fix = (f"{'sudo ' * facts.as_root}{command}",) if command else ()
+        if facts.config is not None and waiting.mailbox not in facts.config.mailboxes:
+            fix = (ours(facts, "mailboxes", "create", waiting.mailbox),)
+        yield Finding("SPOOL-WAITING", "fail", text, fix)
 
 
 CHECKS = (owners, directories, strays, spool)

@@ -32,6 +32,22 @@ def listener(facts: Facts) -> Findings:
         yield Finding("SMTP-NOT-CHECKED", "skip", f"The listener on {smtp.address} gave no answer in time")
 
 
+def helpers(facts: Facts) -> Findings:
+    """The processes that parse and that resolve: the daemon keeps them alive, for a moment one may be missing."""
+    status = facts.probe.status
+    if status is None:
+        return
+    workers = status.helpers.workers
+    if not workers.now:
+        yield Finding("WORKERS-MISSING", "fail", "No worker is ready: mail that arrives waits", ("aimx logs",))
+    elif workers.now < workers.most:
+        text = f"{workers.now} of {workers.most} workers are ready; the others are being replaced"
+        yield Finding("WORKERS-MISSING", "info", text, ("aimx logs",))
+    if not status.helpers.resolver:
+        text = "The resolver is not ready: nothing can be verified and nothing delivered"
+        yield Finding("RESOLVER-MISSING", "fail", text, ("aimx logs",))
+
+
 def test_seams(facts: Facts) -> Findings:
     """Variables that are for tests change whom we trust and where mail goes."""
     for name in facts.probe.status.test_variables if facts.probe.status is not None else ():
@@ -79,4 +95,4 @@ def accounts(facts: Facts) -> Findings:
         yield Finding("LEGACY-SOCKET", "info", f"{old} is a leftover of an old version", (sudo(facts, "rm", old),))
 
 
-CHECKS = (daemon, listener, test_seams, certificate, accounts)
+CHECKS = (daemon, listener, helpers, test_seams, certificate, accounts)

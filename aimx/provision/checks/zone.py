@@ -1,20 +1,33 @@
 """Does the DNS say what it should?"""
 
-from aimx.provision import gather, records
+from aimx.provision import records
 from aimx.provision.checks.finding import Finding, Findings
-from aimx.provision.facts import Facts
-from aimx.provision.records import Verdict
+from aimx.provision.facts import Facts, Names
+from aimx.provision.records import Verdict, Zone
 
 _IDS = {"SPF (IPv6)": "DNS-SPF-IPV6"}
 
 
 def verdicts(facts: Facts) -> tuple[Verdict, ...]:
     """One line per record; none when the domain is not known."""
-    zone = gather.zone(facts)
-    if zone is None or facts.names is None:
+    if facts.names is None:
         return ()
+    zone = _zone(facts, facts.names)
     answers = {answer.question: answer for answer in facts.names.answers}
     return records.judge(zone, answers, final=True)[0]
+
+
+def _zone(facts: Facts, names: Names) -> Zone:
+    key = facts.key
+    return Zone(
+        names.domain,
+        key.selector if key is not None else "aimx",
+        key.record if key is not None else None,
+        records.public(names.outgoing4),
+        records.public(names.outgoing6),
+        frozenset(names.local),
+        facts.config is not None and facts.config.enable_ipv6,
+    )
 
 
 def dns(facts: Facts) -> Findings:
