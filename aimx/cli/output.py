@@ -50,6 +50,19 @@ def write_octets(octets: bytes) -> None:
         _put(octets)
 
 
+def end_if_unread() -> None:
+    """End the program quietly if nobody can read what it would print next: a pipe whose other end has gone away."""
+    import select
+
+    if sys.stdout is None:
+        return
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    if any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0)):
+        _discard()
+        raise SystemExit(int(Exit.BROKEN_PIPE))
+
+
 def _put(octets: bytes) -> None:
     assert sys.stdout is not None
     try:

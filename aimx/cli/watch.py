@@ -32,14 +32,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(line: bytes, raw: bool) -> None:
     if raw:
-        output.write_octets(line)
+        output.write_json(line.rstrip(b"\n"))
         return
     told = json.loads(line)
+    if told["type"] == "heartbeat":
+        output.end_if_unread()
     if told["type"] == "gap":
         diagnostics.say(f"aimx: events are missing before {told['cursor']} ({told['reason']}): look at your mail anew")
     text = watch_text.line(told)
     if text is not None:
-        output.write(text)
+        output.write(output.yellow(text) if watch_text.trouble(told) else text)
 
 
 def _lines(after: str | None, mailbox: str | None) -> Iterator[bytes]:

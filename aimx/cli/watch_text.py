@@ -20,6 +20,14 @@ def line(told: Told) -> str | None:
     return _visible(f"{told.get('at')}  {where:<{_MAILBOX}} {what:<{_WHAT}} {text}".rstrip())
 
 
+def trouble(told: Told) -> bool:
+    """Whether it is something to look at."""
+    kind = told.get("type")
+    if kind == "hook_finished":
+        return bool(told["exit_code"] or told["timed_out"] or told["reason"])
+    return kind == "spooled" or (kind == "sent" and told["status"] != "delivered")
+
+
 def _received(told: Told) -> tuple[str, str]:
     trusted = {"true": " (trusted)", "false": " (not trusted)"}.get(str(told["trusted"]), "")
     return "received", f"{told['id']}  {told['from']}{trusted}: {told['subject']}"

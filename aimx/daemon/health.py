@@ -30,11 +30,10 @@ class DaemonHealth:
         """What can be said without asking the databases."""
         daemon = self._daemon
         listener = daemon.listener
-        differs, warnings = await trio.to_thread.run_sync(self._config, limiter=self._thread)
+        differs = await trio.to_thread.run_sync(daemon.live.differs_on_disk, limiter=self._thread)
         return Vitals(
             pid=os.getpid(), started_at=self._started_at, privileged=daemon.storage_parts.accounts.as_root,
-            config_path=str(daemon.live.path),
-            differs=differs, warnings=warnings,
+            config_path=str(daemon.live.path), differs=differs,
             smtp_address=listener.address, smtp_tls=daemon.certificate.context is not None, sessions=listener.sessions,
             sessions_most=min(daemon.live.current.max_connections, listener.ceiling),
             workers=len(daemon.workers.ready), workers_wanted=daemon.workers.size,
@@ -43,11 +42,12 @@ class DaemonHealth:
             test_variables=tuple(sorted(name for name, text in os.environ.items() if text and _TEST in name)),
         )  # fmt: skip
 
-    def _config(self) -> tuple[bool, tuple[str, ...]]:
-        """In a thread: a directory service may be asked."""
-        live, accounts = self._daemon.live, self._daemon.storage_parts.accounts
-        config = live.current
-        return live.differs_on_disk(), (*config.warnings, *owners.unresolved(config, accounts.identity))
+    async def warnings(self) -> tuple[str, ...]:
+        """Of the configuration in force."""
+        config = self._daemon.live.current
+        find = self._daemon.storage_parts.accounts.identity  # may ask a directory service
+        unresolved = await trio.to_thread.run_sync(owners.unresolved, config, find, limiter=self._thread)
+        return *config.warnings, *unresolved
 
     async def backlog(self) -> Backlog:
         """What waits. Raises: StorageFailed."""

@@ -209,6 +209,9 @@ class Health(Protocol):
     async def vitals(self) -> Vitals:
         """What can be said without asking the databases."""
 
+    async def warnings(self) -> tuple[str, ...]:
+        """Of the configuration in force."""
+
     async def backlog(self) -> Backlog:
         """What waits, by mailbox. Raises: StorageFailed."""
 

@@ -92,7 +92,7 @@ async def status(fx: Effects, config: Config, _frame: Status, authorized: Author
         version=build()._asdict(), pid=vitals.pid, started_at=dates.utc(vitals.started_at),
         uptime_s=max(0, int(fx.now() - vitals.started_at)), privileged=vitals.privileged, domain=config.domain,
         data_dir=str(config.data_dir),
-        config=Settings(vitals.config_path, vitals.differs, vitals.warnings if caller.is_root else None),
+        config=Settings(vitals.config_path, vitals.differs, await health.warnings() if caller.is_root else None),
         mailboxes=len(seen), hooks=sum(len(mailbox.hooks) for mailbox in seen),
         smtp=Smtp(
             vitals.smtp_address, vitals.smtp_tls,

@@ -7,7 +7,7 @@ class Vitals(msgspec.Struct, frozen=True):
     """What can be said of the process without asking its databases.
 
     `started_at` is seconds since the epoch. `resolver`: whether it takes questions. `differs`: config.toml is no longer
-    what is loaded, whose `warnings` these are. `index`: whether index.db takes what is written to it. `dkim_record`: of
+    what is loaded. `index`: whether index.db takes what is written to it. `dkim_record`: of
     the key that signs, None: none does. `test_variables`: which of the variables that are for tests are set.
     """
 
@@ -16,7 +16,6 @@ class Vitals(msgspec.Struct, frozen=True):
     privileged: bool
     config_path: str
     differs: bool
-    warnings: tuple[str, ...]
     smtp_address: str
     smtp_tls: bool
     sessions: int

@@ -4,6 +4,7 @@ A number is given inside the transaction that makes its event true, and transact
 read up to a number has missed nothing below it. Never tells anybody.
 """
 
+import functools
 import sqlite3
 from typing import Any, NamedTuple
 
@@ -31,6 +32,9 @@ class Entry(NamedTuple):
     mailbox: str
     kind: str
     line: bytes
+
+
+_instant = functools.lru_cache(maxsize=16)(dates.utc)  # what is read together happened together
 
 
 def append(db: sqlite3.Connection, event: Event) -> tuple[int, Event]:
@@ -96,7 +100,7 @@ class Reader:
         """Without a line for a row that somebody damaged: what comes after it is told all the same."""
         try:
             told: dict[str, Any] = msgspec.json.decode(text)
-            head = {"cursor": str(Cursor(self.epoch, seq)), "type": told.pop("type"), "at": dates.utc(at)}
+            head = {"cursor": str(Cursor(self.epoch, seq)), "type": told.pop("type"), "at": _instant(int(at))}
             del told["owner_uid"], told["at"]
             line = msgspec.json.encode({**head, **told})
             return Entry(seq, owner_uid, str(told["mailbox"]), head["type"], line + b"\n")

@@ -177,3 +177,42 @@ def test_a_mailbox_filter_goes_to_the_daemon(daemon):
     daemon.send(mail("Here"), f"ops@{DOMAIN}")
     with Watching(daemon, "--after", after, "--mailbox", "ops") as watching:
         assert "Here" in watching.line()
+
+
+TROUBLE = {
+    "exit-code": ({"type": "hook_finished", "exit_code": 1, "timed_out": False, "reason": ""}, True),
+    "time-limit": ({"type": "hook_finished", "exit_code": 0, "timed_out": True, "reason": ""}, True),
+    "not-started": ({"type": "hook_finished", "exit_code": -1, "timed_out": False, "reason": "spawn-failed"}, True),
+    "well": ({"type": "hook_finished", "exit_code": 0, "timed_out": False, "reason": ""}, False),
+    "spooled": ({"type": "spooled"}, True),
+    "failed": ({"type": "sent", "status": "failed"}, True),
+    "delivered": ({"type": "sent", "status": "delivered"}, False),
+    "received": ({"type": "received"}, False),
+}
+
+
+@pytest.mark.parametrize(("told", "trouble"), TROUBLE.values(), ids=TROUBLE)
+def test_what_is_something_to_look_at(told, trouble):
+    assert watch_text.trouble(told) == trouble
+
+
+def test_json_holds_nothing_that_a_terminal_obeys(daemon):
+    after = cursor(daemon)
+    daemon.send(mail("=?utf-8?b?wptb4oCudw==?="))
+    with Watching(daemon, "--after", after, "--json") as watching:
+        watching.line()
+        line = watching.line()
+    assert line[:-1].isprintable()
+    assert json.loads(line)["type"] == "received"
+
+
+def test_an_output_that_nobody_reads_any_more_ends_it():
+    code = "import sys, os; from aimx.cli import output\nsys.stdin.readline(); output.end_if_unread(); print('read')"
+    for closed, expected in ((True, 141), (False, 0)):
+        pipe = subprocess.PIPE
+        with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe) as process:
+            if closed:
+                process.stdout.close()
+            process.stdin.write(b"\n")
+            process.stdin.close()
+            assert process.wait(30) == expected

@@ -4,14 +4,17 @@ import json
 import os
 import signal
 
+import msgspec
 import pytest
 
 from aimx import limits
+from aimx.flows.status import Told
 from aimx.wire import codec
-from aimx.wire.frames import Watch
+from aimx.wire.frames import Status, Watch
 from tests.daemon.watchers import Watcher
 from tests.harness import DOMAIN, mail
 from tests.root import dropping, users
+from tests.root.test_authorization import ASK
 
 pytestmark = pytest.mark.root
 
@@ -138,3 +141,29 @@ def test_one_user_s_watchers_keep_nobody_else_out(daemon, people):
     finally:
         holding.kill()
         holding.communicate(timeout=30)
+
+
+def status(daemon, who) -> Told:
+    answer = users.run(who, ASK, daemon.socket, codec.encode_request(Status()).hex())
+    return msgspec.json.decode(bytes.fromhex(answer).partition(b"\n\n")[2], type=Told)
+
+
+def test_a_status_tells_others_nothing_of_what_is_not_theirs(daemon, people):
+    (daemon.data / "inbox" / "alice").rmdir()
+    (daemon.data / "inbox" / "alice").write_text("squatted")
+    daemon.send(mail("waits"), f"alice@{DOMAIN}")
+    root, alice, bob, stranger = (
+        status(daemon, who) for who in (users.pwd.getpwnam("root"), *(people[name] for name in people))
+    )
+    assert [told.mailboxes for told in (root, alice, bob, stranger)] == [4, 1, 2, 0]
+    assert [[one.mailbox for one in told.spool] for told in (root, alice, bob, stranger)] == [
+        ["alice"],
+        ["alice"],
+        [],
+        [],
+    ]
+    assert root.config.warnings == ()
+    assert root.smtp.sessions is not None
+    for told in (alice, bob, stranger):
+        assert (told.config.warnings, told.smtp.sessions, told.all_watchers) == (None, None, None)
+        assert (told.pid, told.domain, told.privileged) == (daemon.pid, DOMAIN, True)
