@@ -94,7 +94,13 @@ def make_words(connection: sqlite3.Connection, number: int) -> bool:
             raise
         log.warning("no-full-text", why=str(error), note="searches read the mail itself and may stop early")
         return False
+    configure(connection, number, "hashsize", limits.INDEX_HASH_OCTETS)
     return True
+
+
+def configure(connection: sqlite3.Connection, number: int, option: str, value: int) -> None:
+    """Tell a table of words how to work, or to do something."""
+    connection.execute(f"INSERT INTO words{number} (words{number}, rank) VALUES (?, ?)", (option, value))
 
 
 def remove(path: str) -> None:

@@ -22,6 +22,7 @@ COLUMNS = (
 )  # fmt: skip
 _TEXTS = ("from", "to", "subject", "date", "message_id", "in_reply_to", "references", "thread_id", "trusted", "dkim",
           "spf", "dmarc", "automated", "delivery_status")  # fmt: skip
+_MOST = limits.SUMMARY_CHARACTERS
 _RECIPIENTS = ("to", "cc", "bcc", "delivered_to")
 _MORE = ("reply_to", "list_id", "message_id")
 
@@ -44,10 +45,14 @@ def entry(folder: Folder, stem: str, message: Message) -> Entry:
     except Refused:
         fields, rest = None, message.octets
     told = fields or {}
-    texts = [_text(told.get(key)) for key in _TEXTS]
-    texts[6] = _tail(told.get("references"))
+    get = told.get
+    texts = [value if type(value := get(key, "")) is str and len(value) <= _MOST else _text(value) for key in _TEXTS]
+    if isinstance(get("references"), str) and len(told["references"]) > _MOST:
+        texts[6] = _tail(told["references"])
     body = rest[: limits.INDEX_TEXT_OCTETS].decode("utf-8", "ignore")
-    words = tuple(map(indexwords.spaced, (*_fields(told), body, _more(told))))
+    words = (texts[0], _joined(told, _RECIPIENTS), texts[2], body, _more(told))
+    if not "".join(words).isascii():
+        words = tuple(map(indexwords.spaced, words))
     unread = folder == "inbox" and fields is not None and told.get("read") is not True
     attachments = told.get("attachments")
     at = indexkey.told(stem)
@@ -66,13 +71,15 @@ def mentioned(message_id: str, in_reply_to: str, references: str) -> frozenset[i
 
 def identifiers(message_id: str, in_reply_to: str, references: str) -> list[str]:
     """The Message-IDs themselves, without brackets, its own first."""
-    own = [identifier for identifier in (bare(message_id), bare(in_reply_to)) if identifier]
-    return own + [bare(word) for word in references.split()[-limits.INDEX_REFERENCES :] if bare(word)]
+    found = [message_id, in_reply_to]
+    if references:
+        found += references.split()[-limits.INDEX_REFERENCES :]
+    return [identifier for identifier in map(bare, found) if identifier]
 
 
 def bare(identifier: str) -> str:
     """A Message-ID as it is compared."""
-    return identifier.strip().removeprefix("<").removesuffix(">")
+    return identifier.strip(" \t<>")
 
 
 def number(identifier: str) -> int:
@@ -81,16 +88,17 @@ def number(identifier: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def _fields(told: dict[str, Any]) -> tuple[str, str, str]:
-    recipients = " , ".join(filter(None, (_text(told.get(key)) for key in _RECIPIENTS)))
-    return _text(told.get("from")), recipients, _text(told.get("subject"))
+def _joined(told: dict[str, Any], keys: tuple[str, ...]) -> str:
+    """Several fields as one text, in which no phrase goes from one to the next."""
+    return " , ".join([_text(told[key]) for key in keys if key in told])
 
 
 def _more(told: dict[str, Any]) -> str:
     tables = told.get("attachments")
-    listed = tables[: limits.PARTS] if isinstance(tables, list) else []
-    names = [_text(table.get("filename")) for table in listed if isinstance(table, dict)]
-    return " , ".join(filter(None, [*(_text(told.get(key)) for key in _MORE), *names]))
+    if not isinstance(tables, list):
+        return _joined(told, _MORE)
+    names = [_text(table.get("filename")) for table in tables[: limits.PARTS] if isinstance(table, dict)]
+    return " , ".join([_joined(told, _MORE), *names])
 
 
 def _text(value: object) -> str:
@@ -106,7 +114,7 @@ def _text(value: object) -> str:
 
 def _tail(value: object) -> str:
     """References: the latest stand at the end."""
-    if not isinstance(value, str) or len(value) <= limits.SUMMARY_CHARACTERS:
+    if not isinstance(value, str):
         return _text(value)
     return value[-limits.SUMMARY_CHARACTERS :].partition(" ")[2]
 

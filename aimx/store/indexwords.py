@@ -10,6 +10,7 @@ from aimx import limits
 from aimx.model.query import Term
 
 COLUMNS = ("sender", "recipient", "subject", "body", "more")
+BODY = COLUMNS.index("body")
 _FIELD = {"from": ("sender",), "to": ("recipient",), "subject": ("subject",), "": COLUMNS}
 # Thai, Lao, Burmese, Khmer, kana, bopomofo, Han, Hangul: where a word ends is for dictionaries to say.
 _UNSPACED = re.compile(

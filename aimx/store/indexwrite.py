@@ -11,6 +11,7 @@ from aimx.store.indexrow import Entry
 
 _INSERT = f"INSERT INTO messages (id, box, {indexdb.SELECTED}) VALUES (?, ?, {', '.join('?' * len(indexrow.COLUMNS))})"
 _UPDATE = f"UPDATE messages SET {' = ?, '.join(indexrow.COLUMNS)} = ? WHERE id = ?"
+_WORDS = f"INSERT INTO words{{}} (rowid, {', '.join(indexwords.COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)"
 _MENTION = "INSERT OR IGNORE INTO mentions VALUES (?, ?)"
 _IDENTIFIERS = "message_id, in_reply_to, references_"
 _MESSAGE = f"SELECT id, unread, text_hash, {_IDENTIFIERS} FROM messages WHERE box = ? AND stem = ?"
@@ -92,13 +93,18 @@ class Writer:
             raise sqlite3.DatabaseError("all numbers of boxes were used")  # the index is made anew
         row = (box, place.mailbox, place.folder, self.words)
         self.db.execute("INSERT INTO boxes (id, mailbox, folder, live, words) VALUES (?, ?, ?, 0, ?)", row)
+        if self.full_text:
+            indexdb.configure(self.db, self.words, "automerge", limits.INDEX_SEGMENTS)
         return box
 
     def fill(self, box: int, entries: Iterable[Entry]) -> None:
         """Messages for a box that nobody asks yet, their ids ascending over all calls."""
         (words,) = self.db.execute("SELECT words FROM boxes WHERE id = ?", (box,)).fetchone()
-        for entry in entries:
-            self._insert(box, words, self._ascending(box, entry.stem), entry)
+        numbered = [(self._ascending(box, entry.stem), entry) for entry in entries]
+        self.db.executemany(_INSERT, [(number, box, *entry.values) for number, entry in numbered])
+        self.db.executemany(_MENTION, [(mention, number) for number, entry in numbered for mention in entry.mentions])
+        if self.full_text:
+            self.db.executemany(_WORDS.format(words), [(number, *entry.words) for number, entry in numbered])
 
     def make_live(self, box: int, place: Place, stamp: Stamp) -> None:
         """From now on a filled box is the one that is asked; the one before is to be cleared."""
@@ -109,6 +115,15 @@ class Writer:
         self.db.execute("UPDATE boxes SET live = 0 WHERE mailbox = ? AND folder = ?", (place.mailbox, place.folder))
         change = "UPDATE boxes SET live = 1, total = ?, unread = ?, dev = ?, ino = ?, mtime_ns = ? WHERE id = ?"
         self.db.execute(change, (total, unread, *stamp, box))
+
+    def merge(self) -> bool:
+        """Make searches faster again after much was added: a part of the work. Returns: whether there is more."""
+        if not self.full_text:
+            return False
+        before = self.db.total_changes
+        indexdb.configure(self.db, self.words, "automerge", limits.INDEX_SEGMENTS_MERGED)
+        indexdb.configure(self.db, self.words, "merge", limits.INDEX_MERGE_PAGES)
+        return self.db.total_changes - before > 3  # the two commands themselves, and the option's row
 
     def stamp(self, place: Place, stamp: Stamp) -> None:
         """The rows of a box are what the directory held then."""
@@ -138,10 +153,7 @@ class Writer:
         if entry.mentions:
             self.db.executemany(_MENTION, [(mention, number) for mention in entry.mentions])
         if self.full_text:
-            columns = ", ".join(indexwords.COLUMNS)
-            self.db.execute(
-                f"INSERT INTO words{words} (rowid, {columns}) VALUES (?, ?, ?, ?, ?, ?)", (number, *entry.words)
-            )
+            self.db.execute(_WORDS.format(words), (number, *entry.words))
 
     def _delete(self, number: int, text_hash: int, identifiers: Iterable[str]) -> None:
         self.db.execute("DELETE FROM messages WHERE id = ?", (number,))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from aimx import limits, log
 from aimx.model.delivery import Mark
 from aimx.store import index as indexing
+from aimx.store import indexwords
 from aimx.store.browse import Directory, Name, Place, Stamp
 from aimx.store.index import Index
 from aimx.store.indexrow import Entry
@@ -96,8 +97,8 @@ class Reconciler:
         done = 0
         for entries in self._read(place, directory, sorted(names), care, names):
             waiting.append(self._index.submit(partial(_fill, box, entries)))
-            done += limits.INDEX_BATCH_ROWS
-            told(min(done, len(names)), len(names))
+            done += len(entries)
+            told(done, len(names))
             if len(waiting) > 2:  # read ahead, but not far
                 waiting.pop(0).done.wait()
         self._index.run(lambda writer: writer.make_live(box, place, stamp))
@@ -109,6 +110,8 @@ class Reconciler:
         for box in self._index.run(lambda writer: writer.unused()):
             while self._index.run(partial(_clear, box)):
                 pass
+        while self._index.run(_merge):
+            pass
 
     def _compare(self, place: Place, directory: Directory, care: _Care) -> None:
         sweep = self._monotonic() - care.swept >= limits.RECONCILE_SWEEP_S
@@ -146,19 +149,23 @@ class Reconciler:
         self, place: Place, directory: Directory, stems: list[str], care: _Care, names: dict[str, Name]
     ) -> Iterator[list[Entry]]:
         """The messages among these names, some at a time; remembers which are none."""
-        for start in range(0, len(stems), limits.INDEX_BATCH_ROWS):
-            entries = []
-            for stem in stems[start : start + limits.INDEX_BATCH_ROWS]:
+        entries: list[Entry] = []
+        size = 0
+        for stem in stems:
+            entry = indexing.read(directory, place.folder, stem)
+            if entry is not None:
+                entries.append(entry)
+                size += len(entry.words[indexwords.BODY])
+                care.strange.pop(stem, None)
+            else:
+                care.strange[stem] = names[stem]
                 if len(care.strange) >= limits.STRANGE_ENTRIES:
                     self._crowded(place, care)
                     break
-                entry = indexing.read(directory, place.folder, stem)
-                if entry is not None:
-                    entries.append(entry)
-                    care.strange.pop(stem, None)
-                else:
-                    care.strange[stem] = names[stem]
-            yield entries
+            if len(entries) >= limits.INDEX_BUILD_ROWS or size >= limits.INDEX_BUILD_OCTETS:
+                yield entries
+                entries, size = [], 0
+        yield entries
 
     def _crowded(self, place: Place, care: _Care) -> None:
         if not care.crowded:
@@ -193,6 +200,10 @@ def _differs(name: Name, known: _Known | None, strange: Name | None) -> bool:
 
 def _fill(box: int, entries: list[Entry], writer: Writer) -> None:
     writer.fill(box, entries)
+
+
+def _merge(writer: Writer) -> bool:
+    return writer.merge()
 
 
 def _clear(box: int, writer: Writer) -> bool:
