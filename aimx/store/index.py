@@ -314,9 +314,15 @@ class Index:
             self._healthy = False
 
 
-def read(directory: Directory, folder: Folder, stem: str) -> indexrow.Entry | None:
-    """A message file as the index holds it; None when there is none that may be read. Raises: OSError for ours."""
-    message = directory.find(stem, limits.INDEX_READ_OCTETS)
+def read(directory: Directory, folder: Folder, stem: str, bundle: bool | None = None) -> indexrow.Entry | None:
+    """A message file as the index holds it; None when there is none that may be read. Raises: OSError for ours.
+
+    `bundle`: where it lies, if that is known.
+    """
+    if bundle is None:
+        message = directory.find(stem, limits.INDEX_READ_OCTETS)
+    else:
+        message = directory.message(stem, bundle, limits.INDEX_READ_OCTETS)
     if message is None:
         return None
     entry = indexrow.entry(folder, stem, message)

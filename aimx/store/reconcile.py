@@ -152,11 +152,12 @@ class Reconciler:
         entries: list[Entry] = []
         size = 0
         for stem in stems:
-            entry = indexing.read(directory, place.folder, stem)
+            entry = indexing.read(directory, place.folder, stem, names[stem].bundle)
             if entry is not None:
                 entries.append(entry)
                 size += len(entry.words[indexwords.BODY])
-                care.strange.pop(stem, None)
+                if care.strange:
+                    care.strange.pop(stem, None)
             else:
                 care.strange[stem] = names[stem]
                 if len(care.strange) >= limits.STRANGE_ENTRIES:
