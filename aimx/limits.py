@@ -141,6 +141,8 @@ INDEX_SEGMENTS = 16  # of words side by side while a box is built
 INDEX_SEGMENTS_MERGED = 4  # FTS5's default: afterwards
 INDEX_MERGE_PAGES = 500  # merged at once; 2 MB, some 20 ms
 INDEX_BATCH_S = 0.05  # how long rows wait for company
+INDEX_GARBAGE_OCTETS = 256 * MIB  # words of mail that is gone or changed; then everything is built anew
+INDEX_CARE_S = 3600.0  # how often that is looked at
 INDEX_QUEUE_ROWS = 20_000  # further ones are left to reconciliation
 COPY_OCTETS = 1 * MIB  # of a file, read and written at once
 MARK_OCTETS = 64 * MIB  # a message file that is marked; the longest text and frontmatter that we write have 62
@@ -252,6 +254,7 @@ SEARCH_TERMS = 32  # words to look for in one search; eight are many
 LIST_ROWS = 50  # guide: the default page
 LIST_ROWS_MAX = 200  # guide: further ones are clamped
 READ_PIECE_OCTETS = 1 * MIB  # of a message file in one answer, unless less is asked for
+METER_S = 0.1  # between two looks of a line of progress on a terminal
 CLIENT_ADMIN_S = 60.0  # every other request; a slow directory service or disk, never a remote server
 CLIENT_REPLY_S = 700.0  # a SEND waits for memory, workers and remote servers, each at most for its own time
 

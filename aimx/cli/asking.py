@@ -3,7 +3,7 @@
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from aimx import client, limits, log
@@ -63,6 +63,23 @@ def stream(request: Request) -> Iterator[Any]:
         yield json.loads(line)
 
 
+def follow(options: argparse.Namespace, request: Request, what: str, take: Callable[[bytes], None]) -> None:
+    """`ask` for an answer that is a stream: its lines are taken as they come, from the daemon or from this process.
+
+    Raises: as `ask`.
+    """
+    try:
+        for line in client.stream(places.socket_name(), request):
+            take(line)
+        return
+    except DaemonAbsent:
+        if os.geteuid() != 0:
+            raise DaemonNeeded(NEEDED.format(what)) from None
+    response = _here(options, request, take)
+    if response.kind == "error":
+        raise DaemonRefused(response.reason, code=response.code)
+
+
 def similar_mailbox(options: argparse.Namespace, name: str) -> None:
     """A tip: a mailbox of the caller's own that is nearly called what he typed."""
     from aimx.config import suggest
@@ -76,13 +93,14 @@ def similar_mailbox(options: argparse.Namespace, name: str) -> None:
         diagnostics.say(f"\n  tip: a similar mailbox exists: '{near}'")
 
 
-def _here(options: argparse.Namespace, request: Request) -> Response:
+def _here(options: argparse.Namespace, request: Request, take: Callable[[bytes], None] | None = None) -> Response:
     from aimx.config import paths
     from aimx.daemon import local
 
     log.quiet()
     try:
-        return local.ask(paths.config_file(), paths.data_dir_override(options.data_dir), request)
+        where = paths.config_file(), paths.data_dir_override(options.data_dir)
+        return local.ask(*where, request) if take is None else local.stream(*where, request, take)
     except DaemonRunning as error:
         raise DaemonRunning(
             f"{error.reason}, but no daemon answers on {places.socket_name()}: it may be starting or stopping, or use"

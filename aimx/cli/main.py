@@ -41,6 +41,7 @@ COMMANDS = (
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
     Command("doctor", "aimx.cli.doctor", "Check configuration, service, mailboxes, ownership and DNS", SERVER),
     Command("logs", "aimx.cli.logs", "Show the log of the daemon", SERVER),
+    Command("reindex", "aimx.cli.reindex", "Build the index anew from the mail itself", SERVER),
     Command("dkim-keygen", "aimx.cli.keygen", "Make a DKIM key pair and print its DNS record", SERVER),
     Command("ingest", "aimx.cli.ingest", "Store a raw message from standard input", ""),
 )

@@ -2,9 +2,9 @@
 
 import os
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, aclosing
 from pathlib import Path
-from typing import cast
 
 import trio
 
@@ -21,7 +21,7 @@ from aimx.daemon.serve import spawner_options
 from aimx.daemon.storage import Storage, open_storage
 from aimx.daemon.trials import Trials
 from aimx.daemon.workers import WorkerPool
-from aimx.effects.api import Desk, Effects, Mails
+from aimx.effects.api import Desk, Effects
 from aimx.effects.process import SpawnerClient
 from aimx.errors import sole
 from aimx.flows import dispatch
@@ -54,6 +54,14 @@ def ask(config_file: Path, data_dir: Path | None, request: Request) -> Response:
         raise sole(group) from None
 
 
+def stream(config_file: Path, data_dir: Path | None, request: Request, take: Callable[[bytes], None]) -> Response:
+    """`ask` for an answer that is a stream: its pieces are taken as they come. Raises: as `ask`, and what ends it."""
+    try:
+        return trio.run(_ask, LiveConfig(config_file, data_dir), request, take)
+    except BaseExceptionGroup as group:
+        raise sole(group) from None
+
+
 async def _ingest(config: Config, rcpt: str, octets: bytes) -> Ingested:
     with _Here(config) as here:
         async with trio.open_nursery() as nursery:
@@ -66,14 +74,23 @@ async def _ingest(config: Config, rcpt: str, octets: bytes) -> Ingested:
     return stored
 
 
-async def _ask(live: LiveConfig, request: Request) -> Response:
+async def _ask(live: LiveConfig, request: Request, take: Callable[[bytes], None] | None = None) -> Response:
     caller = Caller(os.geteuid(), os.getegid(), operator_uid=os.geteuid())
     with _Here(live.current, live) as here:
+<<<<<<< HEAD
         async with trio.open_nursery() as nursery:
             if isinstance(request, HookTest):
                 await nursery.start(here.spawner.run)
             answer = await dispatch.dispatch(here.fx, live.current, request, caller)
             nursery.cancel_scope.cancel()
+=======
+        answer = await dispatch.dispatch(here.fx, live.current, request, caller)
+        if answer.lines is not None:
+            async with aclosing(answer.lines) as pieces:
+                async for piece in pieces:
+                    if take is not None:
+                        take(piece)
+>>>>>>> 88feb49 (reindex: The index is built anew by a command, at start what is missing)
         if answer.afterwards is not None:
             await answer.afterwards()
         await here.events.flush()
@@ -97,9 +114,13 @@ class _Here(AbstractContextManager["_Here"]):
         if live is not None:
             administration = Administration(live, lambda _: None, storage.gates)
             register = origins.beside(live.path, config.source)
+<<<<<<< HEAD
             mails = cast(Mails, StoredMails(storage, self.events.post))
             trials = Trials(lambda: self.fx, lambda: self.hooks, self.parts.state, self.parts.committer.folders)
             desk = Desk(mails, administration, self.places, register, trials)
+=======
+            desk = Desk(StoredMails(storage, self.events.post), administration, self.places, register)
+>>>>>>> 88feb49 (reindex: The index is built anew by a command, at start what is missing)
         self.fx = Effects(
             time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, self.events, desk=desk
         )

@@ -1,22 +1,24 @@
 """Stored mail on trio: the index and the files of mailboxes, each question in a thread."""
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from functools import partial
 from typing import TypeVar
 
 import trio
 
-from aimx import limits
+from aimx import limits, log
 from aimx.daemon.storage import Storage
 from aimx.errors import StorageFailed
 from aimx.model.delivery import Folder
 from aimx.model.event import Deleted, Event
-from aimx.model.query import Box, Counts, Found, Page, Piece, Query, Row
+from aimx.model.query import Box, Counts, Found, Page, Piece, Progress, Query, Row
 from aimx.store import reading
 from aimx.store.browse import Place
 from aimx.store.lookup import Lookup
 from aimx.store.mark import Marker
+from aimx.store.rebuild import Rebuild
 from aimx.store.reconcile import Reconciler
 
 T = TypeVar("T")
@@ -32,6 +34,8 @@ class StoredMails:
         committer, stamps = storage.committer, storage.committer.tree.stamps
         self._reconciler = Reconciler(committer.index, stamps, partial(_gone, post))
         self._lookup = Lookup(committer.folders, committer.index, self._reconciler)
+        self._rebuild = Rebuild(committer.folders, committer.index, self._reconciler)
+        self._building = trio.CapacityLimiter(1)
         self._marker = Marker(storage.committer)
         self._threads = trio.CapacityLimiter(limits.READ_THREADS)
 
@@ -42,6 +46,50 @@ class StoredMails:
     async def find(self, boxes: tuple[Box, ...], query: Query, page: Page) -> Found:
         """One page; every row's file was there a moment ago. Raises: Refused for a cursor that is none."""
         return await self._aside(partial(self._lookup.find, boxes, query, page))
+
+    async def reindex(self, boxes: tuple[Box, ...], whole: bool) -> AsyncGenerator[Progress, None]:
+        """Build the index of these boxes anew, while it serves; `whole`: there are no others. Raises: StorageFailed."""
+        steps = self._rebuild.everything(boxes, whole)
+        async with aclosing(self._stepwise(steps)) as told:
+            async for progress in told:
+                yield progress
+
+    async def care(self, boxes: Callable[[], tuple[Box, ...]]) -> None:
+        """Build what the index lacks, now and whenever it is found to have grown too much by what is gone."""
+        while True:
+            try:
+                await self._complete(boxes())
+                garbage = await self._aside(self._rebuild.garbage)
+                if garbage > limits.INDEX_GARBAGE_OCTETS:
+                    log.info("index-rebuilding", why="much of it belongs to mail that is gone", octets=garbage)
+                    async for _ in self.reindex(boxes(), whole=True):
+                        pass
+            except StorageFailed as error:
+                log.warning("index-incomplete", why=error.detail or error.reason, again_s=limits.INDEX_CARE_S)
+            await trio.sleep(limits.INDEX_CARE_S)
+
+    async def _complete(self, boxes: tuple[Box, ...]) -> None:
+        begun, read = trio.current_time(), 0
+        async for done in self._stepwise(self._rebuild.missing(boxes)):
+            read = done
+        if read:
+            log.info("index-built", messages=read, seconds=round(trio.current_time() - begun, 1))
+
+    async def _stepwise(self, steps: Iterator[T]) -> AsyncGenerator[T, None]:
+        """What a generator yields, each step in a thread; closed when nobody wants more. Raises: StorageFailed."""
+
+        def step() -> T | None:
+            try:
+                return next(steps, None)
+            except OSError as error:
+                raise StorageFailed("a mailbox cannot be read", detail=str(error)) from error
+
+        try:
+            while (value := await trio.to_thread.run_sync(step, limiter=self._building)) is not None:
+                yield value
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(getattr(steps, "close", lambda: None), limiter=self._building)
 
     async def row(self, box: Box, folder: Folder, email_id: str) -> Row:
         """One message. Raises: EmailNotFound."""

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import trio
@@ -38,15 +37,16 @@ from aimx.daemon.watching import Watching, owners
 from aimx.daemon.workers import WorkerPool
 from aimx.effects import descriptors, maildrop, privileges
 from aimx.effects.accounts import Accounts
-from aimx.effects.api import Desk, Effects, Mails, Sending
+from aimx.effects.api import Desk, Effects, Sending
 from aimx.effects.memory import MemoryBudget
 from aimx.effects.network import TcpNetwork
 from aimx.effects.process import SpawnerClient, cpu_count
 from aimx.errors import ConfigInvalid, Failed, ResourcesExhausted, sole
-from aimx.flows import dispatch
+from aimx.flows import dispatch, target
 from aimx.flows.answer import Answer
 from aimx.model.caller import Caller
 from aimx.model.config import Config, HookEvent
+from aimx.model.query import Box
 from aimx.wire.frames import Request
 
 WORKER_USER = "aimx-worker"
@@ -117,14 +117,22 @@ class Daemon:
         self.watching = Watching(parts.state.path, find, self._session_config, time.time)
         self.events.listen(self.watching.wake)
         self.origins = origins.beside(self.live.path, self.live.current.source)
+        self.mails = StoredMails(self.storage, self.events.post)
         return Desk(
+<<<<<<< HEAD
             cast(Mails, StoredMails(self.storage, self.events.post)), self.administration, self.places,
             self.origins, Trials(lambda: self.fx, lambda: self.hooks, parts.state, parts.committer.folders),
             self.watching, DaemonHealth(self, time.time()),
+=======
+            self.mails, self.administration, self.places, self.origins, self.watching, DaemonHealth(self, time.time()),
+>>>>>>> 88feb49 (reindex: The index is built anew by a command, at start what is missing)
         )  # fmt: skip
 
     def _session_config(self) -> Config:
         return self.live.current
+
+    def _boxes(self) -> tuple[Box, ...]:
+        return tuple(map(target.box, self.live.current.mailboxes.values()))
 
     def _in_hook(self, token: str, caller: Caller) -> HookEvent | None:
         return self.hooks.event_of(token, caller)
@@ -145,6 +153,7 @@ class Daemon:
             helpers.start_soon(settings.watch, self.live)
             helpers.start_soon(self.storage.run, self._session_config)
             helpers.start_soon(self.places.run)
+            helpers.start_soon(self.mails.care, self._boxes)
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._signals, nursery)
                 nursery.start_soon(self.socket.run, self._sockets)

@@ -1,6 +1,6 @@
 """What flows may ask of the world: small Protocols and the bundle that a shell hands to every flow."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -113,8 +113,8 @@ class Mails(Protocol):
         Raises: EmailNotFound, StorageFailed, UnreadableMail.
         """
 
-    def reindex(self, boxes: tuple[Box, ...]) -> AsyncIterator[Progress]:
-        """Build the index of these boxes anew, while it serves."""
+    def reindex(self, boxes: tuple[Box, ...], whole: bool) -> AsyncGenerator[Progress, None]:
+        """Build the index of these boxes anew, while it serves. `whole`: there are no others. Raises: StorageFailed."""
 
 
 class Settings(Protocol):

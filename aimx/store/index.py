@@ -29,16 +29,23 @@ class _Item(NamedTuple):
     """A change that waits, and who waits for it."""
 
     work: Change
-    promise: "_Promise | None" = None
+    promise: "Promise | None" = None
 
 
-class _Promise:
+class Promise:
     """What a change came to."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
         self.value: Any = None
         self.problem: Exception | None = None
+
+    def result(self) -> Any:
+        """Wait for it. Raises: StorageFailed."""
+        self.done.wait()
+        if self.problem is not None:
+            raise StorageFailed("index.db cannot be written", detail=str(self.problem)) from self.problem
+        return self.value
 
 
 class Index:
@@ -52,6 +59,7 @@ class Index:
         self._changed = threading.Condition()
         self._items: deque[_Item] = deque()
         self._latest: dict[Place, int] = {}
+        self._watched: dict[Place, list[set[str]]] = {}
         self._accepted = self._written = 0
         self._urgent = self._closing = False
         self._healthy = True
@@ -81,16 +89,16 @@ class Index:
     def marked(self, ref: Ref, mark: Mark, read: bool) -> None:
         """A mail was rewritten to say whether it is read, and nothing else; `mark`: what its file looks like now."""
         place = Place(ref.folder, ref.mailbox)
-        self._put(place, lambda writer: writer.marked(place, ref.id, mark, read))
+        self._put(place, ref.id, lambda writer: writer.marked(place, ref.id, mark, read))
 
     def forget(self, ref: Ref) -> None:
         """A message was removed."""
         place = Place(ref.folder, ref.mailbox)
-        self._put(place, lambda writer: writer.drop(place, ref.id))
+        self._put(place, ref.id, lambda writer: writer.drop(place, ref.id))
 
     def note(self, place: Place, owner: str, stem: str) -> bool:
         """Something happened to a message: its file is read again, by the thread that writes. Returns: whether."""
-        return self._put(place, lambda writer: self._refresh(writer, place, owner, stem))
+        return self._put(place, stem, lambda writer: self._refresh(writer, place, owner, stem))
 
     def _refresh(self, writer: Writer, place: Place, owner: str, stem: str) -> None:
         if writer.live(place) is None:
@@ -106,16 +114,12 @@ class Index:
 
     def run(self, work: Callable[[Writer], T]) -> T:
         """A change of one's own, in the order of all others; returns when it is written. Raises: StorageFailed."""
-        promise = self.submit(work)
-        promise.done.wait()
-        if promise.problem is not None:
-            raise StorageFailed("index.db cannot be written", detail=str(promise.problem)) from promise.problem
-        value: T = promise.value
+        value: T = self.submit(work).result()
         return value
 
-    def submit(self, work: Change) -> _Promise:
+    def submit(self, work: Change) -> Promise:
         """`run` without waiting."""
-        promise = _Promise()
+        promise = Promise()
         with self._changed:
             if self._closing:
                 promise.problem = RuntimeError("index.db is closed")
@@ -127,15 +131,29 @@ class Index:
                 self._changed.notify_all()
         return promise
 
-    def _put(self, place: Place, work: Change) -> bool:
+    def _put(self, place: Place, stem: str, work: Change) -> bool:
         with self._changed:
             if len(self._items) > limits.INDEX_QUEUE_ROWS or self._closing:
                 return False  # the directory has changed: reconciliation sees it
             self._accepted += 1
             self._latest[place] = self._accepted
+            for touched in self._watched.get(place, ()):
+                touched.add(stem)
             self._items.append(_Item(work))
             self._changed.notify_all()
         return True
+
+    @contextlib.contextmanager
+    def watched(self, place: Place) -> Iterator[set[str]]:
+        """The messages that something is noted about meanwhile."""
+        touched: set[str] = set()
+        with self._changed:
+            self._watched.setdefault(place, []).append(touched)
+        try:
+            yield touched
+        finally:
+            with self._changed:
+                self._watched[place].remove(touched)
 
     # Questions
 
@@ -164,7 +182,9 @@ class Index:
             connection = self._readers.pop() if self._readers else None
         try:
             connection = connection or self._connect()
+            connection.execute("BEGIN")  # one state of the index for all that is asked through it
             yield connection
+            connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             if connection is not None:
                 connection.close()

@@ -21,6 +21,7 @@ SECONDS = 2**32  # until 2106
 COUNTED = 2**16  # messages of one second in one box that keep the order; more are numbered after all others
 _BOX_SPAN = SECONDS * COUNTED
 _LOWEST = -(2**63)
+BOX_OF_ID = "(id >> 48) + 32768"  # in SQL: the box that a number was given in
 _TIMED = re.compile(r"(\d{4}-\d\d-\d\d)-(\d\d)(\d\d)(\d\d)(?:-|\Z)", re.ASCII)
 
 

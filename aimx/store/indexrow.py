@@ -50,7 +50,7 @@ def entry(folder: Folder, stem: str, message: Message) -> Entry:
     if isinstance(get("references"), str) and len(told["references"]) > _MOST:
         texts[6] = _tail(told["references"])
     body = rest[: limits.INDEX_TEXT_OCTETS].decode("utf-8", "ignore")
-    words = (texts[0], _joined(told, _RECIPIENTS), texts[2], body, _more(told))
+    words: tuple[str, ...] = (texts[0], _joined(told, _RECIPIENTS), texts[2], body, _more(told))
     if not "".join(words).isascii():
         words = tuple(map(indexwords.spaced, words))
     unread = folder == "inbox" and fields is not None and told.get("read") is not True

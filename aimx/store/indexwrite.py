@@ -116,6 +116,31 @@ class Writer:
         change = "UPDATE boxes SET live = 1, total = ?, unread = ?, dev = ?, ino = ?, mtime_ns = ? WHERE id = ?"
         self.db.execute(change, (total, unread, *stamp, box))
 
+    def renew_words(self) -> None:
+        """Boxes from now on have another table of words, without what nobody can take out of this one."""
+        (self.words,) = self.db.execute("UPDATE meta SET words = words + 1 RETURNING words").fetchone()
+        self.full_text = indexdb.make_words(self.db, self.words)
+
+    def retire(self, places: frozenset[Place]) -> None:
+        """Boxes of other places are asked no more."""
+        for box, mailbox, folder in self.db.execute("SELECT id, mailbox, folder FROM boxes WHERE live").fetchall():
+            if Place(folder, mailbox) not in places:
+                self.db.execute("UPDATE boxes SET live = 0 WHERE id = ?", (box,))
+        self._live.clear()
+
+    def sweep(self) -> None:
+        """What belongs to no box: tables of words, numbers that must not be used again."""
+        used = {self.words, *(row[0] for row in self.db.execute("SELECT DISTINCT words FROM boxes"))}
+        tables = self.db.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%'").fetchall()
+        for (name,) in tables:
+            if int(name.removeprefix("words")) not in used:
+                self.db.execute(f"DROP TABLE {name}")
+        self.db.execute(f"DELETE FROM dead WHERE {indexkey.BOX_OF_ID} NOT IN (SELECT id FROM boxes)")
+
+    def garbage(self) -> int:
+        """Octets of words that are found no more and cannot be taken out."""
+        return int(self.db.execute("SELECT coalesce(sum(octets), 0) FROM dead").fetchone()[0])
+
     def merge(self) -> bool:
         """Make searches faster again after much was added: a part of the work. Returns: whether there is more."""
         if not self.full_text:

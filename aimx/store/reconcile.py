@@ -6,6 +6,7 @@ RECONCILE_S; never believes that a message is gone without having looked.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from aimx.model.delivery import Mark
 from aimx.store import index as indexing
 from aimx.store import indexwords
 from aimx.store.browse import Directory, Name, Place, Stamp
-from aimx.store.index import Index
+from aimx.store.index import Index, Promise
 from aimx.store.indexrow import Entry
 from aimx.store.indexwrite import Writer
 from aimx.store.stamps import Stamps
@@ -53,19 +54,47 @@ class Reconciler:
         self._monotonic = monotonic
         self._guard = threading.Lock()
         self._cares: dict[Place, _Care] = {}
+        self._building: set[int] = set()
 
     def care(self, place: Place, directory: Directory) -> None:
-        """Before an answer about a box: build it, or compare it if its directory changed. Raises: StorageFailed."""
+        """Before an answer about a box: build it, or compare it if its directory changed. Raises: StorageFailed.
+
+        While another thread is at it, an answer from what the index says is good enough, if it says anything.
+        """
+        for _ in self.steps(place, directory, patient=self._stamps.known(place) is None):
+            pass
+
+    def steps(self, place: Place, directory: Directory, patient: bool = True) -> Iterator[int]:
+        """The same, some hundred milliseconds of work at a time; how many messages have been read so far."""
         care = self._care_of(place)
-        if self._is_true(place, directory, care):
+        if self._is_true(place, directory, care) or not care.lock.acquire(blocking=patient):
             return
-        with care.lock:
+        try:
             if self._is_true(place, directory, care):
                 return
             if self._stamps.known(place) is None and not self._take_up(place):
-                self.build(place, directory)
-            elif self._monotonic() - care.compared >= limits.RECONCILE_S or self._stamps.known(place) is None:
+                yield from self._build(place, directory, care)
+            elif self._monotonic() - care.compared >= limits.RECONCILE_S:
                 self._compare(place, directory, care)
+        finally:
+            care.lock.release()
+
+    def rebuild(self, place: Place, directory: Directory) -> Iterator[int]:
+        """A box from nothing but the files, as `steps` does it; the one before is asked until it is done."""
+        care = self._care_of(place)
+        with care.lock:
+            yield from self._build(place, directory, care)
+
+    def tidy(self) -> Iterator[None]:
+        """Take away what nobody asks any more, and make searches fast again, a part of the work at a time."""
+        with self._guard:
+            busy = frozenset(self._building)
+        for box in self._index.run(lambda writer: writer.unused()):
+            while box not in busy and self._index.run(partial(_clear, box)):
+                yield
+        self._index.run(lambda writer: writer.sweep())
+        while self._index.run(lambda writer: writer.merge()):
+            yield
 
     def _care_of(self, place: Place) -> _Care:
         with self._guard:
@@ -83,35 +112,30 @@ class Reconciler:
             self._stamps.compared(place, Stamp(*row))
         return row is not None
 
-    # All of a directory
-
-    def build(self, place: Place, directory: Directory, told: Callable[[int, int], None] = lambda *_: None) -> None:
-        """A box from nothing but the files; the one before is asked until it is done. `told`: done, of how many.
-
-        Raises: StorageFailed.
-        """
-        care = self._care_of(place)
+    def _build(self, place: Place, directory: Directory, care: _Care) -> Iterator[int]:
         stamp, names = self._listed(directory)
         box = self._index.run(lambda writer: writer.begin(place))
-        waiting = []
+        with self._guard:
+            self._building.add(box)
+        waiting: deque[Promise] = deque()
         done = 0
-        for entries in self._read(place, directory, sorted(names), care, names):
-            waiting.append(self._index.submit(partial(_fill, box, entries)))
-            done += len(entries)
-            told(done, len(names))
-            if len(waiting) > 2:  # read ahead, but not far
-                waiting.pop(0).done.wait()
-        self._index.run(lambda writer: writer.make_live(box, place, stamp))
-        self._settle(place, stamp, care)
-        self._clear()
-
-    def _clear(self) -> None:
-        """Boxes that nobody asks any more, little by little."""
-        for box in self._index.run(lambda writer: writer.unused()):
-            while self._index.run(partial(_clear, box)):
-                pass
-        while self._index.run(_merge):
-            pass
+        try:
+            with self._index.watched(place) as touched:
+                for entries in self._read(place, directory, sorted(names), care, names):
+                    waiting.append(self._index.submit(partial(_fill, box, entries)))
+                    done += len(entries)
+                    if len(waiting) > 1:  # read ahead, but not far
+                        waiting.popleft().result()
+                    yield done
+                for promise in waiting:
+                    promise.result()
+                self._index.run(lambda writer: writer.make_live(box, place, stamp))
+            self._settle(place, stamp, care)
+            for entries in self._read(place, directory, sorted(touched), care, names):
+                self._index.run(partial(_put, place, entries))
+        finally:
+            with self._guard:
+                self._building.discard(box)
 
     def _compare(self, place: Place, directory: Directory, care: _Care) -> None:
         sweep = self._monotonic() - care.swept >= limits.RECONCILE_SWEEP_S
@@ -152,14 +176,15 @@ class Reconciler:
         entries: list[Entry] = []
         size = 0
         for stem in stems:
-            entry = indexing.read(directory, place.folder, stem, names[stem].bundle)
+            name = names.get(stem)
+            entry = indexing.read(directory, place.folder, stem, name.bundle if name is not None else None)
             if entry is not None:
                 entries.append(entry)
                 size += len(entry.words[indexwords.BODY])
                 if care.strange:
                     care.strange.pop(stem, None)
-            else:
-                care.strange[stem] = names[stem]
+            elif name is not None:
+                care.strange[stem] = name
                 if len(care.strange) >= limits.STRANGE_ENTRIES:
                     self._crowded(place, care)
                     break
@@ -201,10 +226,6 @@ def _differs(name: Name, known: _Known | None, strange: Name | None) -> bool:
 
 def _fill(box: int, entries: list[Entry], writer: Writer) -> None:
     writer.fill(box, entries)
-
-
-def _merge(writer: Writer) -> bool:
-    return writer.merge()
 
 
 def _clear(box: int, writer: Writer) -> bool:

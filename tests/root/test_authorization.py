@@ -199,6 +199,9 @@ TABLE = {
     "watch-second-name-of-a-uid": (Watch(mailbox="twin"), (STREAM, STREAM, EACCES, EACCES)),
     "watch-orphan": (Watch(mailbox="orphan"), (STREAM, EACCES, EACCES, EACCES)),
     "watch-missing": (Watch(mailbox="ghost"), (error("ENOENT", "mailbox-not-found: ghost"), EACCES, EACCES, EACCES)),
+    "reindex": (Reindex(), (STREAM, EACCES, EACCES, EACCES)),
+    "reindex-own": (Reindex("alice"), (STREAM, EACCES, EACCES, EACCES)),
+    "reindex-missing": (Reindex("ghost"), (error("ENOENT", "mailbox-not-found: ghost"), EACCES, EACCES, EACCES)),
     "mark-missing-mail": (MarkRead("alice", "x"), (no_mail("alice", "x"), no_mail("alice", "x"), EACCES, EACCES)),
     "mark-missing-mail-unread": (MarkUnread("bob", "x"), (no_mail("bob", "x"), EACCES, no_mail("bob", "x"), EACCES)),
     "mark-second-name-of-a-uid": (MarkRead("twin", "x"), (no_mail("twin", "x"), no_mail("twin", "x"), EACCES, EACCES)),
@@ -261,7 +264,7 @@ UNSERVED = [
     MarkRead("alice", "x"), MarkUnread("alice", "x"), MailboxCreate("new"), MailboxDelete("alice"), MailboxList(),
     HookCreate("alice", "on_receive", b"{}"), HookDelete("x"), HookList(),
     EmailList(), EmailSearch("x"), EmailRead("alice", "x"), Thread("alice", "x"), MailboxShow("alice"), HookRuns(),
-    HookExplain("x", "y"), HookTest("x"), Status(), Watch(), Reindex(),
+    HookExplain("x", "y"), HookTest("x"), Status(), Watch(),
 ]  # fmt: skip
 
 

@@ -1,0 +1,83 @@
+"""The index of whole mailboxes, from nothing but their files: at start what is missing, or everything when asked.
+
+Works in steps of some hundred milliseconds, so that who drives it can stop, and so that mail goes on meanwhile.
+"""
+
+from collections.abc import Iterator
+
+from aimx.model.delivery import Folder
+from aimx.model.query import Box, Progress
+from aimx.store.browse import Directory, Place
+from aimx.store.index import Index
+from aimx.store.mailbox import Folders
+from aimx.store.reconcile import Reconciler
+
+_FOLDERS: tuple[Folder, ...] = ("inbox", "sent")
+
+
+class Rebuild:
+    """Builds boxes. Thread-safe."""
+
+    def __init__(self, folders: Folders, index: Index, reconciler: Reconciler) -> None:
+        self._folders = folders
+        self._index = index
+        self._reconciler = reconciler
+
+    def missing(self, boxes: tuple[Box, ...]) -> Iterator[int]:
+        """Build what the index lacks, compare the rest; how many messages were read. Raises: StorageFailed, OSError."""
+        done = 0
+        for box in boxes:
+            for place in _places(box):
+                directory = self._folders.browse(place.folder, box.name, box.owner)
+                if directory is None:
+                    continue
+                with directory:
+                    read = 0
+                    for read in self._reconciler.steps(place, directory):
+                        yield done + read
+                    done += read
+        for _ in self._reconciler.tidy():
+            yield done
+
+    def everything(self, boxes: tuple[Box, ...], whole: bool) -> Iterator[Progress]:
+        """Build boxes anew, one after the other; each is asked as it was until it is done.
+
+        `whole`: there are no others, and what the index holds besides is let go. Raises: StorageFailed, OSError.
+        """
+        self._index.check()
+        if whole:
+            places = frozenset(place for box in boxes for place in _places(box))
+            self._index.run(lambda writer: writer.retire(places))
+            self._index.run(lambda writer: writer.renew_words())
+        for box in boxes:
+            yield from self._mailbox(box)
+        for _ in self._reconciler.tidy():
+            yield Progress("", 0, 0)
+
+    def garbage(self) -> int:
+        """Octets of words that only building everything anew would take out. Raises: StorageFailed."""
+        return self._index.run(lambda writer: writer.garbage())
+
+    def _mailbox(self, box: Box) -> Iterator[Progress]:
+        yield Progress(box.name, 0, None)
+        directories: dict[Place, Directory] = {}
+        try:
+            for place in _places(box):
+                directory = self._folders.browse(place.folder, box.name, box.owner)
+                if directory is not None:
+                    directories[place] = directory
+            total = sum(len(dict(directory.names())) for directory in directories.values())
+            done = 0
+            for place, directory in directories.items():
+                read = 0
+                for read in self._reconciler.rebuild(place, directory):
+                    yield Progress(box.name, done + read, total)
+                done += read
+        finally:
+            for directory in directories.values():
+                directory.close()
+        yield Progress(box.name, done, total, finished=True)
+
+
+def _places(box: Box) -> tuple[Place, ...]:
+    return tuple(Place(folder, box.name) for folder in _FOLDERS)
