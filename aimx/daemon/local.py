@@ -77,20 +77,16 @@ async def _ingest(config: Config, rcpt: str, octets: bytes) -> Ingested:
 async def _ask(live: LiveConfig, request: Request, take: Callable[[bytes], None] | None = None) -> Response:
     caller = Caller(os.geteuid(), os.getegid(), operator_uid=os.geteuid())
     with _Here(live.current, live) as here:
-<<<<<<< HEAD
         async with trio.open_nursery() as nursery:
             if isinstance(request, HookTest):
                 await nursery.start(here.spawner.run)
             answer = await dispatch.dispatch(here.fx, live.current, request, caller)
             nursery.cancel_scope.cancel()
-=======
-        answer = await dispatch.dispatch(here.fx, live.current, request, caller)
         if answer.lines is not None:
             async with aclosing(answer.lines) as pieces:
                 async for piece in pieces:
                     if take is not None:
                         take(piece)
->>>>>>> 88feb49 (reindex: The index is built anew by a command, at start what is missing)
         if answer.afterwards is not None:
             await answer.afterwards()
         await here.events.flush()
@@ -114,13 +110,9 @@ class _Here(AbstractContextManager["_Here"]):
         if live is not None:
             administration = Administration(live, lambda _: None, storage.gates)
             register = origins.beside(live.path, config.source)
-<<<<<<< HEAD
-            mails = cast(Mails, StoredMails(storage, self.events.post))
+            mails = StoredMails(storage, self.events.post)
             trials = Trials(lambda: self.fx, lambda: self.hooks, self.parts.state, self.parts.committer.folders)
             desk = Desk(mails, administration, self.places, register, trials)
-=======
-            desk = Desk(StoredMails(storage, self.events.post), administration, self.places, register)
->>>>>>> 88feb49 (reindex: The index is built anew by a command, at start what is missing)
         self.fx = Effects(
             time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, self.events, desk=desk
         )

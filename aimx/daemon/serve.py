@@ -119,13 +119,9 @@ class Daemon:
         self.origins = origins.beside(self.live.path, self.live.current.source)
         self.mails = StoredMails(self.storage, self.events.post)
         return Desk(
-<<<<<<< HEAD
-            cast(Mails, StoredMails(self.storage, self.events.post)), self.administration, self.places,
+            self.mails, self.administration, self.places,
             self.origins, Trials(lambda: self.fx, lambda: self.hooks, parts.state, parts.committer.folders),
             self.watching, DaemonHealth(self, time.time()),
-=======
-            self.mails, self.administration, self.places, self.origins, self.watching, DaemonHealth(self, time.time()),
->>>>>>> 88feb49 (reindex: The index is built anew by a command, at start what is missing)
         )  # fmt: skip
 
     def _session_config(self) -> Config:

@@ -6,11 +6,7 @@ from typing import Any, NamedTuple
 from aimx import log
 from aimx.effects.api import Effects
 from aimx.errors import AimxError, Refused, UnknownVerb
-<<<<<<< HEAD
-from aimx.flows import hookruns, hooks, ingest, mailboxes, mails, query, send, status, watch
-=======
-from aimx.flows import hooks, ingest, mailboxes, mails, query, reindex, send, status, watch
->>>>>>> 88feb49 (reindex: The index is built anew by a command, at start what is missing)
+from aimx.flows import hookruns, hooks, ingest, mailboxes, mails, query, reindex, send, status, watch
 from aimx.flows.answer import Answer, refusal
 from aimx.model.caller import Caller
 from aimx.model.config import Config
@@ -52,13 +48,10 @@ VERBS: dict[type[Request], Verb] = {
     frames.HookCreate: Verb(hooks.creating, hooks.create),
     frames.HookDelete: Verb(hooks.deleting, hooks.delete),
     frames.HookList: Verb(Anyone(), hooks.list_),
-<<<<<<< HEAD
     frames.HookRuns: Verb(hookruns.runs_action, hookruns.runs),
     frames.HookExplain: Verb(hookruns.of_hook, hookruns.explain),
     frames.HookTest: Verb(hookruns.of_hook, hookruns.test),
-=======
     frames.Reindex: Verb(System(), reindex.reindex),
->>>>>>> 88feb49 (reindex: The index is built anew by a command, at start what is missing)
 }
 
 
