@@ -102,8 +102,9 @@ class Places:
         """Erase what was wiped, now. Trouble is logged."""
         try:
             self._eraser.sweep()
-        except OSError as error:
-            log.error("not-erased", why=str(error))
+            self._wiper.clear_index()
+        except (OSError, StorageFailed) as error:
+            log.error("not-erased", why=getattr(error, "detail", "") or str(error))
 
     async def _aside(self, work: Callable[[], T]) -> T:
         try:

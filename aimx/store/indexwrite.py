@@ -155,6 +155,12 @@ class Writer:
         change = "UPDATE boxes SET dev = ?, ino = ?, mtime_ns = ? WHERE mailbox = ? AND folder = ? AND live"
         self.db.execute(change, (*stamp, place.mailbox, place.folder))
 
+    def forget(self, mailbox: str) -> list[int]:
+        """Nobody asks the boxes of this mailbox any more; which they were."""
+        self._live = {place: live for place, live in self._live.items() if place.mailbox != mailbox}
+        query = "UPDATE boxes SET live = 0 WHERE mailbox = ? AND live RETURNING id"
+        return [row[0] for row in self.db.execute(query, (mailbox,)).fetchall()]
+
     def unused(self) -> list[int]:
         """Boxes that nobody asks any more, or that were not finished."""
         return [row[0] for row in self.db.execute("SELECT id FROM boxes WHERE NOT live")]

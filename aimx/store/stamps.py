@@ -35,6 +35,12 @@ class Stamps:
             self._known.clear()
             self._steps.clear()
 
+    def drop(self, place: Place) -> None:
+        """It is another directory now, of which the index says nothing."""
+        with self._lock:
+            self._known.pop(place, None)
+            self._steps.pop(place, None)
+
     def changed(self, place: Place, before_ns: int, after_ns: int) -> None:
         """A change of ours that the index knows of, or that a look at the row's file shows: times before and after."""
         if before_ns == after_ns:

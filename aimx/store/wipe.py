@@ -18,6 +18,7 @@ from aimx.errors import DirectoryConflict, StorageFailed
 from aimx.model.delivery import Folder
 from aimx.model.event import HookSkipped, MailboxDeleted
 from aimx.store import eventlog, jobs, ledger
+from aimx.store.browse import Place
 from aimx.store.commit import Committer
 from aimx.store.directories import FOLDERS, open_whole
 
@@ -42,6 +43,8 @@ class Wiper:
         self._tree = committer.tree
         self._folders = committer.folders
         self._state = committer.state
+        self._index = committer.index
+        self._boxes: list[int] = []
 
     def take(self, mailbox: str, owner_uid: int | None, foreign: bool) -> str:
         """Exchange what the mailbox holds for empty directories; the token of what was taken.
@@ -166,10 +169,28 @@ class Wiper:
                 os.fsync(self._tree.spool)
             finally:
                 os.close(home)
+        self._forget_index(deleted.mailbox)
         self._state.run(lambda db: _forget(db, deleted, again))
         if token is not None and files.exists(self._tree.wiped, token):
             os.rename(token, f"{GONE}{token}", src_dir_fd=self._tree.wiped, dst_dir_fd=self._tree.wiped)
             os.fsync(self._tree.wiped)
+
+    def _forget_index(self, mailbox: str) -> None:
+        """Whoever has the name next is told nothing of this mail, not even that it is gone."""
+        try:
+            self._boxes += self._index.run(lambda writer: writer.forget(mailbox))
+        except StorageFailed as error:
+            log.error("index-not-told", mailbox=mailbox, why=error.detail or error.reason)
+        for folder in FOLDERS:
+            self._tree.stamps.drop(Place(folder, mailbox))
+
+    def clear_index(self) -> None:
+        """Take the words of what was wiped out of the index, little by little. Raises: StorageFailed."""
+        while self._boxes:
+            box = self._boxes[-1]
+            while self._index.run(lambda writer, box=box: writer.clear(box)):  # type: ignore[misc]
+                pass
+            self._boxes.pop()
 
     def _take_spooled(self, home: int, mailbox: str) -> None:
         for number, entry in enumerate(self._state.run(lambda db: ledger.spool_of(db, mailbox))):

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import smtplib
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from aimx.wire import codec
-from aimx.wire.frames import MailboxCreate, MailboxDelete, MailboxList, MailboxShow
+from aimx.wire.frames import EmailList, MailboxCreate, MailboxDelete, MailboxList, MailboxShow
 from tests.harness import DOMAIN, mail
 from tests.root import dropping, users
 from tests.root.test_authorization import DONE, EACCES, ask, error
@@ -194,13 +195,32 @@ def test_an_owner_wipes_his_own(daemon, people, say):
 
 def test_whoever_has_the_name_next_gets_nothing_of_the_one_before(daemon, people, say):
     assert re.fullmatch(DONE, say("alice", MailboxCreate("handed-on")))
-    daemon.send(mail(), f"handed-on@{DOMAIN}")
+    daemon.send(mail("A secret of hers"), f"handed-on@{DOMAIN}")
+    assert body(say("alice", MailboxShow("handed-on")))["total"] == 1
     assert re.fullmatch(DONE, say("alice", MailboxDelete("handed-on", force=True)))
+    rows = {row["name"]: row for row in body(say("alice", MailboxList()))}
+    assert (rows["handed-on"]["total"], rows["handed-on"]["registered"]) == (0, False)
     for folder in ("inbox", "sent"):
         (daemon.data / folder / "handed-on").rmdir()
     assert re.fullmatch(DONE, say("bob", MailboxCreate("handed-on")))
     shown = body(say("bob", MailboxShow("handed-on")))
     assert (shown["owner"], shown["total"], shown["unread"]) == (people["bob"].pw_name, 0, 0)
+    assert "secret" not in say("bob", EmailList("handed-on", folder="all"))
+    until(lambda: wiped(daemon), "erased")
+    with sqlite3.connect(f"file:{daemon.data}/.aimx/state.db?mode=ro", uri=True) as db:
+        told = [
+            event for (event,) in db.execute("SELECT event FROM events WHERE owner_uid = ?", (people["bob"].pw_uid,))
+        ]
+    db.close()
+    assert [event for event in told if "handed-on" in event and "secret" in event] == []
+
+    def words() -> list:
+        with sqlite3.connect(f"file:{daemon.data}/.aimx/index.db?mode=ro", uri=True) as index:
+            found = index.execute("SELECT subject FROM messages WHERE subject LIKE '%secret%'").fetchall()
+        index.close()
+        return found
+
+    until(lambda: words() == [], "out of the index")
 
 
 def test_nobody_wipes_a_directory_that_is_not_his(daemon, people, say):
