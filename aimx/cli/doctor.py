@@ -7,12 +7,8 @@ and neither are two versions that differ.
 import argparse
 import json
 
-from aimx.cli import doctor_text, output
-from aimx.cli.style import Style
-from aimx.config import paths
+from aimx.cli import output
 from aimx.errors import Exit
-from aimx.provision import checks, gather, report
-from aimx.provision.gather import Where
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +17,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Gather, judge, show."""
+    """Gather, judge, show. What that takes is loaded here, not for somebody who asks for help."""
+    from aimx.cli import doctor_text
+    from aimx.cli.style import Style
+    from aimx.config import paths
+    from aimx.provision import checks, gather, report
+    from aimx.provision.gather import Where
+
     where = Where(paths.config_file(), paths.data_dir_override(options.data_dir), paths.socket_file())
     facts = gather.gather(where)
     findings = checks.findings(facts)

@@ -51,6 +51,29 @@ def test_short_commands_stay_light(entry, code):
     assert not _loaded(code) & set(HEAVY)
 
 
+ADMIN = """
+import os
+os.geteuid = lambda: 1  # whoever runs the tests
+os.environ["AIMX_RUNTIME_DIR"] = "/nonexistent"
+from aimx.cli.main import run
+from aimx.errors import DaemonUnavailable
+try:
+    run({words!r})
+except (DaemonUnavailable, SystemExit):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["mailboxes", "list"], ["hooks", "list", "--json"], ["emails", "list"], ["watch"], ["mailboxes"],
+     ["hooks", "help"], ["doctor", "--help"], ["logs", "--help"], ["emails", "serch"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_command_of_one_question_stays_light(words):
+    assert not _loaded(ADMIN.format(words=words), "-S") & set(HEAVY)
+
+
 SEND = """
 import os, sys
 os.geteuid = lambda: 1  # whoever runs the tests
