@@ -237,6 +237,7 @@ CLIENT_ANSWER_OCTETS = 96 * MIB  # a dry run shows two bodies of 25 MiB in base6
 OWNER_THREADS = 4  # look-ups of owners' uids; a directory service may be slow
 DIRECTORY_THREADS = 4  # mailboxes made, counted and removed at once
 READ_THREADS = 8  # pages and pieces of stored mail at once
+READ_THREADS_OF_OWNER = 4  # of them for the mailboxes of one
 STREAM_STALL_S = 10.0  # a client of a stream that takes nothing is dropped
 STREAM_LINE_OCTETS = 1 * MIB  # of one event; its texts have at most SUMMARY_CHARACTERS each
 WATCH_RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # before a client that lost its stream asks again; the last for ever

@@ -1,8 +1,8 @@
 """Stored mail on trio: the index and the files of mailboxes, each question in a thread."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -38,14 +38,15 @@ class StoredMails:
         self._building = trio.CapacityLimiter(1)
         self._marker = Marker(storage.committer)
         self._threads = trio.CapacityLimiter(limits.READ_THREADS)
+        self._shares = _Shares()
 
     async def counts(self, boxes: tuple[Box, ...]) -> dict[str, Counts]:
         """How much mail each box holds, by name."""
-        return await self._aside(partial(self._lookup.counts, boxes))
+        return await self._aside(boxes, partial(self._lookup.counts, boxes))
 
     async def find(self, boxes: tuple[Box, ...], query: Query, page: Page) -> Found:
         """One page; every row's file was there a moment ago. Raises: Refused for a cursor that is none."""
-        return await self._aside(partial(self._lookup.find, boxes, query, page))
+        return await self._aside(boxes, partial(self._lookup.find, boxes, query, page))
 
     async def reindex(self, boxes: tuple[Box, ...], whole: bool) -> AsyncGenerator[Progress, None]:
         """Build the index of these boxes anew, while it serves; `whole`: there are no others. Raises: StorageFailed."""
@@ -59,7 +60,7 @@ class StoredMails:
         while True:
             try:
                 await self._complete(boxes())
-                garbage = await self._aside(self._rebuild.garbage)
+                garbage = await self._aside((), self._rebuild.garbage)
                 if garbage > limits.INDEX_GARBAGE_OCTETS:
                     log.info("index-rebuilding", why="much of it belongs to mail that is gone", octets=garbage)
                     async for _ in self.reindex(boxes(), whole=True):
@@ -93,15 +94,16 @@ class StoredMails:
 
     async def row(self, box: Box, folder: Folder, email_id: str) -> Row:
         """One message. Raises: EmailNotFound."""
-        return await self._aside(partial(self._lookup.row, box, folder, email_id))
+        return await self._aside((box,), partial(self._lookup.row, box, folder, email_id))
 
     async def conversation(self, boxes: tuple[Box, ...], of: Row) -> tuple[Row, ...]:
         """The messages of these boxes that belong together with one of them (U9), oldest first."""
-        return await self._aside(partial(self._lookup.conversation, boxes, of))
+        return await self._aside(boxes, partial(self._lookup.conversation, boxes, of))
 
     async def read(self, box: Box, folder: Folder, email_id: str, offset: int, most: int) -> Piece:
         """A piece of a message file. Raises: EmailNotFound, StorageFailed."""
-        return await self._aside(partial(reading.piece, self._committer.tree, box, folder, email_id, offset, most))
+        work = partial(reading.piece, self._committer.tree, box, folder, email_id, offset, most)
+        return await self._aside((box,), work)
 
     async def mark(self, box: Box, email_id: str, read: bool) -> None:
         """Rewrite `read` and `read_at`, durable when it returns, and tell it.
@@ -115,7 +117,7 @@ class StoredMails:
 
     async def _mark(self, box: Box, email_id: str, read: bool) -> None:
         for _ in range(limits.MARK_ATTEMPTS):
-            marking = await self._aside(partial(self._marker.look, box, email_id, read, time.time()))
+            marking = await self._aside((box,), partial(self._marker.look, box, email_id, read, time.time()))
             if marking is None:
                 return
             try:
@@ -127,8 +129,28 @@ class StoredMails:
                 return
         raise StorageFailed(f"email '{email_id}' is being changed by somebody else; try again")
 
-    async def _aside(self, work: Callable[[], T]) -> T:
-        return await trio.to_thread.run_sync(work, limiter=self._threads)
+    async def _aside(self, boxes: tuple[Box, ...], work: Callable[[], T]) -> T:
+        owners = {box.owner for box in boxes}
+        async with self._shares.one_of(owners.pop() if len(owners) == 1 else ""):
+            return await trio.to_thread.run_sync(work, limiter=self._threads)
+
+
+class _Shares:
+    """However much one owner asks at once, threads are left for the others."""
+
+    def __init__(self) -> None:
+        self._limiters: dict[str, trio.CapacityLimiter] = {}
+
+    @asynccontextmanager
+    async def one_of(self, owner: str) -> AsyncIterator[None]:
+        """Wait for one of the owner's places, and have it."""
+        limiter = self._limiters.setdefault(owner, trio.CapacityLimiter(limits.READ_THREADS_OF_OWNER))
+        async with limiter:
+            try:
+                yield
+            finally:
+                if limiter.borrowed_tokens == 1 and not limiter.statistics().tasks_waiting:
+                    del self._limiters[owner]
 
 
 def _gone(post: Callable[[Event], None], place: Place, owner_uid: int, stems: list[str]) -> None:
