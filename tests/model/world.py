@@ -133,5 +133,5 @@ class World:
 
     def reload(self) -> None:
         """SIGHUP. Raises: ConfigInvalid, with the last good configuration in force."""
-        config = self.run(self.fx.desk.settings.reload)
-        prepare_mailboxes(self.here.parts.committer, config)
+        self.run(self.fx.desk.settings.reload)
+        prepare_mailboxes(self.here.parts.committer, self.live.current)
