@@ -23,7 +23,7 @@ from aimx.effects import linux
 from aimx.errors import ConfigInvalid, StorageFailed
 from aimx.model.config import Config
 
-Edit = Callable[[tomlkit.TOMLDocument], None]
+Edit = Callable[[tomlkit.TOMLDocument], str | None]  # in place; or the text that it is to become
 _MODE = 0o640  # guide: config.toml, root:root
 _lock = threading.Lock()
 _State = tuple[int, int, int, int]
@@ -73,8 +73,8 @@ def _edited(path: Path, octets: bytes, edit: Edit) -> bytes:
         raise ConfigInvalid(f"{path} cannot be edited: {error}") from error
     if not faithful:
         raise ConfigInvalid(f"{path} cannot be edited without touching other lines; edit it by hand")
-    edit(document)
-    return tomlkit.dumps(document).encode()
+    result = edit(document)
+    return (tomlkit.dumps(document) if result is None else result).encode()
 
 
 def _replace(path: Path, old: os.stat_result, octets: bytes) -> bool:

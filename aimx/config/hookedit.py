@@ -8,7 +8,7 @@ import re
 import secrets
 import tomllib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -34,34 +34,37 @@ def owner(text: str, mailbox: str) -> str | None:
     return str(found.get("owner")) if isinstance(found, dict) else None
 
 
-def added(text: str, mailbox: str, hook: Hook) -> str:
-    """The file with one more hook, the last of its mailbox. Raises: ConfigInvalid."""
+def added(text: str, mailbox: str, hook: Hook, document: Any = None) -> str:
+    """The file with one more hook, the last of its mailbox. Raises: ConfigInvalid.
+
+    `document`: the text as it was parsed already; it is of no use afterwards.
+    """
     wanted = _values(text)
     _mailboxes(wanted)[mailbox].setdefault("hooks", []).append(_fields(hook))
-    return _checked(text, wanted, lambda document: _add(document, text, mailbox, hook))
+    return _checked(wanted, lambda: _add(document or tomlkit.parse(text), text, mailbox, hook))
 
 
-def removed(text: str, mailbox: str, name: str) -> str:
-    """The file without the hook of this effective name. Raises: ConfigInvalid."""
+def removed(text: str, mailbox: str, name: str, document: Any = None) -> str:
+    """The file without the hook of this effective name. `document`: as for `added`. Raises: ConfigInvalid."""
     wanted = _values(text)
     index = next(index for box, index, written in _each(wanted) if (box, written.name) == (mailbox, name))
     kept = _mailboxes(wanted)[mailbox]["hooks"]
     del kept[index]
     if not kept:
         del _mailboxes(wanted)[mailbox]["hooks"]
-    return _checked(text, wanted, lambda document: _remove(document, text, mailbox, index))
+    return _checked(wanted, lambda: _remove(document or tomlkit.parse(text), text, mailbox, index))
 
 
-def by_text(change: Callable[[str], str]) -> Callable[[Any], None]:
-    """An edit of the document, given as one of its text."""
+class File(NamedTuple):
+    """A file as text, and as it was parsed already."""
 
-    def edit(document: Any) -> None:
-        fresh = tomlkit.parse(change(tomlkit.dumps(document)))
-        for key in list(document):
-            dict.__delitem__(document, key)
-        document.__setstate__(fresh.__reduce_ex__(2)[2])  # what unpickling does: the document itself is the caller's
+    text: str
+    document: Any
 
-    return edit
+
+def by_text(change: Callable[[File], str]) -> Callable[[Any], str]:
+    """An edit of a document, given as one of its text."""
+    return lambda document: change(File(tomlkit.dumps(document), document))
 
 
 # What a file says
@@ -113,9 +116,9 @@ def _fields(hook: Hook) -> dict[str, Any]:
 # How it is changed
 
 
-def _checked(text: str, wanted: dict[str, Any], change: Callable[[tomlkit.TOMLDocument], str]) -> str:
+def _checked(wanted: dict[str, Any], change: Callable[[], str]) -> str:
     try:
-        result = change(tomlkit.parse(text))
+        result = change()
         found = tomllib.loads(result)
     except (TOMLKitError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigInvalid(_BY_HAND, detail=f"{type(error).__name__}: {error}") from error

@@ -21,12 +21,14 @@ from typing import Any, NamedTuple
 from aimx import limits, log
 from aimx.config import hookedit, load
 from aimx.errors import StorageFailed
+from aimx.model.config import Config
 from aimx.model.hook import Origin, Written
 
 NAME = "hook-origins.json"
 LOSS = "every hook counts as the operator's: nothing runs differently, and only root can delete what is there"
 _VERSION = 1
 _MODE = 0o600
+Known = tuple[Iterable[Written], str]  # the hooks of config.toml, and its digest
 
 
 class Entry(NamedTuple):
@@ -44,6 +46,7 @@ class Origins:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._changing = False
 
     def of(self, hook: Written, source: str) -> Origin:
         """Who made a hook. `source`: the digest of the config.toml that has it."""
@@ -56,6 +59,7 @@ class Origins:
         `hooks` and `before`: what config.toml holds until then, and its digest. Raises: StorageFailed.
         """
         with self._lock:
+            self._changing = True
             self._write([*self._settled(hooks, before), _entry(hook, after)])
 
     def withdraw(self, hook: Written, hooks: Iterable[Written], before: str) -> None:
@@ -64,31 +68,34 @@ class Origins:
         Raises: StorageFailed.
         """
         with self._lock:
+            self._changing = True
             entries = self._settled(hooks, before)
             self._write([entry._replace(source=before) if _is(entry, hook) else entry for entry in entries])
 
     def conclude(self, hook: Written, exists: bool) -> None:
         """What was announced or withdrawn has happened, or not: the hook now exists or it does not."""
-        self._change(
-            lambda entries: [
-                entry._replace(source="") if _is(entry, hook) else entry
-                for entry in entries
-                if exists or not _is(entry, hook)
-            ]
-        )
-
-    def settle(self, hooks: Iterable[Written], source: str) -> None:
-        """At a start: confirm or drop what a crash left half done, forget what no longer exists."""
-        known = tuple(hooks)
-        self._change(lambda _: self._settled(known, source))
-
-    def _change(self, change: Callable[[list[Entry]], list[Entry]]) -> None:
-        """Trouble is logged: an entry that stays as it was still says no more than the truth."""
         with self._lock:
-            try:
-                self._write(change(self._read()))
-            except StorageFailed as error:
-                log.error("hook-origins-not-written", why=error.detail or error.reason)
+            self._changing = False
+            self._try(
+                lambda: [
+                    entry._replace(source="") if _is(entry, hook) else entry
+                    for entry in self._read()
+                    if exists or not _is(entry, hook)
+                ]
+            )
+
+    def settle(self, current: Callable[[], Known]) -> None:
+        """Confirm or drop what a crash left half done, forget what no longer exists. Not amid an announced change."""
+        with self._lock:
+            if not self._changing:
+                self._try(lambda: self._settled(*current()))
+
+    def _try(self, change: Callable[[], list[Entry]]) -> None:
+        """Trouble is logged: an entry that stays as it was still says no more than the truth."""
+        try:
+            self._write(change())
+        except StorageFailed as error:
+            log.error("hook-origins-not-written", why=error.detail or error.reason)
 
     def _settled(self, hooks: Iterable[Written], source: str) -> list[Entry]:
         known = {(hook.mailbox, hook.name, digest(hook)) for hook in hooks}
@@ -178,5 +185,11 @@ def beside(config_file: Path, source: str) -> Origins:
     found = Origins(config_file.parent / NAME)
     octets = load.read(config_file)
     if load.digest(octets) == source:
-        found.settle(hookedit.hooks(octets.decode()), source)
+        found.settle(lambda: (hookedit.hooks(octets.decode()), source))
     return found
+
+
+def known(config: Config) -> Known:
+    """What a snapshot holds."""
+    hooks = ((mailbox, hook) for mailbox in config.mailboxes.values() for hook in mailbox.hooks)
+    return [Written(mailbox.name, hook.name, hook.event, hook.cmd) for mailbox, hook in hooks], config.source

@@ -213,7 +213,9 @@ class Daemon:
         await self.events.tell(*await settings.changes(before, config, self.storage_parts.accounts, self.origins))
 
     def _adopted(self, config: Config) -> None:
-        """Another snapshot is in force."""
+        """Another snapshot is in force. In a thread, and for what is in force then, because it writes a file."""
+        forget = partial(self.origins.settle, lambda: origins.known(self.live.current))
+        trio.lowlevel.start_thread_soon(forget, lambda outcome: outcome.unwrap())
         self.signing.follow()
         settings.announce(config, self.storage_parts.accounts)
         self.storage.retry_spool()

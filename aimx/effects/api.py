@@ -26,7 +26,7 @@ from aimx.model.place import Contents, Stray
 from aimx.model.query import Box, Counts, Found, Page, Piece, Progress, Query, Row
 from aimx.model.status import Backlog, Use, Vitals
 
-Edit = Callable[[Any], None]  # of a TOML document, in place (config.edit)
+Edit = Callable[[Any], str | None]  # of a TOML document, in place, or the text that it is to become (config.edit)
 
 
 class WorkerLost(Exception):

@@ -22,6 +22,7 @@ from aimx.policy.authorize import Action, Anyone, Authorized
 from aimx.policy.gates import Gate, Message
 from aimx.wire.frames import HookExplain, HookRuns, HookTest, Response
 
+_READING = trio.CapacityLimiter(limits.HOOK_THREADS)
 _REACHING = trio.CapacityLimiter(limits.HOOK_REACH_THREADS)
 
 
@@ -135,7 +136,7 @@ async def _message(fx: Effects, mailbox: Mailbox, hook: Hook, email_id: str) -> 
             piece = await _piece(fx, mailbox, folder, email_id)
         except EmailNotFound:
             continue
-        return Message(folder, _fields(piece))
+        return Message(folder, await _fields(piece))
     raise EmailNotFound(f"email '{email_id}' not found in {mailbox.name}")
 
 
@@ -144,12 +145,16 @@ async def _piece(fx: Effects, mailbox: Mailbox, folder: Folder, email_id: str) -
     return await target.desk(fx).mails.read(box, folder, email_id, 0, limits.READ_PIECE_OCTETS)
 
 
-def _fields(piece: Piece) -> dict[str, object]:
-    """The front matter, as far as it can be read."""
-    try:
-        return frontmatter.read(piece.text.encode())[0]
-    except Refused:
-        return {}
+async def _fields(piece: Piece) -> dict[str, object]:
+    """The front matter, as far as it can be read; in a thread, because an owner may have made it long to read."""
+
+    def read() -> dict[str, object]:
+        try:
+            return frontmatter.read(piece.text.encode())[0]
+        except Refused:
+            return {}
+
+    return await trio.to_thread.run_sync(read, limiter=_READING)
 
 
 async def _budget(fx: Effects, config: Config, mailbox: Mailbox, hook: Hook, message: Message, email_id: str) -> Gate:
@@ -211,5 +216,5 @@ async def _trial(fx: Effects, mailbox: Mailbox, hook: Hook, account: Account, em
     folder: Folder = "inbox" if hook.event == "on_receive" else "sent"
     piece = await _piece(fx, mailbox, folder, email_id)
     recorded = await target.desk(fx).runs.recorded(hook.name, mailbox.name, hook.event, email_id)
-    env = recorded.env if recorded is not None else gates.environment(Message(folder, _fields(piece)), hook)
+    env = recorded.env if recorded is not None else gates.environment(Message(folder, await _fields(piece)), hook)
     return Trial(mailbox, hook, account, folder, email_id, piece.path, env)

@@ -9,6 +9,7 @@ import trio
 from aimx import limits, log
 from aimx.config import hookedit, hooks, legacy, load
 from aimx.config.fields import Place
+from aimx.config.hookedit import File
 from aimx.effects.api import Desk, Effects
 from aimx.errors import CatchallHook, HookNotFound, InvalidBody, OperatorHook, Refused
 from aimx.flows import target
@@ -83,15 +84,16 @@ async def create(fx: Effects, _config: Config, frame: HookCreate, authorized: Au
     return Response("ok")
 
 
-def _added(desk: Desk, mailbox: Mailbox, hook: Hook, written: Written, origin: Origin, text: str) -> str:
+def _added(desk: Desk, mailbox: Mailbox, hook: Hook, written: Written, origin: Origin, file: File) -> str:
     """The text of config.toml with the hook; the register is ahead of it. Raises: Refused, StorageFailed."""
+    text = file.text
     _refuse_other_owner(text, mailbox)
     there = hookedit.hooks(text)
     if any(other.name == hook.name for other in there):
         raise Refused(_taken(hook))
     if origin == "mcp" and sum(other.mailbox == mailbox.name for other in there) >= limits.HOOKS_PER_MAILBOX:
         raise Refused(f"mailbox '{mailbox.name}' has {limits.HOOKS_PER_MAILBOX} hooks, which is the limit; delete one")
-    result = hookedit.added(text, mailbox.name, hook)
+    result = hookedit.added(text, mailbox.name, hook, file.document)
     before, after = load.digest(text.encode()), load.digest(result.encode())
     if origin == "mcp":
         desk.origins.announce(written, after, there, before)
@@ -177,7 +179,8 @@ async def delete(fx: Effects, _config: Config, _frame: HookDelete, authorized: A
     return Response("ok")
 
 
-def _removed(desk: Desk, caller: Caller, mailbox: Mailbox, name: str, gone: list[Written], text: str) -> str:
+def _removed(desk: Desk, caller: Caller, mailbox: Mailbox, name: str, gone: list[Written], file: File) -> str:
+    text = file.text
     _refuse_other_owner(text, mailbox)
     there = hookedit.hooks(text)
     found = next((hook for hook in there if (hook.mailbox, hook.name) == (mailbox.name, name)), None)
@@ -186,7 +189,7 @@ def _removed(desk: Desk, caller: Caller, mailbox: Mailbox, name: str, gone: list
     before = load.digest(text.encode())
     if not caller.is_root and desk.origins.of(found, before) == "operator":
         raise OperatorHook(f"hook '{name}' was set up by the operator; to delete it: sudo aimx hooks delete {name}")
-    result = hookedit.removed(text, mailbox.name, name)
+    result = hookedit.removed(text, mailbox.name, name, file.document)
     gone[:] = [found]
     desk.origins.withdraw(found, there, before)
     return result
@@ -212,7 +215,7 @@ def _refuse_other_owner(text: str, mailbox: Mailbox) -> None:
         )
 
 
-async def _change(desk: Desk, caller: Caller, change: Callable[[str], str], conclude: Callable[[bool], None]) -> None:
+async def _change(desk: Desk, caller: Caller, change: Callable[[File], str], conclude: Callable[[bool], None]) -> None:
     """Edit the text of config.toml, then settle the register. Raises: as `target.change`."""
     done = False
     try:

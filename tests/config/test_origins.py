@@ -57,7 +57,8 @@ def told(register, file, hook=HOOK):
 
 
 def add(register, file, hook=NEW, written=HOOK, before_rename=None):
-    def change(text):
+    def change(config):
+        text = config.text
         result = hookedit.added(text, "x", hook)
         there = hookedit.hooks(text)
         register.announce(written, load.digest(result.encode()), there, load.digest(text.encode()))
@@ -69,7 +70,8 @@ def add(register, file, hook=NEW, written=HOOK, before_rename=None):
 
 
 def delete(register, file, name="new", before_rename=None):
-    def change(text):
+    def change(config):
+        text = config.text
         found = next(hook for hook in hookedit.hooks(text) if hook.name == name)
         result = hookedit.removed(text, "x", name)
         register.withdraw(found, hookedit.hooks(text), load.digest(text.encode()))

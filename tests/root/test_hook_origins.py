@@ -8,7 +8,8 @@ import stat
 import pytest
 
 from aimx.wire import codec
-from aimx.wire.frames import HookCreate, HookDelete, HookList
+from aimx.wire.frames import HookCreate, HookDelete, HookList, MailboxDelete
+from tests.hooks.test_pool import until
 from tests.root import dropping, users
 from tests.root.test_authorization import ask, error
 
@@ -105,6 +106,15 @@ def test_without_the_register_every_hook_is_the_operator_s(daemon, say):
     (daemon.etc / "hook-origins.json").unlink()
     assert say("alice", HookDelete("hers")) == kept("hers")
     assert say("root", HookDelete("hers")) == OK
+
+
+def test_a_deleted_mailbox_takes_its_entries_along(daemon, say):
+    assert say("alice", create("alice", "hers")) == OK
+    assert say("bob", create("bob", "his")) == OK
+    assert say("alice", MailboxDelete("alice")) == OK
+    register = daemon.etc / "hook-origins.json"
+    until(lambda: [entry["hook"] for entry in json.loads(register.read_text())["mcp"]] == ["his"])
+    assert say("bob", HookDelete("his")) == OK
 
 
 def test_lists_and_refusals_name_nothing_of_others(say):
