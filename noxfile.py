@@ -72,10 +72,11 @@ def lab(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def faults(session: nox.Session) -> None:
-    """Longer fault runs: kill -9, full disks, failing writes."""
+    """Longer fault runs: kill -9, full disks, failing writes, fifty clients at once."""
     _install(session)
-    rounds = os.environ.get("AIMX_FAULT_ROUNDS", "200")
-    _run(session, "pytest", "-rs", *_PATIENCE, "tests/faults", *session.posargs, AIMX_FAULT_ROUNDS=rounds)
+    longer = {"AIMX_FAULT_ROUNDS": "200", "AIMX_FAULT_SECONDS": "60"} | os.environ
+    env = {name: longer[name] for name in ("AIMX_FAULT_ROUNDS", "AIMX_FAULT_SECONDS")}
+    _run(session, "pytest", "-rs", *_PATIENCE, "tests/faults", *session.posargs, **env)
 
 
 @nox.session(python=False)
@@ -83,7 +84,9 @@ def fuzz(session: nox.Session) -> None:
     """The property tests with many more examples; HYPOTHESIS_PROFILE names a profile of tests/conftest.py."""
     _install(session)
     profile = os.environ.get("HYPOTHESIS_PROFILE", "fuzz")
-    _run(session, "pytest", *_PATIENCE, "-m", "hypothesis", *session.posargs, HYPOTHESIS_PROFILE=profile)
+    _run(
+        session, "pytest", *_PATIENCE, *_SIDE_BY_SIDE, "-m", "hypothesis", *session.posargs, HYPOTHESIS_PROFILE=profile
+    )
 
 
 @nox.session(python=False)
