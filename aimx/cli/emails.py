@@ -6,7 +6,6 @@ Starts for one exchange with the daemon, so that it loads no library. Never touc
 import argparse
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,6 +124,8 @@ def _page(options: argparse.Namespace, request: EmailList | EmailSearch, command
 
 def _again(options: argparse.Namespace, command: list[str], cursor: str) -> str:
     """The command that shows the next page."""
+    import shlex
+
     words = ["aimx", "emails", *command]
     if options.mailbox is not None:
         words += ["--mailbox", options.mailbox] if command == ["search"] else [options.mailbox]

@@ -50,11 +50,13 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    with Daemon(tmp_path_factory.mktemp("emails"), config_text(OTHER)) as daemon:
-        for folder, day, name, fields in FILES:
-            path = daemon.data / folder / "support" / f"2026-11-0{day}-102030-{name}.md"
-            told = {"received_at": f"2026-11-0{day}T10:20:30Z", **fields}
-            path.write_text(f"+++\n{tomlkit.dumps(told)}+++\n\nThe text of {name}.\n")
+    daemon = Daemon(tmp_path_factory.mktemp("emails"), config_text(OTHER))
+    for folder, day, name, fields in FILES:
+        path = daemon.data / folder / "support" / f"2026-11-0{day}-102030-{name}.md"
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        told = {"received_at": f"2026-11-0{day}T10:20:30Z", **fields}
+        path.write_text(f"+++\n{tomlkit.dumps(told)}+++\n\nThe text of {name}.\n")
+    with daemon:
         yield daemon
 
 

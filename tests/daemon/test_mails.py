@@ -6,9 +6,12 @@ import socket
 import threading
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from aimx import client, limits
 from aimx.errors import DaemonRefused
+from aimx.policy.search import FIELDS
 from aimx.wire import codec
 from aimx.wire.frames import EmailList, EmailRead, EmailSearch, MarkRead, MarkUnread, Thread
 from tests.harness import DOMAIN, Daemon, config_text, mail, owner
@@ -59,22 +62,23 @@ class Desk:
         tables = "".join(f'\n[[attachments]]\nfilename = "f{number}"\n' for number in range(files))
         directory = self.daemon.data / folder / mailbox
         directory = directory / name if files else directory
-        directory.mkdir(exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = directory / f"{name}.md"
-        path.write_text(f'+++\nid = "{name}"\nread = false\n{fields}{tables}+++\n\n{body}\n')
+        state = "" if "read = " in fields else "read = false\n"
+        path.write_text(f'+++\nid = "{name}"\n{state}{fields}{tables}+++\n\n{body}\n')
         return path
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    with Daemon(tmp_path_factory.mktemp("mails"), config_text(BOXES)) as daemon:
-        made = Desk(daemon)
-        fill(made)
+    made = Desk(Daemon(tmp_path_factory.mktemp("mails"), config_text(BOXES)))
+    fill(made)
+    with made.daemon:
         yield made
 
 
 def fill(desk: Desk) -> None:
-    """What lies there before anything is asked: files of others are looked for at most once a second."""
+    """What lies there before the daemon starts: what others add is looked for at most once a second."""
     for number in range(ROWS):
         desk.put("many", f"2026-11-01-{number:06}-x", f'subject = "n{number}"\n')
     at = 'received_at = "2026-11-0{}T10:00:00Z"\n'.format
@@ -82,9 +86,8 @@ def fill(desk: Desk) -> None:
     desk.put("filters", "f1", f'{at(1)}{bob}subject = "The quarterly report"\n')
     desk.put("filters", "f2", f'{at(2)}from = "bob@y.test"\nto = "carol@x.test"\n', "a needle in a haystack")
     desk.put("filters", "f3", at(3), files=2)
-    desk.put("filters", "f4", f'{at(4)}thread_id = "a1b2c3d4e5f6a7b8"\n')
+    desk.put("filters", "f4", f'{at(4)}read = true\nthread_id = "a1b2c3d4e5f6a7b8"\n')
     desk.put("filters", "s1", f'{at(5)}from = "filters@{DOMAIN}"\n', "greetings", folder="sent")
-    desk.ask_ok(MarkRead("filters", "f4"))
     desk.put("talk", CONVERSATION[0], f'{at(1)}message_id = "a@x.test"\n')
     desk.put("talk", CONVERSATION[1], f'{at(2)}message_id = "b@x.test"\nin_reply_to = "a@x.test"\n', folder="sent")
     desk.put("talk", CONVERSATION[2], f'{at(3)}message_id = "c@x.test"\nreferences = "a@x.test b@x.test"\n')
@@ -279,6 +282,35 @@ def test_what_does_not_fit_is_named(desk, request_, why):
     code, reason = desk.refused(request_)
     assert code == "VALIDATION"
     assert reason.startswith(why)
+
+
+_TEXT = st.one_of(
+    st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12),
+    st.sampled_from(["many", "f1", "..", "a/b", "inbox", "sent", "all", "7d", "2026-11-01", "0001-01-01", "a*", '"',
+                     "9999-12-31T23:59:59Z", "99999y", "a1b2c3d4e5f6a7b8", 'x"y', "NEAR", "OR", "日本語", "'"]),
+)  # fmt: skip
+_NUMBER = st.one_of(st.integers(0, 300), st.sampled_from([2**31, 2**53]))
+_TEXTS = ("from_", "to", "subject", "since", "before", "thread", "text", "cursor", "folder")
+_MAYBE = {**dict.fromkeys(_TEXTS, _TEXT), "mailbox": st.sampled_from(["many", "filters", "empty", "ghost"]),
+          "limit": _NUMBER, "offset": _NUMBER, "unread": st.booleans(), "has_attachment": st.booleans()}  # fmt: skip
+_PIECES = {"folder": _TEXT, "offset": _NUMBER, "most": _NUMBER}
+_WORDS = st.lists(st.one_of(_TEXT, st.builds("{}:{}".format, st.sampled_from(FIELDS), _TEXT)), min_size=1, max_size=4)
+_ASKED = st.fixed_dictionaries({}, optional=_MAYBE)
+_ANY = st.one_of(
+    _ASKED.map(lambda asked: EmailList(**asked)),
+    st.builds(lambda words, asked: EmailSearch(" ".join(words), **asked), _WORDS, _ASKED),
+    st.builds(lambda at, name, more: EmailRead(at, name, **more), _MAYBE["mailbox"], _TEXT,
+              st.fixed_dictionaries({}, optional=_PIECES)),
+    st.builds(Thread, _MAYBE["mailbox"], _TEXT, _TEXT),
+)  # fmt: skip
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_ANY)
+def test_whatever_is_asked_is_answered_or_refused_by_name(desk, request_):
+    answer = client.call(desk.daemon.socket, request_)
+    assert answer.kind == "json" or answer.code in ("VALIDATION", "NOTFOUND", "ENOENT")
+    assert not [line for line in desk.daemon.log if "verb-failed" in line or "request-failed" in line]
 
 
 # EMAIL-READ

@@ -42,6 +42,7 @@ def _loaded(code: str, *options: str) -> set[str]:
     ("entry", "code"),
     [
         ("client", "import aimx.client, aimx.wire.codec"),
+        ("emails", "import aimx.cli.emails"),
         ("help", "import sys; sys.argv=['aimx','--help']\nfrom aimx.cli.main import run; run(['--help'])"),
         ("version", "from aimx.cli.main import run; run(['--version'])"),
     ],
