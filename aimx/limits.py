@@ -167,6 +167,7 @@ STAMPS_STEPS = 1000  # changes of ours to one directory that wait for the one be
 SEARCH_S = 1.0  # one page; then the answer says where to go on
 SEARCH_ROWS = 10_000  # looked at together, between two looks at the clock
 SEARCH_FEW = 500  # unread messages that are tested one by one for words, a few microseconds each
+SEARCH_TESTED = 1000  # messages tested for words together, between two looks at the clock
 SEARCH_PREFIX_CHARACTERS = 3  # of a word with a star; shorter ones stand for too many
 CONVERSATION_ROWS = 500  # messages of one conversation
 CONVERSATION_IDS = 2000  # Message-IDs that join them

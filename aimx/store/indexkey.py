@@ -19,6 +19,7 @@ from aimx.store import layout
 BOXES = 2**16
 SECONDS = 2**32  # until 2106
 COUNTED = 2**16  # messages of one second in one box that keep the order; more are numbered after all others
+_NAMED = SECONDS - 2**12  # names that sort after all times; room for 268 million of them
 _BOX_SPAN = SECONDS * COUNTED
 _LOWEST = -(2**63)
 BOX_OF_ID = "(id >> 48) + 32768"  # in SQL: the box that a number was given in
@@ -69,7 +70,7 @@ def place(stem: str) -> int:
     at = told(stem)
     if at is not None:
         return at
-    return max(0, bisect.bisect_right(range(SECONDS), stem, key=prefix) - 1)
+    return min(max(0, bisect.bisect_right(range(SECONDS), stem, key=prefix) - 1), _NAMED)
 
 
 def first(box: int, second: int = 0) -> int:

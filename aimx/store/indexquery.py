@@ -4,6 +4,7 @@ Every stream is lazy. One that has worked for too long ends with a `Stop` that s
 """
 
 import heapq
+import itertools
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from math import ceil
@@ -19,6 +20,7 @@ _AT = {name: position + 1 for position, name in enumerate(indexrow.COLUMNS)}
 _STEM = _AT["stem"]
 _LAST = "\U0010ffff"  # a mailbox after all others
 _FIRST_ROWS, _GROWTH = 64, 4
+Period = tuple[int, int]  # from this second on, up to before that one
 Row = tuple[Any, ...]  # id, then indexrow.COLUMNS
 
 
@@ -79,9 +81,15 @@ def stream(db: sqlite3.Connection, box: Box, asked: Asked) -> Stream:
         return _listing(db, box, asked)
     positive = tuple(term for term in terms if not term.negated)
     few = asked.query.thread or (asked.query.unread and box.unread <= limits.SEARCH_FEW)
-    if asked.full_text and positive and not few:
+    if not asked.full_text or not positive or few:
+        return _tested(db, box, asked, terms)
+    if box.disordered:
+        numbers = _first_numbers(db, box, _expression(terms))
+        return _tested(db, box, asked, terms) if numbers is None else _wanted(box, asked, _rows(db, numbers))
+    period = _period(asked.query)
+    if period is None:
         return _hits(db, box, asked, terms)
-    return _tested(db, box, asked, terms)
+    return merged([_hits(db, box, asked, terms, period), _tested(db, box, asked, terms, strange=True)])
 
 
 def can_skip(query: Query) -> bool:
@@ -133,19 +141,27 @@ def wanted(query: Query, row: Row) -> bool:
 # Lists
 
 
-def _listing(db: sqlite3.Connection, box: Box, asked: Asked) -> Stream:
+def _listing(db: sqlite3.Connection, box: Box, asked: Asked, only_strange: bool = False) -> Stream:
     """By id, through the index that fits; ids of a period are those between two names, but for strange ones."""
     query = asked.query
-    if query.since is None and query.before is None:
-        yield from _chunks(db, box, asked, (), ())
-        return
-    since = ceil(query.since) if query.since is not None else 0
-    before = ceil(query.before) if query.before is not None else indexkey.SECONDS
-    since, before = (min(max(second, 0), indexkey.SECONDS - 1) for second in (since, before))
-    named = _chunks(db, box, asked, ("NOT strange", "stem >= ?", "stem < ?"),
-                    (indexkey.prefix(since), indexkey.prefix(before)))  # fmt: skip
+    period = _period(query)
+    if period is None:
+        return _chunks(db, box, asked, (), ())
+    since, before = period
     strange = _chunks(db, box, asked, ("strange", "received_at >= ?", "received_at < ?"), (since, before))
-    yield from merged([named, strange])
+    if only_strange:
+        return strange
+    names = (indexkey.prefix(since), indexkey.prefix(before))
+    return merged([_chunks(db, box, asked, ("NOT strange", "stem >= ?", "stem < ?"), names), strange])
+
+
+def _period(query: Query) -> Period | None:
+    """The seconds that are asked for; None: all."""
+    if query.since is None and query.before is None:
+        return None
+    since = ceil(query.since) if query.since is not None else 0
+    before = ceil(query.before) if query.before is not None else indexkey.SECONDS - 1
+    return min(max(since, 0), indexkey.SECONDS - 1), min(max(before, 0), indexkey.SECONDS - 1)
 
 
 def _chunks(
@@ -185,64 +201,85 @@ def _chunks(
 # Searches
 
 
-def _tested(db: sqlite3.Connection, box: Box, asked: Asked, terms: tuple[Term, ...]) -> Stream:
+def _tested(db: sqlite3.Connection, box: Box, asked: Asked, terms: tuple[Term, ...], strange: bool = False) -> Stream:
     """Message by message, where few are to be tested or only what they must not hold is known."""
     positive = indexwords.expression(tuple(term for term in terms if not term.negated))
     negative = indexwords.either(tuple(term for term in terms if term.negated))
-    query = f"SELECT 1 FROM words{box.words} WHERE words{box.words} MATCH ? AND rowid = ?"
-
-    def has(expression: str, number: int) -> bool:
-        return db.execute(query, (expression, number)).fetchone() is not None
-
-    def holds(row: Row) -> bool:
+    listed = _listing(db, box, asked, strange)
+    size = _FIRST_ROWS
+    while batch := [found for found in itertools.islice(listed, size) if isinstance(found, Candidate)]:
         if not asked.full_text:
-            return indexwords.match(terms, asked.words(box.place, row))
-        if positive and not has(positive, row[0]):
-            return False
-        return not (negative and has(negative, row[0]))
+            kept = [found for found in batch if indexwords.match(terms, asked.words(box.place, found.row))]
+        else:
+            numbers = [found.row[0] for found in batch]
+            good = _holding(db, box, positive, numbers) if positive else set(numbers)
+            bad = _holding(db, box, negative, numbers) if negative else set()
+            kept = [found for found in batch if found.row[0] in good and found.row[0] not in bad]
+        yield from kept
+        if asked.over():
+            yield Stop(batch[-1].key)
+            return
+        size = min(size * _GROWTH, limits.SEARCH_TESTED) if asked.full_text else _FIRST_ROWS
 
-    for number, found in enumerate(_listing(db, box, asked)):
-        if isinstance(found, Candidate) and not holds(found.row):
-            if number % _FIRST_ROWS == 0 and number and asked.over():
-                yield Stop(found.key)
-                return
-            continue
-        yield found
+
+def _holding(db: sqlite3.Connection, box: Box, expression: str, numbers: list[int]) -> set[int]:
+    """Which of these messages hold words: all hits between them at once, or one by one where there are too many."""
+    query = f"SELECT rowid FROM words{box.words} WHERE words{box.words} MATCH ? AND rowid BETWEEN ? AND ? LIMIT ?"
+    most = len(numbers) * _GROWTH
+    between = db.execute(query, (expression, min(numbers), max(numbers), most + 1)).fetchall()
+    if len(between) <= most:
+        return {row[0] for row in between}.intersection(numbers)
+    query = f"SELECT rowid FROM words{box.words} WHERE words{box.words} MATCH ? AND rowid = ?"
+    return {number for number in numbers if db.execute(query, (expression, number)).fetchone() is not None}
 
 
-def _hits(db: sqlite3.Connection, box: Box, asked: Asked, terms: tuple[Term, ...]) -> Stream:
+def _hits(
+    db: sqlite3.Connection, box: Box, asked: Asked, terms: tuple[Term, ...], period: Period | None = None
+) -> Stream:
     """By words first: their numbers come newest first, and stand in the order of ids but within one second."""
-    expression = indexwords.expression(tuple(term for term in terms if not term.negated))
-    negative = indexwords.either(tuple(term for term in terms if term.negated))
-    if negative:
-        expression = f"({expression}) NOT ({negative})"
     held: list[Row] = []
-    for numbers in _numbers(db, box, asked, expression):
+    for numbers in _numbers(db, box, asked, _expression(terms), period):
         held += _rows(db, numbers)
-        if box.disordered and numbers:
-            continue
         border = indexkey.second_of(numbers[-1]) if numbers else -1
         ready = [row for row in held if indexkey.second_of(row[0]) > border]
         held = [row for row in held if indexkey.second_of(row[0]) <= border]
-        yield from _wanted(box, asked, ready)
+        yield from _wanted(box, asked, ready, timed=period is not None)
         if 0 <= border < indexkey.SECONDS - 1 and asked.over():
             yield Stop(Key(indexkey.prefix(border + 1), _LAST, ""))
             return
 
 
-def _numbers(db: sqlite3.Connection, box: Box, asked: Asked, expression: str) -> Iterator[list[int]]:
+def _expression(terms: tuple[Term, ...]) -> str:
+    positive = indexwords.expression(tuple(term for term in terms if not term.negated))
+    negative = indexwords.either(tuple(term for term in terms if term.negated))
+    return f"({positive}) NOT ({negative})" if negative else positive
+
+
+def _first_numbers(db: sqlite3.Connection, box: Box, expression: str) -> list[int] | None:
+    """Numbers of all hits; None when there are more than are looked at together."""
+    query = f"SELECT rowid FROM words{box.words} WHERE words{box.words} MATCH ? AND rowid BETWEEN ? AND ? LIMIT ?"
+    bounds = (indexkey.first(box.id), indexkey.last(box.id))
+    rows = db.execute(query, (expression, *bounds, limits.SEARCH_ROWS + 1)).fetchall()
+    return [row[0] for row in rows] if len(rows) <= limits.SEARCH_ROWS else None
+
+
+def _numbers(
+    db: sqlite3.Connection, box: Box, asked: Asked, expression: str, period: Period | None
+) -> Iterator[list[int]]:
     """Numbers of hits, descending, some at a time; at the end an empty list."""
-    from_after = asked.after is not None and not box.disordered
-    highest = indexkey.last(
-        box.id, indexkey.place(asked.after.stem) if from_after and asked.after else indexkey.SECONDS - 1
-    )
+    lowest, highest = indexkey.first(box.id), indexkey.last(box.id)
+    if asked.after is not None:
+        highest = indexkey.last(box.id, indexkey.place(asked.after.stem))
+    if period is not None:
+        lowest = max(lowest, indexkey.first(box.id, period[0]))
+        highest = min(highest, indexkey.first(box.id, period[1]) - 1)
     query = (
         f"SELECT rowid FROM words{box.words} WHERE words{box.words} MATCH ? AND rowid BETWEEN ? AND ?"
         " ORDER BY rowid DESC LIMIT ?"
     )
     size = asked.chunk
     while True:
-        rows = db.execute(query, (expression, indexkey.first(box.id), highest, size)).fetchall()
+        rows = db.execute(query, (expression, lowest, highest, size)).fetchall()
         numbers = [row[0] for row in rows]
         if numbers:
             yield numbers
@@ -259,8 +296,10 @@ def _rows(db: sqlite3.Connection, numbers: list[int]) -> list[Row]:
     )
 
 
-def _wanted(box: Box, asked: Asked, rows: list[Row]) -> Stream:
+def _wanted(box: Box, asked: Asked, rows: list[Row], timed: bool = False) -> Stream:
     for row in sorted(rows, key=lambda row: row[_STEM], reverse=True):
+        if timed and value(row, "strange"):
+            continue
         found = _candidate(box, row)
         if (asked.after is None or asked.after < found.key) and wanted(asked.query, row):
             yield found

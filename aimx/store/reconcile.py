@@ -146,6 +146,8 @@ class Reconciler:
         if sweep:
             same = names.keys() & known.keys() - set(changed)
             changed += [stem for stem in same if directory.mark(stem, known[stem].bundle) != known[stem].mark]
+            changed += names.keys() & care.strange.keys() - set(changed)
+        care.strange = {stem: name for stem, name in care.strange.items() if stem in names}
         for entries in self._read(place, directory, changed, care, names):
             self._index.run(partial(_put, place, entries))
         self.missing(place, directory, known.keys() - names.keys())
