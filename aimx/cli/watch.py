@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -50,8 +51,10 @@ def _lines(after: str | None, mailbox: str | None) -> Iterator[bytes]:
     while True:
         try:
             for line in client.stream(places.socket_name(), Watch(after, mailbox)):
-                if tried is not None and tried:
+                if tried:
                     diagnostics.say("aimx: connected again")
+                elif tried is None and sys.stderr is not None and sys.stderr.isatty():
+                    diagnostics.say("aimx: watching, Ctrl-C ends")
                 tried = 0
                 after = str(_object(line).get("cursor") or after)
                 yield line
