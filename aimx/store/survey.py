@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from typing import Literal
 from urllib.parse import quote
@@ -11,6 +12,7 @@ import msgspec
 
 from aimx import limits
 from aimx.model.status import Waiting
+from aimx.policy import firing
 from aimx.store import schema
 from aimx.store.backlog import backlog
 
@@ -41,9 +43,11 @@ class Books(msgspec.Struct, frozen=True):
 
 
 _BACKLOG = "SELECT count(*), min(created) FROM jobs WHERE state = 'pending'"
+# Columns beside max() are those of its row.
 _TROUBLE = (
     "SELECT hook, count(*), max(ended), state, exit_code, timed_out, reason FROM jobs WHERE ended > ? AND"
-    " (state = 'interrupted' OR (state = 'done' AND (exit_code != 0 OR timed_out))) GROUP BY hook ORDER BY hook"
+    " (state = 'interrupted' OR (state = 'done' AND (exit_code != 0 OR timed_out))"
+    f" OR (state = 'skipped' AND reason IN ({', '.join('?' * len(firing.FAULTS))}))) GROUP BY hook ORDER BY hook"
 )
 
 
@@ -59,7 +63,11 @@ def books(directory: str, since: float) -> Books:
 def _look(path: str, read: Callable[[sqlite3.Connection], "Books | str"]) -> tuple[State, "Books | str"]:
     """State of one database, and what was read from it or why it was not."""
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        regular = stat.S_ISREG(os.fstat(fd).st_mode)
+        os.close(fd)
+        if not regular:
+            return "broken", "not a file"
         with _opened(path) as db:
             return "read", read(db)
     except FileNotFoundError:
@@ -74,7 +82,8 @@ def _look(path: str, read: Callable[[sqlite3.Connection], "Books | str"]) -> tup
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[sqlite3.Connection]:
-    uri = f"file:{quote(path)}?mode=ro"
+    """Without a -wal nobody has it open, and SQLite would make one that a reader cannot remove again."""
+    uri = f"file:{quote(path)}?mode=ro{'' if os.path.exists(f'{path}-wal') else '&immutable=1'}"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=limits.SURVEY_BUSY_S)) as db:
         yield db
 
@@ -93,7 +102,9 @@ def _state(db: sqlite3.Connection, since: float) -> Books:
         raise sqlite3.DatabaseError(f"schema version {version or 'unknown'}, this aimx knows version {schema.VERSION}")
     waiting = backlog(db).spool
     count, oldest = db.execute(_BACKLOG).fetchone()
-    trouble = tuple(HookTrouble(row[0], row[1], _ending(row[3:])) for row in db.execute(_TROUBLE, (since,)))
+    trouble = tuple(
+        HookTrouble(row[0], row[1], _ending(row[3:])) for row in db.execute(_TROUBLE, (since, *firing.FAULTS))
+    )
     return Books("read", "", waiting, count, oldest, trouble)
 
 

@@ -234,11 +234,8 @@ def test_commands_of_ours_in_a_fix_exist(facts, init):
             words = shlex.split(line) if line.startswith(("sudo ", "aimx ", "AIMX_")) else []
             while words and (words[0] == "sudo" or "=" in words[0]):
                 words = words[1:]
-            if words[:1] == ["aimx"] and words[1] not in NOT_YET:
+            if words[:1] == ["aimx"]:
                 main.parser(main.find(words[1])).parse_args(words[2:])
-
-
-NOT_YET = {"hooks", "reindex"}
 
 
 @pytest.mark.parametrize("facts", [case[0] for case in CASES.values()], ids=CASES)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aimx.cli import main
 from aimx.store import document, layout, readme, sent
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,3 +111,10 @@ def test_its_example_name_is_one_that_we_make():
 
 def test_a_start_writes_it(daemon):
     assert (daemon.data / readme.NAME).read_bytes() == readme.document()
+
+
+def test_its_commands_are_understood():
+    lines = re.findall(r"^(?:sudo )?aimx (.*?)(?:   .*)?$", readme.TEXT, re.MULTILINE)
+    assert len(lines) == 4
+    for words in map(str.split, lines):
+        main.parser(main.find(words[0])).parse_args(words[1:])
