@@ -117,13 +117,14 @@ class StoredMails:
 
     async def _mark(self, box: Box, email_id: str, read: bool) -> None:
         for _ in range(limits.MARK_ATTEMPTS):
-            marking = await self._aside((box,), partial(self._marker.look, box, email_id, read, time.time()))
+            marking = await self._aside((box,), partial(self._marker.prepare, box, email_id, read, time.time()))
             if marking is None:
                 return
             try:
                 told = await self._storage.carry(self._marker.steps(marking))
-            finally:
-                marking.close()
+            except BaseException:
+                self._marker.drop(marking)
+                raise
             if told is not None:
                 self._storage.tell(told)
                 return

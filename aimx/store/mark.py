@@ -5,6 +5,7 @@ Nobody else's change is ever lost: what was changed meanwhile is read again. Nev
 
 import os
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,22 +21,17 @@ from aimx.store.commit import Committer
 from aimx.store.conclude import Told
 from aimx.store.group import Steps, Work
 from aimx.store.mailbox import Unreadable
-from aimx.store.replace import CHANGED, Replacer
+from aimx.store.replace import CHANGED, Replacer, Version
 
 
 class Marking(msgspec.Struct, frozen=True):
-    """A new beginning for a message file, whose `rest` is copied from the open one. `turned`: it was not so before."""
+    """A changed version of a message file, written beside it. `turned`: it did not say so before."""
 
     ref: Ref
-    head: bytes
-    rest: Rest
+    version: Version
     read: bool
     turned: bool
     at: float
-
-    def close(self) -> None:
-        """Let go of the file."""
-        os.close(self.rest.fd)
 
 
 class Marker:
@@ -45,9 +41,10 @@ class Marker:
         self._committer = committer
         self._replacer = Replacer(committer.tree, committer.publisher.litter)
 
-    def look(self, box: Box, email_id: str, read: bool, at: float) -> Marking | None:
-        """Read the frontmatter and change it; None: it says just that already. The caller closes what it gets.
+    def prepare(self, box: Box, email_id: str, read: bool, at: float) -> Marking | None:
+        """Read the frontmatter and write a changed version beside it, which takes long for long mail.
 
+        Returns: what `steps` puts in its place; None: the mail says just that already.
         Raises: EmailNotFound, UnreadableMail, StorageFailed.
         """
         path = layout.message_path(self._committer.tree.path, "inbox", box.name, email_id, bundle=False)
@@ -59,16 +56,25 @@ class Marker:
             raise _failed("read", path, error) from error
         try:
             ref = Ref("inbox", box.name, box.owner, email_id, staging.mark(os.fstat(fd)), directory=bundle)
-            marking = _changed(fd, ref, read, at)
+            path = self.path(ref)
+            return self._prepared(fd, ref, read, at)
         except Refused as error:
-            os.close(fd)
-            raise UnreadableMail(f"{error.reason} in {self.path(ref)}", error.detail) from error
+            raise UnreadableMail(f"{error.reason} in {path}", error.detail) from error
         except OSError as error:
+            raise _failed("write", path, error) from error
+        finally:
             os.close(fd)
-            raise _failed("read", path, error) from error
-        if marking is None:
-            os.close(fd)
-        return marking
+
+    def _prepared(self, fd: int, ref: Ref, read: bool, at: float) -> Marking | None:
+        """Raises: Refused for what its owner wrote; OSError."""
+        changed = _changed(fd, ref.mark.size, read, at)
+        if changed is None:
+            return None
+        return Marking(ref, self._replacer.write(ref, changed.head, changed.rest), read, changed.turned, at)
+
+    def drop(self, marking: Marking) -> None:
+        """It came to nothing."""
+        self._replacer.drop(marking.version)
 
     def path(self, ref: Ref) -> str:
         """Where a message file lies, to be told."""
@@ -81,7 +87,7 @@ class Marker:
         """
         ref = marking.ref
         try:
-            mark = yield from self._replacer.replace(ref, marking.head, marking.rest)
+            mark = yield from self._replacer.place(ref, marking.version)
         except OSError as error:
             raise _failed("write", self.path(ref), error) from error
         if mark == CHANGED:
@@ -103,11 +109,19 @@ def _failed(what: str, path: str, error: OSError) -> StorageFailed:
     return StorageFailed(f"failed to {what} {path}: {os.strerror(error.errno or 0)}", detail=str(error))
 
 
-def _changed(fd: int, ref: Ref, read: bool, at: float) -> Marking | None:
+class _Changed(NamedTuple):
+    """A new beginning of the file, and what follows it as it is."""
+
+    head: bytes
+    rest: Rest
+    turned: bool
+
+
+def _changed(fd: int, size: int, read: bool, at: float) -> _Changed | None:
     """Raises: Refused for what its owner wrote; OSError."""
-    if ref.mark.size > limits.MARK_OCTETS:
+    if size > limits.MARK_OCTETS:
         raise Refused(f"more than {limits.MARK_OCTETS} octets")
-    octets, start, end = _head(fd, ref.mark.size)
+    octets, start, end = _head(fd, size)
     try:
         block = octets[start:end].decode()
     except UnicodeDecodeError as error:
@@ -119,8 +133,8 @@ def _changed(fd: int, ref: Ref, read: bool, at: float) -> Marking | None:
     text, before = frontmatter_edit.edited(block, changes, eol)
     if text == block:
         return None
-    rest = Rest(fd, end, ref.mark.size - end)
-    return Marking(ref, octets[:start] + text.encode(), rest, read, (before.get("read") is True) != read, at)
+    turned = (before.get("read") is True) != read
+    return _Changed(octets[:start] + text.encode(), Rest(fd, end, size - end), turned)
 
 
 def _head(fd: int, size: int) -> tuple[bytes, int, int]:

@@ -7,6 +7,7 @@ that we mean stays as it is; what a race brings out is given back. Never follows
 import errno
 import os
 import stat
+from typing import NamedTuple
 
 from aimx import limits, log
 from aimx.effects import files, linux
@@ -22,6 +23,13 @@ CHANGED = "its owner moved, changed or removed it"
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+class Version(NamedTuple):
+    """Another version of a message file in staging."""
+
+    entry: str
+    mark: Mark
+
+
 class Replacer:
     """Changes published messages. Thread-safe; of two that change the same one, the later finds it changed."""
 
@@ -35,27 +43,56 @@ class Replacer:
         Returns: what the new file looks like, synced; or why the name was left as it is.
         Raises: OSError for our own failures; the file is then either version.
         """
+        problem = self.unchanged(ref)
+        if problem:
+            return problem
+        return (yield from self.place(ref, self.write(ref, head, body)))
+
+    def unchanged(self, ref: Ref) -> str:
+        """Why the message file cannot be replaced; empty when it is the one that is meant. Raises: OSError."""
         try:
             home = self._open(ref)
         except Unwritable as reason:
             return str(reason)
-        entry = staging.entry_name(ref.folder, ref.mailbox, ref.id)
         try:
-            if _mark(home, ref.file) != ref.mark:
-                return CHANGED
-            try:
-                new = staging.mark(files.write_new(self._tree.staging, entry, head, 0o644, body))
-                if _mark(home, ref.file) != ref.mark:  # writing takes time; what is seen now need not be undone
-                    return CHANGED
-                problem = self._exchange(ref, home, entry, new)
-                if problem:
-                    return problem
-                yield Sync(home)
-            finally:
-                self._litter.remove(self._tree.staging, entry)
-            return new
+            return "" if _mark(home, ref.file) == ref.mark else CHANGED
         finally:
             os.close(home)
+
+    def write(self, ref: Ref, head: bytes, body: bytes | files.Rest = b"") -> Version:
+        """Another version, written and synced where nobody sees it; `place` or `drop` follows. Raises: OSError."""
+        entry = staging.entry_name(ref.folder, ref.mailbox, ref.id)
+        try:
+            return Version(entry, staging.mark(files.write_new(self._tree.staging, entry, head, 0o644, body)))
+        except BaseException:
+            self._litter.remove(self._tree.staging, entry)
+            raise
+
+    def place(self, ref: Ref, version: Version) -> Steps[Mark | str]:
+        """Put a version that was written in the place of the message file. Returns and raises as `replace`."""
+        try:
+            home = self._open(ref)
+        except Unwritable as reason:
+            self.drop(version)
+            return str(reason)
+        except BaseException:
+            self.drop(version)
+            raise
+        try:
+            if _mark(home, ref.file) != ref.mark:  # what is seen now need not be undone
+                return CHANGED
+            problem = self._exchange(ref, home, version.entry, version.mark)
+            if problem:
+                return problem
+            yield Sync(home)
+            return version.mark
+        finally:
+            self.drop(version)
+            os.close(home)
+
+    def drop(self, version: Version) -> None:
+        """What was written, or what it took the place of, is of no more use."""
+        self._litter.remove(self._tree.staging, version.entry)
 
     def remove(self, ref: Ref) -> Steps[str]:
         """Take a message away, a bundle whole, if nothing was added to it.

@@ -241,16 +241,16 @@ def test_many_marks_at_once_and_an_owner_who_edits_lose_nothing(desk):
 
 def test_a_file_that_never_rests_is_a_failure_of_its_own(desk, monkeypatch):
     path = desk.put("x", OWN)
-    real = desk.mails._marker.look
+    real = desk.mails._marker.prepare
     changes = threading.Semaphore(limits.MARK_ATTEMPTS)
 
-    def look(*arguments):
+    def prepare(*arguments):
         marking = real(*arguments)
         assert changes.acquire(blocking=False)
         path.write_bytes(path.read_bytes() + b"x")
         return marking
 
-    monkeypatch.setattr(desk.mails._marker, "look", look)
+    monkeypatch.setattr(desk.mails._marker, "prepare", prepare)
     with pytest.raises(StorageFailed, match="being changed by somebody else"):
         desk.mark("x")
     assert path.read_bytes() == OWN + b"x" * limits.MARK_ATTEMPTS
