@@ -10,7 +10,7 @@ Under all of them one may write into directories and state.db; neither knows any
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import trio
 
@@ -47,12 +47,12 @@ class Administration:
             return await self._change(edit)
 
     @asynccontextmanager
-    async def alone(self, mailbox: str) -> AsyncIterator[Alone]:
-        """Nobody changes the configuration and nobody writes into the mailbox. Shielded inside.
+    async def alone(self, mailbox: str | None = None) -> AsyncIterator[Alone]:
+        """Nobody changes the configuration, and nobody writes into the mailbox. Shielded inside.
 
         Raises: ResourcesExhausted.
         """
-        async with self._turn(), self._gates.alone(mailbox):
+        async with self._turn(), self._gates.alone(mailbox) if mailbox is not None else nullcontext():
             yield _Alone(self)
 
     async def reload(self) -> tuple[Config, Config]:

@@ -130,8 +130,8 @@ class Settings(Protocol):
         Raises: ConfigInvalid or what the edit raises, with nothing changed; StorageFailed; ResourcesExhausted.
         """
 
-    def alone(self, mailbox: str) -> AbstractAsyncContextManager["Alone"]:
-        """Nobody else changes the configuration and nobody writes into this mailbox. Shielded inside.
+    def alone(self, mailbox: str | None = None) -> AbstractAsyncContextManager["Alone"]:
+        """Nobody else changes the configuration, and nobody writes into this mailbox. Shielded inside.
 
         Raises: ResourcesExhausted.
         """

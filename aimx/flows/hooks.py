@@ -21,7 +21,6 @@ from aimx.policy import authorize
 from aimx.policy.authorize import Authorized
 from aimx.wire.frames import HookCreate, HookDelete, HookList, Response
 
-_TURN = trio.Lock()  # the register and config.toml change together, one hook at a time
 _THREADS = trio.CapacityLimiter(1)
 _STDIN = "hook sets removed field 'stdin' — the email is always piped to hooks; remove this key from the request"
 
@@ -70,10 +69,7 @@ async def create(fx: Effects, _config: Config, frame: HookCreate, authorized: Au
     written = Written(mailbox.name, hook.name, hook.event, hook.cmd)
     desk = target.desk(fx)
     add = partial(_added, desk, mailbox, hook, written, origin)
-    async with _TURN:
-        await _change(
-            desk, authorized.caller, add, lambda done: desk.origins.conclude(written, done and origin == "mcp")
-        )
+    await _change(desk, authorized.caller, add, lambda done: desk.origins.conclude(written, done and origin == "mcp"))
     log.info("hook-created", hook_name=hook.name, mailbox=mailbox.name, origin=origin, caller_uid=authorized.caller.uid)
     uid = _uid(authorized)
     await fx.events.tell(
@@ -172,8 +168,7 @@ async def delete(fx: Effects, _config: Config, _frame: HookDelete, authorized: A
     desk = target.desk(fx)
     gone: list[Written] = []
     remove = partial(_removed, desk, authorized.caller, mailbox, hook.name, gone)
-    async with _TURN:
-        await _change(desk, authorized.caller, remove, lambda done: _forget(desk, gone, not done))
+    await _change(desk, authorized.caller, remove, lambda done: _forget(desk, gone, not done))
     log.info("hook-deleted", hook_name=hook.name, mailbox=mailbox.name, caller_uid=authorized.caller.uid)
     await fx.events.tell(HookDeleted(at=fx.now(), mailbox=mailbox.name, owner_uid=_uid(authorized), hook=hook.name))
     return Response("ok")
@@ -216,13 +211,13 @@ def _refuse_other_owner(text: str, mailbox: Mailbox) -> None:
 
 
 async def _change(desk: Desk, caller: Caller, change: Callable[[File], str], conclude: Callable[[bool], None]) -> None:
-    """Edit the text of config.toml, then settle the register. Raises: as `target.change`."""
-    done = False
-    try:
-        await target.change(desk.settings, hookedit.by_text(change), caller)
-        done = True
-    finally:
-        with trio.CancelScope(shield=True):
+    """Edit config.toml, then settle the register, before anybody else's turn. Raises: as `target.change`."""
+    async with desk.settings.alone() as alone:
+        done = False
+        try:
+            await target.change(alone, hookedit.by_text(change), caller)
+            done = True
+        finally:
             await trio.to_thread.run_sync(conclude, done, limiter=_THREADS)
 
 
