@@ -157,14 +157,17 @@ class Watching:
             await trio.sleep(limits.STREAM_BATCH_S)
 
     async def _advance(self) -> None:
-        self._forget_if_stale()
         ends = await trio.to_thread.run_sync(self._live.ends, limiter=self._live_thread)
         if ends.last - self.last > limits.STREAM_HELD_EVENTS:
             self._begin_at(ends.last)
         while self.last < ends.last:
+            self._forget_if_stale()
+            sorted_by = self._snapshot
             entries = await trio.to_thread.run_sync(
                 self._read, self._live, (self.last, ends.last), None, limiter=self._live_thread
             )
+            if self._stale() is not sorted_by:
+                continue
             if not entries:
                 break
             for part in _parts(entries):
@@ -196,7 +199,7 @@ class Watching:
         """
         self._forget_if_stale()
         if after >= self.first:
-            part = next(part for part in self._slices if part.last > after)
+            part = next(part for part in reversed(self._slices) if part.first <= after)  # mostly the last one
             return part.lines(scope, after), part.last
         upto = self.first
         return await self._of_past(lambda: self._lines_of_past(scope, after, upto))

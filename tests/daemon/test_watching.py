@@ -29,12 +29,16 @@ class Log:
         self.events = LoggedEvents(self.state)
         self.owners = {}
         self.snapshot = object()
+        self.looked = lambda: None  # called once, after the next look at who owns what
         self.watching = Watching(self.state.path, self.now_owned, lambda: self.snapshot, lambda: 0.0)
         self.events.listen(self.watching.wake)
         self.told = 0
 
     def now_owned(self, names):
-        return {name: self.owners[name] for name in names if name in self.owners}
+        found = {name: self.owners[name] for name in names if name in self.owners}
+        looked, self.looked = self.looked, lambda: None
+        looked()
+        return found
 
     def give(self, mailbox, uid):
         self.owners[mailbox] = uid
@@ -217,6 +221,27 @@ def test_who_no_longer_owns_a_mailbox_is_told_nothing_of_it(tmp_path):
         await log.events.tell(MailboxDeleted(at=0.0, mailbox="a", owner_uid=ALICE.uid))
         await watching.read(1)  # that she no longer has it
         assert watching.seen == [1, 4, 5]
+
+    story(tmp_path / "state.db", play)
+
+
+def test_a_mailbox_that_changes_hands_while_its_owner_is_looked_up_is_not_told(tmp_path):
+    async def play(log):
+        log.give("a", ALICE.uid)
+        log.give("z", ALICE.uid)
+        watching, other = await Reading.open(log, ALICE), await Reading.open(log)
+        await log.tell(1, ALICE.uid, "z")
+        await watching.read(1)
+
+        def given_while_somebody_reads():
+            log.give("a", BOB.uid)
+            trio.from_thread.run(other.read, 1)
+
+        log.looked = given_while_somebody_reads
+        await log.tell(1, ALICE.uid, "a")
+        await log.tell(1, ALICE.uid, "z")
+        await watching.read(1)
+        assert watching.seen == [1, 3]
 
     story(tmp_path / "state.db", play)
 

@@ -61,6 +61,8 @@ def test_the_limits_are_true():
         "the whole request has arrived": f"within {limits.FRAME_S:.0f} seconds",
         "connections of one user": str(limits.CLIENTS_PER_UID),
         "connections in all, root excepted": str(limits.CLIENTS),
+        "streams of one user": str(limits.WATCHERS_PER_UID),
+        "streams in all, root excepted": str(limits.WATCHERS),
         "octets of requests held for one user": f"{limits.FRAMES_OCTETS_PER_UID // mib} MiB",
         "octets of requests held in all, root excepted": f"{limits.FRAMES_OCTETS // mib} MiB",
     }
