@@ -49,6 +49,8 @@ TOLD = {
 
 
 def test_beside_the_writer(state, tmp_path):
+    asked_for = JOB.replace("'x', '/x', 1,", "'x', '/x', 0,")
+    state.run(lambda db: db.execute(asked_for, ("done", "tested", 1.0, 100.0, 1, 0, None)))
     found = survey.books(str(tmp_path), 10.0)
     assert (found.state, found.index) == ("read", "missing")
     assert {trouble.hook: (trouble.failed, trouble.last) for trouble in found.trouble} == TOLD
