@@ -45,8 +45,8 @@ class Books(msgspec.Struct, frozen=True):
 _BACKLOG = "SELECT count(*), min(created) FROM jobs WHERE state = 'pending'"
 # Columns beside max() are those of its row.
 _TROUBLE = (
-    "SELECT hook, count(*), max(ended), state, exit_code, timed_out, reason FROM jobs WHERE ended > ? AND message != 0 AND"
-    " (state = 'interrupted' OR (state = 'done' AND (exit_code != 0 OR timed_out))"
+    "SELECT hook, count(*), max(ended), state, exit_code, timed_out, reason FROM jobs WHERE ended > ? AND message != 0"
+    " AND (state = 'interrupted' OR (state = 'done' AND (exit_code != 0 OR timed_out))"
     f" OR (state = 'skipped' AND reason IN ({', '.join('?' * len(firing.FAULTS))}))) GROUP BY hook ORDER BY hook"
 )
 
