@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -30,7 +31,21 @@ _State = tuple[int, int, int, int]
 _own: set[_State] = set()  # how the files that we wrote look: they are whole
 
 
+class Merged(NamedTuple):
+    """The new file and what it says; `found`: what the file said before the edit, hand edits included."""
+
+    octets: bytes
+    config: Config
+    found: Config
+
+
 def transact(path: Path, data_dir: Path | None, edit: Edit) -> tuple[bytes, Config]:
+    """`merge`, for who asks only for the new file and what it says."""
+    merged = merge(path, data_dir, edit)
+    return merged.octets, merged.config
+
+
+def merge(path: Path, data_dir: Path | None, edit: Edit) -> Merged:
     """Apply an edit to what is on disk now, validate the result, replace the file and sync it.
 
     A symbolic link stays and its target is replaced. The edit may run again when somebody saves the file meanwhile.
@@ -43,11 +58,11 @@ def transact(path: Path, data_dir: Path | None, edit: Edit) -> tuple[bytes, Conf
         _sweep(target)
         for _ in range(limits.CONFIG_EDIT_ATTEMPTS):
             old, found = _read(target)
-            load.parse(old, str(path), data_dir)  # what is wrong already is told as such
+            before = load.parse(old, str(path), data_dir)  # what is wrong already is told as such
             new = _edited(target, old, edit)
             config = load.parse(new, str(path), data_dir)
             if _replace(target, found, new):
-                return new, config
+                return Merged(new, config, before)
         raise StorageFailed(f"{path} keeps changing while it is edited; try again")
 
 

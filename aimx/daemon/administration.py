@@ -9,7 +9,7 @@ The order of locks, which nobody else can take in another one because only this 
 Under all of them one may write into directories and state.db; neither knows any of these locks.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 
 import trio
@@ -22,11 +22,14 @@ from aimx.effects.api import Alone, Edit
 from aimx.errors import ResourcesExhausted
 from aimx.model.config import Config
 
+# What was in force, what had been changed by hand since, what is in force now.
+Adopted = Callable[[Config, Config, Config], Awaitable[None]]
+
 
 class Administration:
-    """Implements effects.api.Settings. One change at a time; `adopted` is told the new snapshot."""
+    """Implements effects.api.Settings. One change at a time; `adopted` is told of each, under the settings lock."""
 
-    def __init__(self, live: LiveConfig, adopted: Callable[[Config], None], gates: Gates) -> None:
+    def __init__(self, live: LiveConfig, adopted: Adopted, gates: Gates) -> None:
         self._live = live
         self._adopted = adopted
         self._gates = gates
@@ -55,10 +58,8 @@ class Administration:
         async with self._turn(), self._gates.alone(mailbox) if mailbox is not None else nullcontext():
             yield _Alone(self)
 
-    async def reload(self) -> tuple[Config, Config]:
-        """Read the file and put it in force and tell; the old snapshot stays when it is not valid.
-
-        Returns: what was in force, what is now.
+    async def reload(self) -> Config:
+        """Read the file, put it in force and tell; the old snapshot stays when it is not valid.
 
         Raises: ConfigInvalid; ResourcesExhausted.
         """
@@ -66,8 +67,8 @@ class Administration:
             before = self._live.current
             found = await trio.to_thread.run_sync(self._live.read, limiter=self._thread)
             config = self._live.take(found)
-            self._adopted(config)
-            return before, config
+            await self._adopted(before, config, config)
+            return config
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -82,11 +83,12 @@ class Administration:
             self._lock.release()
 
     async def _change(self, edit: Edit) -> Config:
-        octets, _ = await trio.to_thread.run_sync(
-            editing.transact, self._live.path, self._live.data_dir, edit, limiter=self._thread
+        before = self._live.current
+        merged = await trio.to_thread.run_sync(
+            editing.merge, self._live.path, self._live.data_dir, edit, limiter=self._thread
         )
-        config = self._live.adopt(octets)
-        self._adopted(config)
+        config = self._live.take(merged.config)
+        await self._adopted(before, merged.found, config)
         return config
 
 

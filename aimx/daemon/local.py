@@ -108,7 +108,7 @@ class _Here(AbstractContextManager["_Here"]):
         self.places = Places(self.parts.committer, self.events.logged)
         desk = None
         if live is not None:
-            administration = Administration(live, lambda _: None, storage.gates)
+            administration = Administration(live, _told_nobody, storage.gates)
             register = origins.beside(live.path, config.source)
             mails = StoredMails(storage, self.events.post)
             trials = Trials(lambda: self.fx, lambda: self.hooks, self.parts.state, self.parts.committer.folders)
@@ -120,3 +120,7 @@ class _Here(AbstractContextManager["_Here"]):
 
     def __exit__(self, *_: object) -> None:
         self.parts.close()
+
+
+async def _told_nobody(_before: Config, _by_hand: Config, _now: Config) -> None:
+    """Who asks here has just read the file, and ends."""

@@ -46,6 +46,7 @@ from aimx.flows import dispatch, target
 from aimx.flows.answer import Answer
 from aimx.model.caller import Caller
 from aimx.model.config import Config, HookEvent
+from aimx.model.event import ConfigReloaded
 from aimx.model.query import Box
 from aimx.wire.frames import Request
 
@@ -84,7 +85,7 @@ class Daemon:
         if options.run_as is not None:
             privileges.become(options.run_as, options.run_as, ())
         self.storage_parts = open_storage(self.live.current)
-        settings.announce(self.live.current, self.storage_parts.accounts)
+        self.announcer = settings.Announcer(self.storage_parts.accounts, self.live.current)
         self.events = LoggedEvents(self.storage_parts.state)
         self.storage = Storage(self.storage_parts.committer, self.events.logged, self._session_config)
         self.workers = WorkerPool(self.spawner, max(limits.WORKERS_MIN, cpu_count()))
@@ -202,7 +203,7 @@ class Daemon:
             log.error("certificate-reload-failed", why=error.reason, kept="previous certificate")
         try:
             selector = self.signing.wanted
-            before, config = await self.administration.reload()
+            config = await self.administration.reload()
             if self.signing.wanted == selector:
                 self.signing.load()  # the same one may have another key
         except (ConfigInvalid, ResourcesExhausted) as error:
@@ -210,15 +211,22 @@ class Daemon:
             return
         hooks = sum(len(mailbox.hooks) for mailbox in config.mailboxes.values())
         log.info("config-reloaded", path=str(self.live.path), mailboxes=len(config.mailboxes), hooks=hooks)
-        await self.events.tell(*await settings.changes(before, config, self.storage_parts.accounts, self.origins))
+        event = ConfigReloaded(at=time.time(), mailbox="", owner_uid=None, mailboxes=len(config.mailboxes), hooks=hooks)
+        await self.events.tell(event)
 
-    def _adopted(self, config: Config) -> None:
-        """Another snapshot is in force. In a thread, and for what is in force then, because it writes a file."""
+    async def _adopted(self, before: Config, by_hand: Config, config: Config) -> None:
+        """Another snapshot is in force."""
+        # In a thread, and for what is in force then, because it writes a file.
         forget = partial(self.origins.settle, lambda: origins.known(self.live.current))
         trio.lowlevel.start_thread_soon(forget, lambda outcome: outcome.unwrap())
         self.signing.follow()
-        settings.announce(config, self.storage_parts.accounts)
         self.storage.retry_spool()
+        await self.announcer.tell(config)
+        if by_hand.source != before.source:
+            if by_hand is not config:
+                log.info("config-merged", path=str(self.live.path), note="changed by hand; in force now")
+            accounts = self.storage_parts.accounts
+            await self.events.tell(*await settings.changes(before, by_hand, accounts, self.origins))
 
 
 def mail_drop() -> Callable[[bytes], Awaitable[None]] | None:

@@ -14,27 +14,46 @@ from aimx.config.live import LiveConfig
 from aimx.config.origins import Origins
 from aimx.effects.accounts import Accounts
 from aimx.model.config import Config
-from aimx.model.event import ConfigReloaded, Event
+from aimx.model.event import Event
 
 _THREAD = trio.CapacityLimiter(1)
 
 
-def announce(config: Config, accounts: Accounts) -> None:
-    """One line per warning of a configuration that has just come into force."""
-    for why in (*config.warnings, *owners.unresolved(config, accounts.find)):
+def announce(config: Config, accounts: Accounts) -> tuple[str, ...]:
+    """One line per warning of a configuration that has just come into force; the warnings."""
+    found = _warnings(config, accounts)
+    for why in found:
         log.warning("config", why=why)
+    return found
+
+
+def _warnings(config: Config, accounts: Accounts) -> tuple[str, ...]:
+    return (*config.warnings, *owners.unresolved(config, accounts.identity))
+
+
+class Announcer:
+    """Tells the warnings of what comes into force, each once for as long as it holds."""
+
+    def __init__(self, accounts: Accounts, config: Config) -> None:
+        self._accounts = accounts
+        self._said = frozenset(announce(config, accounts))
+
+    async def tell(self, config: Config) -> None:
+        """What is new since the last time. In a thread: a directory service may be asked."""
+        found = await trio.to_thread.run_sync(_warnings, config, self._accounts, limiter=_THREAD)
+        for why in found:
+            if why not in self._said:
+                log.warning("config", why=why)
+        self._said = frozenset(found)
 
 
 async def changes(before: Config, config: Config, accounts: Accounts, register: Origins) -> list[Event]:
-    """The events of a reload: what it brought to whom, and that it was."""
+    """The events of what was changed by hand: what it brought to whom."""
 
     def look() -> list[Event]:
         """In a thread: a directory service may be asked."""
-        at = time.time()
-        hooks = sum(len(mailbox.hooks) for mailbox in config.mailboxes.values())
-        reloaded = ConfigReloaded(at=at, mailbox="", owner_uid=None, mailboxes=len(config.mailboxes), hooks=hooks)
         origin = partial(register.of, source=config.source)
-        return [*difference.events(before, config, at, partial(_uid, accounts), origin), reloaded]
+        return list(difference.events(before, config, time.time(), partial(_uid, accounts), origin))
 
     return await trio.to_thread.run_sync(look, limiter=_THREAD)
 

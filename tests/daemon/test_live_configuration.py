@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import threading
 import tomllib
 
@@ -32,6 +33,13 @@ def names(daemon) -> set[str]:
     return {row["name"] for row in rows if row["registered"]}
 
 
+def log_of(daemon) -> list[dict]:
+    with sqlite3.connect(f"file:{daemon.data}/.aimx/state.db?mode=ro", uri=True) as db:
+        found = [json.loads(text) for (text,) in db.execute("SELECT event FROM events ORDER BY seq")]
+    db.close()
+    return found
+
+
 def on_disk(daemon) -> dict:
     return tomllib.loads((daemon.etc / "config.toml").read_text())
 
@@ -47,6 +55,9 @@ def test_an_edit_over_a_hand_edit_takes_it_into_force_and_keeps_every_comment(da
     assert "hand" not in names(daemon)
     assert ask(daemon, MailboxCreate("socket", OWNER)).kind == "ok"
     assert {"hand", "socket"} <= names(daemon)
+    daemon.wait_log("event=config-merged ")
+    told = [(event["type"], event["mailbox"]) for event in log_of(daemon)]
+    assert told[-2:] == [("mailbox_created", "hand"), ("mailbox_created", "socket")]
     assert "# mine\n[mailboxes.hand]  # too\n" in path.read_text()
 
 
