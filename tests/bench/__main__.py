@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import corpus, gauge, sending, starting, watching
+from tests.bench import corpus, gauge, index, sending, starting, watching
 from tests.bench.bench import Bench, Figures, load
 from tests.bench.load import Plan
 from tests.root import users
@@ -132,6 +132,7 @@ def main() -> None:
         finally:
             bench.close()
         sending.show(Path(tree), quick)
+        index.show(Path(tree) / "index", quick)
 
 
 if __name__ == "__main__":
