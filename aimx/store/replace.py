@@ -81,10 +81,14 @@ class Replacer:
         try:
             if _mark(home, ref.file) != ref.mark:  # what is seen now need not be undone
                 return CHANGED
-            problem = self._exchange(ref, home, version.entry, version.mark)
+            problem = self._exchange(ref, home, version)
             if problem:
                 return problem
             yield Sync(home)
+            if _mark(self._tree.staging, version.entry) != ref.mark:  # an editor that had it open went on writing
+                self._undo(ref, home, version)
+                yield Sync(home)
+                return CHANGED
             return version.mark
         finally:
             self.drop(version)
@@ -135,9 +139,9 @@ class Replacer:
             raise Unwritable(CHANGED)
         return bundle
 
-    def _exchange(self, ref: Ref, home: int, entry: str, new: Mark) -> str:
+    def _exchange(self, ref: Ref, home: int, version: Version) -> str:
         """Both names swap what they name, so that nothing is ever overwritten. Returns: why it was undone."""
-        private = self._tree.staging
+        private, entry = self._tree.staging, version.entry
         before = os.fstat(home).st_mtime_ns
         try:
             files.rename_exchange(private, entry, home, ref.file)
@@ -147,14 +151,18 @@ class Replacer:
             if not ref.bundle:
                 self._tree.stamps.changed(Place(ref.folder, ref.mailbox), before, os.fstat(home).st_mtime_ns)
             return ""
+        self._undo(ref, home, version)
+        return CHANGED
+
+    def _undo(self, ref: Ref, home: int, version: Version) -> None:
+        private, entry = self._tree.staging, version.entry
         try:
             files.rename_exchange(private, entry, home, ref.file)
         except FileNotFoundError:  # somebody took ours away at once
             self._give_back(entry, home, ref.file)
-            return CHANGED
-        if _mark(private, entry) != new:  # and put something else there
+            return
+        if _mark(private, entry) != version.mark:  # and put something else there
             self._give_back(entry, home, ref.file)
-        return CHANGED
 
     def _take(self, ref: Ref, directory: int, entry: str) -> str:
         private = self._tree.staging

@@ -156,6 +156,19 @@ def test_the_same_between_look_and_exchange(stage, doing, change, monkeypatch):
     assert _picture(stage.box) == before
 
 
+def test_an_editor_that_has_the_file_open_goes_on_writing_into_it(stage):
+    steps = stage.replacer.replace(stage.ref, NEW)
+    with stage.path.open("ab") as editor:
+        assert isinstance(next(steps), group.Sync)
+        assert stage.path.read_bytes() == NEW
+        editor.write(b"more of theirs\n")
+    assert isinstance(next(steps), group.Sync)
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value == CHANGED
+    assert stage.path.read_bytes().endswith(b"Hi.\nmore of theirs\n")
+
+
 def test_a_file_added_to_a_bundle_is_not_thrown_away_with_it(store, tmp_path):
     stage = Stage(store, tmp_path, "bundle")
     (stage.entry / "notes").write_text("theirs")
