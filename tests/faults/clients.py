@@ -13,7 +13,6 @@ import time
 from typing import Any
 
 from aimx import client, errors  # noqa: F401  an error's class may be looked up after the drop
-from aimx.flows.dispatch import VERBS
 from aimx.wire.frames import (
     BY_FRAME,
     EmailList,
@@ -79,8 +78,6 @@ class User:
             self.problems.append(f"{type(error).__name__}: {error}")
 
     def _watch(self) -> None:
-        if Watch not in VERBS:
-            return
         for line in client.stream(self.socket, Watch()):
             self.watched.append(json.loads(line))
 
@@ -106,9 +103,7 @@ class Client:
         self.user.hooks += [hook for hooks in self.own.values() for hook in hooks]
 
     def ask(self, request: Request, *expected: str) -> Response | None:
-        """The answer; None: later, or a verb that is not served."""
-        if type(request) not in VERBS:
-            return None
+        """The answer; None: later."""
         began = time.monotonic()
         response = client.call(self.user.socket, request, PATIENCE_S)
         took_s, verb = time.monotonic() - began, BY_FRAME[type(request)].verb

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from aimx import limits
-from aimx.flows.dispatch import VERBS
-from aimx.wire import codec, frames
+from aimx.wire import codec
 from aimx.wire.frames import (
     EmailList,
     EmailRead,
@@ -258,24 +257,6 @@ def test_every_caller_gets_the_answer_of_the_table(daemon, people, caller, reque
     answer = ask(daemon, people[caller], codec.encode_request(request_))
     assert re.fullmatch(expected, answer, re.DOTALL), answer
     assert (len(left(daemon)) > len(before)) == (expected == SENT)
-
-
-UNSERVED = [
-    MarkRead("alice", "x"), MarkUnread("alice", "x"), MailboxCreate("new"), MailboxDelete("alice"), MailboxList(),
-    HookCreate("alice", "on_receive", b"{}"), HookDelete("x"), HookList(),
-    EmailList(), EmailSearch("x"), EmailRead("alice", "x"), Thread("alice", "x"), MailboxShow("alice"), HookRuns(),
-    HookExplain("x", "y"), HookTest("x"), Status(), Watch(),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("caller", CALLERS)
-@pytest.mark.parametrize("request_", UNSERVED, ids=lambda request: frames.BY_FRAME[type(request)].verb)
-def test_a_verb_that_is_not_served_is_unknown_to_everybody(daemon, people, request_, caller):
-    if type(request_) in VERBS:
-        pytest.skip("served")
-    verb = frames.BY_FRAME[type(request_)].verb
-    answer = ask(daemon, people[caller], codec.encode_request(request_))
-    assert answer == f"AIMX/1 ERR PROTOCOL unknown verb '{verb}'\nCode: PROTOCOL\n\n"
 
 
 MISSING_FROM = b"To: rcpt@remote.test\r\nSubject: x\r\n\r\nHi.\r\n"

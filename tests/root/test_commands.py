@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from aimx.cli import hooks
 from aimx.cli.main import COMMANDS
 from aimx.errors import Exit
 from tests.harness import DOMAIN, mail
@@ -87,11 +86,6 @@ def up(daemon):
 
 def _words(line, caller, people, box, id_):
     texts = {"BOX": box, "ID": id_, "USER": caller, "DOMAIN": DOMAIN, "OWNER": _owner(people, caller)}
-    served = {name for command in COMMANDS for name in (command.name, *command.aliases)}
-    if line.split()[0] not in served and line in ASKING:
-        pytest.skip("no such command")
-    if line.startswith("hooks") and line.split()[1] not in {sub.name for sub in hooks.SUBCOMMANDS}:
-        pytest.skip("no such command")
     for name, text in texts.items():
         line = re.sub(rf"\b{name}(?![A-Z])", text, line)
     return line.split(" ")
