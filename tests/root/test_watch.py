@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -167,3 +169,19 @@ def test_a_status_tells_others_nothing_of_what_is_not_theirs(daemon, people):
     for told in (alice, bob, stranger):
         assert (told.config.warnings, told.smtp.sessions, told.all_watchers) == (None, None, None)
         assert (told.pid, told.domain, told.privileged) == (daemon.pid, DOMAIN, True)
+
+
+def test_what_root_does_without_a_daemon_is_told_afterwards(daemon, people):
+    with Watcher(daemon.socket, mailbox="alice") as watcher:
+        start = watcher.cursor
+    daemon.stop()
+    commands = (["mailboxes", "create", "later", "--owner", people["alice"].pw_name], ["ingest", f"alice@{DOMAIN}"])
+    for words in commands:
+        subprocess.run(
+            [sys.executable, "-m", "aimx.cli.main", *words], env=daemon.env, input=mail("ingested"), check=True,
+            capture_output=True, timeout=60,
+        )  # fmt: skip
+    daemon.start()
+    assert told(watching(daemon, people["alice"], start, 2)) == [
+        ("mailbox_created", "later", ""), ("received", "alice", "ingested"),
+    ]  # fmt: skip
