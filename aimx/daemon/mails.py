@@ -67,6 +67,8 @@ class StoredMails:
                         pass
             except StorageFailed as error:
                 log.warning("index-incomplete", why=error.detail or error.reason, again_s=limits.INDEX_CARE_S)
+            except Exception as error:  # noqa: BLE001  a shell: what an owner left in his mailbox never ends the daemon
+                log.error("index-incomplete", why=f"{type(error).__name__}: {error}", again_s=limits.INDEX_CARE_S)
             await trio.sleep(limits.INDEX_CARE_S)
 
     async def _complete(self, boxes: tuple[Box, ...]) -> None:

@@ -19,6 +19,7 @@ _DELIMITER_LINE = re.compile(rb"^\+\+\+\r?(?:\n|\Z)", re.MULTILINE)
 # A key of so many parts is read in time quadratic to them; as in tables, inline tables and arrays.
 _PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{{limits.FRONTMATTER_KEY_PARTS}}}", re.MULTILINE)
+_INTEGER_BITS = 63  # TOML 1.0: 64-bit signed integers; others are an error
 Value = str | bool | int | datetime | tuple[str, ...]
 
 _ESCAPED = re.compile('["\\\\\x00-\x1f\x7f\x80-\x9f\u2028\u2029\ud800-\udfff]')
@@ -110,9 +111,24 @@ def fields(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, An
             return plain
         if len(text) > limits.FRONTMATTER_FOREIGN_CHARACTERS or _LONG_KEY.search(text):
             raise Refused("the frontmatter is too long to be read")
-        return tomllib.loads(text, parse_float=parse_float)
+        found = tomllib.loads(text, parse_float=parse_float)
     except (ValueError, RecursionError) as error:
         raise Refused("the frontmatter is not TOML", str(error)) from error
+    _refuse_huge(found)
+    return found
+
+
+def _refuse_huge(found: dict[str, Any]) -> None:
+    """A hexadecimal number of any length can be read, but neither written down nor stored. Raises: Refused."""
+    waiting: list[Any] = [found]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, int) and item.bit_length() > _INTEGER_BITS:
+            raise Refused("the frontmatter has an integer of more than 64 bits")
 
 
 def _fields(octets: bytes) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Directory(AbstractContextManager["Directory"]):
     def stamp(self) -> Stamp:
         """What would differ if anything had been added, removed or renamed since."""
         status = os.fstat(self._fd)
-        return Stamp(status.st_dev, status.st_ino, status.st_mtime_ns)
+        return Stamp(status.st_dev, status.st_ino, _signed(status.st_mtime_ns))
 
     def names(self) -> Iterator[tuple[str, Name]]:
         """Ids that the directory lists, in no order, as many as MAILBOX_ENTRIES; an id may come twice."""
@@ -163,4 +163,9 @@ def _read(fd: int, most: int) -> bytes:
 
 
 def _mark(status: os.stat_result) -> Mark:
-    return Mark(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return Mark(status.st_dev, status.st_ino, status.st_size, _signed(status.st_mtime_ns))
+
+
+def _signed(time_ns: int) -> int:
+    """A time as 64 bits hold it: an owner may have set it to the year 2400, and only its changes matter."""
+    return (time_ns + 2**63) % 2**64 - 2**63

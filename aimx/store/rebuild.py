@@ -5,6 +5,8 @@ Works in steps of some hundred milliseconds, so that who drives it can stop, and
 
 from collections.abc import Iterator
 
+from aimx import log
+from aimx.errors import StorageFailed
 from aimx.model.delivery import Folder
 from aimx.model.query import Box, Progress
 from aimx.store.browse import Directory, Place
@@ -24,20 +26,29 @@ class Rebuild:
         self._reconciler = reconciler
 
     def missing(self, boxes: tuple[Box, ...]) -> Iterator[int]:
-        """Build what the index lacks, compare the rest; how many messages were read. Raises: StorageFailed, OSError."""
+        """Build what the index lacks, compare the rest; how many messages were read. Raises: StorageFailed.
+
+        A mailbox that cannot be built keeps nothing else: what lies in it is its owner's doing.
+        """
         done = 0
         for box in boxes:
             for place in _places(box):
-                directory = self._folders.browse(place.folder, box.name, box.owner)
-                if directory is None:
-                    continue
-                with directory:
-                    read = 0
-                    for read in self._reconciler.steps(place, directory):
+                read = 0
+                try:
+                    for read in self._steps(place, box):
                         yield done + read
-                    done += read
+                except (StorageFailed, OSError) as error:
+                    why = error.detail or error.reason if isinstance(error, StorageFailed) else str(error)
+                    log.warning("mailbox-not-indexed", mailbox=box.name, folder=place.folder, why=why)
+                done += read
         for _ in self._reconciler.tidy():
             yield done
+
+    def _steps(self, place: Place, box: Box) -> Iterator[int]:
+        directory = self._folders.browse(place.folder, box.name, box.owner)
+        if directory is not None:
+            with directory:
+                yield from self._reconciler.steps(place, directory)
 
     def everything(self, boxes: tuple[Box, ...], whole: bool) -> Iterator[Progress]:
         """Build boxes anew, one after the other; each is asked as it was until it is done.

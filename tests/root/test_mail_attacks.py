@@ -162,3 +162,23 @@ def test_mail_of_the_daemon_s_domain_is_hers_to_mark(daemon, people, box):
     assert users.run(people["alice"], ask, daemon.socket, frame) == "AIMX/1 OK\n"
     assert users.run(people["bob"], ask, daemon.socket, frame).startswith("AIMX/1 ERR EACCES not authorized\n")
     assert client.call(daemon.socket, EmailList("alice", unread=True)).body == b'{"emails":[],"next":null}'
+
+
+FATAL = {
+    "number-without-end": 'open("x.md", "w").write("+++\\nsubject = 0x" + "F" * 6000 + "\\n+++\\n")',
+    "far-off-times": 'open("x.md", "w").write("+++"); [os.utime(path, (2**40, 2**40)) for path in ("x.md", ".")]',
+}
+
+
+@pytest.mark.parametrize("planted", FATAL)
+def test_nothing_that_an_owner_leaves_keeps_the_daemon_from_starting(daemon, people, box, planted):
+    """The index is built at every start; what lies in one mailbox is nobody else's trouble."""
+    as_alice(people, FATAL[planted], box)
+    daemon.stop()
+    for suffix in ("", "-wal", "-shm"):
+        (daemon.data / f".aimx/index.db{suffix}").unlink(missing_ok=True)
+    daemon.start()
+    daemon.wait_log("event=index-built ")
+    answer = client.call(daemon.socket, EmailList("alice"))
+    assert b'"id":"x"' in answer.body
+    assert b'"id":"mail"' in client.call(daemon.socket, EmailList("bob")).body

@@ -175,6 +175,27 @@ def test_a_broken_document_is_listed_with_what_is_known(store, library, tmp_path
     assert library.ids("body") == [STEM]
 
 
+@pytest.mark.parametrize("at_s", [2**40, -(2**40)], ids=["far-off", "long-ago"])
+def test_times_that_an_owner_sets_keep_nothing_else(store, library, tmp_path, at_s):
+    box = tmp_path / "data/inbox/ops"
+    drop(tmp_path, STEM, subject="Dated")
+    drop(tmp_path, "a-name-without-a-date", b"no frontmatter\n")
+    for path in (box / f"{STEM}.md", box / "a-name-without-a-date.md", box):
+        os.utime(path, (at_s, at_s))  # the file system takes what is next to it
+    assert sorted(library.ids()) == [STEM, "a-name-without-a-date"]
+    (box / f"{STEM}.md").unlink()
+    library.later()
+    assert library.ids("frontmatter") == ["a-name-without-a-date"]
+    assert library.counts().inbox == 1
+
+
+def test_a_number_without_end_is_no_frontmatter(store, library, tmp_path):
+    drop(tmp_path, STEM, b"+++\nsubject = 0x" + b"F" * 6000 + b"\n+++\n\nBody words.\n")
+    (row,) = library.find().rows
+    assert (row.id, row.readable) == (STEM, False)
+    assert library.ids("body") == [STEM]
+
+
 # One message, one conversation
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aimx import limits
 from aimx.daemon.mails import StoredMails
 from aimx.daemon.storage import Storage
-from aimx.errors import UnreadableMail
+from aimx.errors import StorageFailed, UnreadableMail
 from aimx.model.delivery import File
 from aimx.model.query import Progress
 from aimx.store import group
@@ -245,3 +245,19 @@ def test_rows_of_one_second_beyond_the_order_are_found_all_the_same(store, libra
         assert library.ids("same", "word1") == []
     _anew(library)
     assert [row.id for row in library.pages("same", limit=5)] == expected
+
+
+def test_a_mailbox_that_cannot_be_built_keeps_no_other(store, monkeypatch, told):
+    library = Library(store)
+    store.committer.commit(plan(copy(), copy(mailbox="dev")))
+    build = library.reconciler.steps
+
+    def fails(place, directory, patient=True):
+        if place.mailbox == "ops":
+            raise StorageFailed("index.db cannot be written", detail="whatever it was")
+        yield from build(place, directory, patient)
+
+    monkeypatch.setattr(library.reconciler, "steps", fails)
+    assert sum(1 for _ in _rebuild(library).missing(ALL)) >= 1
+    assert [row["stem"] for row in indexed(store, mailbox="dev")] == ["2025-03-14-150926-hello"]
+    assert "event=mailbox-not-indexed mailbox=ops folder=inbox" in told.getvalue()
