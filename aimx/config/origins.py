@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from aimx import limits, log
 from aimx.config import hookedit, load
-from aimx.errors import StorageFailed
+from aimx.errors import ConfigInvalid, StorageFailed
 from aimx.model.config import Config
 from aimx.model.hook import Origin, Written
 
@@ -43,8 +43,9 @@ class Entry(NamedTuple):
 class Origins:
     """Implements effects.api.Origins. What a call changes is on disk, file and directory, when it returns."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, config_file: Path) -> None:
+        self._config_file = config_file
+        self.path = config_file.parent / NAME
         self._lock = threading.Lock()
         self._changing = False
 
@@ -72,10 +73,17 @@ class Origins:
             entries = self._settled(hooks, before)
             self._write([entry._replace(source=before) if _is(entry, hook) else entry for entry in entries])
 
-    def conclude(self, hook: Written, exists: bool) -> None:
-        """What was announced or withdrawn has happened, or not: the hook now exists or it does not."""
+    def conclude(self, hook: Written, exists: bool | None) -> None:
+        """What was announced or withdrawn has happened, or not: the hook now exists or it does not.
+
+        None: it failed, and how far it got only config.toml can say.
+        """
         with self._lock:
             self._changing = False
+            if exists is None:
+                exists = self._stands(hook)
+            if exists is None:
+                return
             self._try(
                 lambda: [
                     entry._replace(source="") if _is(entry, hook) else entry
@@ -83,6 +91,13 @@ class Origins:
                     if exists or not _is(entry, hook)
                 ]
             )
+
+    def _stands(self, hook: Written) -> bool | None:
+        """Whether config.toml has the hook; None: it cannot be read."""
+        try:
+            return hook in hookedit.hooks(load.read(self._config_file).decode())
+        except (ConfigInvalid, UnicodeDecodeError):
+            return None
 
     def settle(self, current: Callable[[], Known]) -> None:
         """Confirm or drop what a crash left half done, forget what no longer exists. Not amid an announced change."""
@@ -182,7 +197,7 @@ def beside(config_file: Path, source: str) -> Origins:
 
     `source`: the digest of what was read. A file that has changed since is settled at the next edit.
     """
-    found = Origins(config_file.parent / NAME)
+    found = Origins(config_file)
     octets = load.read(config_file)
     if load.digest(octets) == source:
         found.settle(lambda: (hookedit.hooks(octets.decode()), source))

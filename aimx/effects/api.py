@@ -247,8 +247,8 @@ class Origins(Protocol):
     def withdraw(self, hook: Written, hooks: Iterable[Written], before: str) -> None:
         """A hook is about to be deleted, or the operator's to be written. Raises: StorageFailed."""
 
-    def conclude(self, hook: Written, exists: bool) -> None:
-        """What was announced or withdrawn has happened, or not."""
+    def conclude(self, hook: Written, exists: bool | None) -> None:
+        """What was announced or withdrawn has happened, or not; None: that is to be seen."""
 
 
 class Signer(Protocol):

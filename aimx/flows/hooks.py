@@ -69,7 +69,9 @@ async def create(fx: Effects, _config: Config, frame: HookCreate, authorized: Au
     written = Written(mailbox.name, hook.name, hook.event, hook.cmd)
     desk = target.desk(fx)
     add = partial(_added, desk, mailbox, hook, written, origin)
-    await _change(desk, authorized.caller, add, lambda done: desk.origins.conclude(written, done and origin == "mcp"))
+    await _change(
+        desk, authorized.caller, add, lambda done: desk.origins.conclude(written, origin == "mcp" if done else None)
+    )
     log.info("hook-created", hook_name=hook.name, mailbox=mailbox.name, origin=origin, caller_uid=authorized.caller.uid)
     uid = _uid(authorized)
     await fx.events.tell(
@@ -168,7 +170,7 @@ async def delete(fx: Effects, _config: Config, _frame: HookDelete, authorized: A
     desk = target.desk(fx)
     gone: list[Written] = []
     remove = partial(_removed, desk, authorized.caller, mailbox, hook.name, gone)
-    await _change(desk, authorized.caller, remove, lambda done: _forget(desk, gone, not done))
+    await _change(desk, authorized.caller, remove, lambda done: _forget(desk, gone, False if done else None))
     log.info("hook-deleted", hook_name=hook.name, mailbox=mailbox.name, caller_uid=authorized.caller.uid)
     await fx.events.tell(HookDeleted(at=fx.now(), mailbox=mailbox.name, owner_uid=_uid(authorized), hook=hook.name))
     return Response("ok")
@@ -190,7 +192,7 @@ def _removed(desk: Desk, caller: Caller, mailbox: Mailbox, name: str, gone: list
     return result
 
 
-def _forget(desk: Desk, gone: list[Written], exists: bool) -> None:
+def _forget(desk: Desk, gone: list[Written], exists: bool | None) -> None:
     for hook in gone:
         desk.origins.conclude(hook, exists)
 

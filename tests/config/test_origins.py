@@ -83,7 +83,7 @@ def delete(register, file, name="new", before_rename=None):
 
 
 def created(file) -> Origins:
-    register = Origins(file.parent / origins.NAME)
+    register = Origins(file)
     add(register, file)
     register.conclude(HOOK, exists=True)
     return register
@@ -110,7 +110,7 @@ def test_only_its_owner_may_read_it(file):
 
 
 def test_killed_before_the_hook_is_written_nothing_is_registered(file):
-    register = Origins(file.parent / origins.NAME)
+    register = Origins(file)
     with pytest.raises(Killed):
         add(register, file, before_rename=killed)
     assert told(reopened(file), file) is None
@@ -121,13 +121,13 @@ def test_killed_before_the_hook_is_written_nothing_is_registered(file):
 def test_a_hook_by_hand_before_the_next_start_is_the_operator_s(file):
     """The very hook that a killed creation announced."""
     with pytest.raises(Killed):
-        add(Origins(file.parent / origins.NAME), file, before_rename=killed)
+        add(Origins(file), file, before_rename=killed)
     file.write_text("# by hand\n" + hookedit.added(TEXT, "x", NEW))
     assert told(reopened(file), file) == "operator"
 
 
 def test_killed_after_the_hook_is_written_it_is_mcp(file):
-    register = Origins(file.parent / origins.NAME)
+    register = Origins(file)
     add(register, file)
     assert told(register, file) == told(reopened(file), file) == "mcp"
     file.write_text("# by hand\n" + file.read_text())
@@ -135,7 +135,7 @@ def test_killed_after_the_hook_is_written_it_is_mcp(file):
 
 
 def test_killed_after_the_hook_is_written_and_edited_by_hand_it_is_the_operator_s(file):
-    add(Origins(file.parent / origins.NAME), file)
+    add(Origins(file), file)
     file.write_text("# by hand\n" + file.read_text())
     assert told(reopened(file), file) == "operator"
 
@@ -160,10 +160,10 @@ def test_killed_after_the_hook_is_deleted_its_twin_is_the_operator_s(file):
 
 
 def test_a_creation_that_fails_leaves_no_entry(file):
-    register = Origins(file.parent / origins.NAME)
+    register = Origins(file)
     with pytest.raises(ConfigInvalid):
         add(register, file, hook=Hook("new", "on_receive", ("relative",)))
-    register.conclude(HOOK, exists=False)
+    register.conclude(HOOK, exists=None)
     assert reopened(file)._read() == []
 
 
@@ -175,13 +175,47 @@ def test_a_deletion_that_fails_changes_nothing(file):
 
     with pytest.raises(StorageFailed):
         delete(register, file, before_rename=broken)
-    register.conclude(HOOK, exists=True)
+    register.conclude(HOOK, exists=None)
     file.write_text("# by hand\n" + file.read_text())
     assert told(register, file) == "mcp"
 
 
+def test_a_change_that_fails_and_yet_stands_in_the_file_is_what_the_file_says(file):
+    """Its directory could not be synced, say."""
+    register = Origins(file)
+    add(register, file)
+    register.conclude(HOOK, exists=None)
+    file.write_text("# by hand\n" + file.read_text())
+    assert told(register, file) == "mcp"
+    delete(register, file)
+    register.conclude(HOOK, exists=None)
+    assert register._read() == []
+
+
+def test_while_nobody_can_read_the_file_nothing_is_decided(file):
+    register = created(file)
+    text = file.read_text()
+    delete(register, file)
+    file.write_text("[")
+    register.conclude(HOOK, exists=None)
+    file.write_text(text)
+    assert told(register, file) == "mcp"
+
+
+def test_nothing_is_settled_amid_a_change(file):
+    register = Origins(file)
+    with pytest.raises(Killed):
+        add(register, file, before_rename=killed)
+    known = (hookedit.hooks(TEXT), load.digest(TEXT.encode()))
+    register.settle(lambda: known)
+    assert len(register._read()) == 1
+    register.conclude(HOOK, exists=None)
+    register.settle(lambda: known)
+    assert register._read() == []
+
+
 def test_a_register_that_cannot_be_written_stops_the_creation(file):
-    register = Origins(file.parent / "missing" / origins.NAME)
+    register = Origins(file.parent / "missing" / "config.toml")
     with pytest.raises(StorageFailed, match=origins.NAME):
         add(register, file)
     assert file.read_text() == TEXT

@@ -65,6 +65,13 @@ def test_what_came_over_the_socket_goes_over_the_socket(daemon, say):
     assert json.loads(register.read_text())["mcp"] == []
 
 
+@pytest.mark.parametrize("again", ["alice", "root"])
+def test_a_hook_that_is_asked_for_again_stays_whose_it_is(say, again):
+    assert say("alice", create("alice", "hers")) == OK
+    assert "is already in use" in say(again, create("alice", "hers"))
+    assert say("alice", HookDelete("hers")) == OK
+
+
 def test_root_deletes_what_came_over_the_socket(say):
     assert say("alice", create("alice", "hers")) == OK
     assert say("root", HookDelete("hers")) == OK
