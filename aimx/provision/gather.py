@@ -154,7 +154,10 @@ async def _network(site: _Site, domain: str | None, selector: str | None, key: K
 
     async def ask_listener() -> None:
         nonlocal smtp
-        smtp = await trio.to_thread.run_sync(probe.smtp, _address(site.probe))
+        address = _address(site.probe)
+        smtp = (Smtp(probe.shown(address), "unknown"), None)
+        with trio.move_on_after(limits.PROBE_MORE_S):
+            smtp = await trio.to_thread.run_sync(probe.smtp, address, abandon_on_cancel=True)
 
     async def ask_dns() -> None:
         nonlocal names
@@ -222,11 +225,15 @@ def _books(data_dir: Path, found: Probe) -> Books:
     books = survey.books(str(data_dir / ".aimx"), time.time() - limits.DOCTOR_HOOK_RUNS_S)
     if books.state != "unreadable" or found.status is None:
         return books
-    waiting = (
-        Waiting(one.mailbox, one.copies, datetime.fromisoformat(one.since).timestamp(), one.reason)
-        for one in found.status.spool
-    )
+    waiting = (Waiting(one.mailbox, one.copies, _epoch(one.since), one.reason) for one in found.status.spool)
     return msgspec.structs.replace(books, waiting=tuple(waiting))
+
+
+def _epoch(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return time.time()
 
 
 def _wanted(site: _Site) -> list[tuple[Folder, str]]:

@@ -106,25 +106,30 @@ def _peer(path: Path) -> Peer | None:
     return Peer(pid, uid)
 
 
+def shown(address: tuple[str, int]) -> str:
+    """`host:port`, as one writes it."""
+    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+
+
 def smtp(address: tuple[str, int]) -> tuple[Smtp, Certificate | None]:
-    """Greeting, EHLO, STARTTLS: what a sending server meets."""
-    shown = f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+    """Greeting, EHLO, STARTTLS: what a sending server meets. Where somebody drips it takes long; the caller bounds it."""
+    where = shown(address)
     try:
         sock = socket.create_connection(address, limits.SMTP_PROBE_S)
     except ConnectionRefusedError:
-        return Smtp(shown, "closed"), None
-    except OSError:
-        return Smtp(shown, "unknown"), None
+        return Smtp(where, "closed"), None
+    except (OSError, ValueError):  # ValueError: a host that no look-up takes
+        return Smtp(where, "unknown"), None
     with sock:
         try:
             banner = _reply(sock)
             ours = banner.startswith("220 ") and "aimx" in banner.lower()
             sock.sendall(b"EHLO doctor.invalid\r\n")
             if not ours or "STARTTLS" not in _reply(sock).upper():
-                return Smtp(shown, "ours" if ours else "other", banner), None
+                return Smtp(where, "ours" if ours else "other", banner), None
         except OSError:
-            return Smtp(shown, "unknown"), None
-        return Smtp(shown, "ours", banner, starttls=True), _served(sock, shown)
+            return Smtp(where, "unknown"), None
+        return Smtp(where, "ours", banner, starttls=True), _served(sock, where)
 
 
 def _reply(sock: socket.socket) -> str:
@@ -139,7 +144,7 @@ def _reply(sock: socket.socket) -> str:
     return octets.decode("latin-1").strip()
 
 
-def _served(sock: socket.socket, shown: str) -> Certificate | None:
+def _served(sock: socket.socket, where: str) -> Certificate | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
@@ -152,7 +157,7 @@ def _served(sock: socket.socket, shown: str) -> Certificate | None:
                 tls.sendall(b"QUIT\r\n")
     except OSError:
         return None
-    return _certificate(x509.load_der_x509_certificate(octets), f"STARTTLS on {shown}") if octets else None
+    return _certificate(x509.load_der_x509_certificate(octets), f"STARTTLS on {where}") if octets else None
 
 
 def certificate_file(path: Path) -> Certificate | None:

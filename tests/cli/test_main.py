@@ -74,6 +74,21 @@ def test_every_command_has_help_with_the_global_option(command):
     assert aimx("help", command.name).stdout == done.stdout
 
 
+def _leaves():
+    for command in COMMANDS:
+        parser = main.parser(command)
+        yield from [(command.name, sub.name, parser.leaf(sub.name)) for sub in parser.subs] or [
+            (command.name, "", parser)
+        ]
+
+
+@pytest.mark.parametrize(
+    "leaf", [leaf for leaf in _leaves() if leaf[0] != "serve"], ids=lambda leaf: "-".join(leaf[:2])
+)
+def test_every_command_that_ends_has_json(leaf):
+    assert "--json" in leaf[2]._option_string_actions
+
+
 SUBS = [(command, sub) for command in COMMANDS for sub in main.parser(command).subs]
 
 

@@ -69,6 +69,7 @@ CASES = {
         ["warn CONFIG-DIFFERS", "skip CONFIG-NOT-CHECKED", "skip STATE-DB-NOT-CHECKED"],
     ),
     "config-warning": (but(config=_config(warnings=("colour: unknown key, ignored",))), ["warn CONFIG-WARNING"]),
+    "private-mx": (but(config=_config(allow_private_mx=True)), ["info PRIVATE-MX-ALLOWED"]),
     "postmaster": (but(config=_config(SUPPORT)), ["warn POSTMASTER-MISSING"]),
     "postmaster-named": (but(config=_config(SUPPORT, postmaster="support")), []),
     "postmaster-mailbox": (but(config=_config(replace(SUPPORT, name="Postmaster"))), []),

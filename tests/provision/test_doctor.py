@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from aimx.demo.zone import ZoneServer
+from aimx.provision import probe
 from aimx.store import survey
 from tests.daemon import pem
 from tests.harness import DOMAIN, Daemon, config_text, mail, owner
@@ -238,3 +239,8 @@ def test_what_answers_nonsense_is_no_daemon(mute):
     thread.join(60)
     assert told["service"]["state"] == "failed"
     assert told["service"]["why"].startswith("daemon probe failed: ")
+
+
+@pytest.mark.parametrize("host", ["", "\0", "a" * 300, "nowhere.invalid", "::1"])
+def test_an_address_that_is_none_is_not_known(host):
+    assert probe.smtp((host, 1))[0].state in ("unknown", "closed")

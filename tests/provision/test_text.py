@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import msgspec
@@ -108,3 +109,21 @@ def test_a_lookup_that_is_missing_is_not_a_wrong_record():
     (answer, *_) = (Answer(Question("x", "A"), "ok", ("198.51.100.7",)),)
     facts = but(names=replace(ROOT.names, answers=(answer,)))
     assert [finding.id for finding in checks.findings(facts)] == ["DNS-NOT-CHECKED"]
+
+
+def test_the_keys_are_those_of_the_book():
+    page = (Path(__file__).resolve().parents[2] / "book" / "troubleshooting.md").read_text()
+    table = page.split("\n| in the object | holds |\n", 1)[1].split("\n\n", 1)[0]
+    told = set(re.findall(r"`([a-z_]+)`", table))
+    values = {"fail", "warn", "info", "skip", "ok", "wrong", "unknown", "read", "missing", "unreadable", "broken"}
+    values |= {"running", "absent", "failed"}
+    assert _keys(report.report(SICK, checks.findings(SICK))) | _keys(report.report(ROOT, ())) == told - (
+        values - {"ok"}
+    )
+
+
+def _keys(value) -> set[str]:
+    if isinstance(value, dict):
+        inner = [_keys(item) for key, item in value.items() if key != "summary"]
+        return set(value).union(*inner)
+    return set().union(*(_keys(item) for item in value)) if isinstance(value, list) else set()

@@ -56,6 +56,13 @@ def warnings(facts: Facts) -> Findings:
         yield Finding("CONFIG-WARNING", "warn", warning)
 
 
+def allowed(facts: Facts) -> Findings:
+    """What was switched off on purpose, so that nobody forgets it."""
+    if facts.config is not None and facts.config.allow_private_mx:
+        text = "allow_private_mx is set: mail is delivered to servers at private and loopback addresses too"
+        yield Finding("PRIVATE-MX-ALLOWED", "info", text)
+
+
 def postmaster(facts: Facts) -> Findings:
     """RFC 5321 section 4.5.1 wants somebody to read it (R1)."""
     config = facts.config
@@ -75,4 +82,4 @@ def postmaster(facts: Facts) -> Findings:
     yield Finding("POSTMASTER-MISSING", "warn", text, (fix,))
 
 
-CHECKS = (file, mode, in_force, warnings, postmaster)
+CHECKS = (file, mode, in_force, warnings, allowed, postmaster)
