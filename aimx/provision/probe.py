@@ -112,7 +112,7 @@ def shown(address: tuple[str, int]) -> str:
 
 
 def smtp(address: tuple[str, int]) -> tuple[Smtp, Certificate | None]:
-    """Greeting, EHLO, STARTTLS: what a sending server meets. Where somebody drips it takes long; the caller bounds it."""
+    """Greeting, EHLO, STARTTLS: what a sending server meets. May take long; the caller bounds it."""
     where = shown(address)
     try:
         sock = socket.create_connection(address, limits.SMTP_PROBE_S)
