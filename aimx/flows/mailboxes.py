@@ -2,7 +2,7 @@
 
 import msgspec
 
-from aimx import log
+from aimx import limits, log
 from aimx.config import change
 from aimx.effects.accounts import Identity
 from aimx.effects.api import Alone, Desk, Effects
@@ -113,11 +113,16 @@ def _hook(hook: Hook) -> ShownHook:
 async def create_action(fx: Effects, config: Config, frame: MailboxCreate) -> Action:
     """Anybody may make a mailbox that is free; one that is there already is for its owner and root.
 
+    Of a name that is kept for root only `create` says whose it is: missing and foreign are refused in the same words.
     Raises: Refused for a name that no mailbox can have.
     """
     mailboxname.check(frame.name)
-    there = _in_the_way(config, frame.name)
-    return Anyone() if there is None else await target.action(fx, config, there.name)
+    return Anyone() if frame.name in mailboxname.ROLES else await _there(fx, config, frame.name)
+
+
+async def _there(fx: Effects, config: Config, name: str) -> Anyone | authorize.Mailbox:
+    found = _in_the_way(config, name)
+    return Anyone() if found is None else await target.action(fx, config, found.name)
 
 
 def _in_the_way(config: Config, name: str) -> Mailbox | None:
@@ -137,17 +142,26 @@ async def create(fx: Effects, _config: Config, frame: MailboxCreate, authorized:
     Raises: NotAuthorized, MailboxTaken, DirectoryConflict, Refused, StorageFailed, ResourcesExhausted.
     """
     caller, desk = authorized.caller, target.desk(fx)
-    if not caller.is_root:
-        mailboxname.check_role(frame.name)
     owner = await _owner(fx, frame, caller)
     async with desk.settings.alone(frame.name) as alone:
-        there = await create_action(fx, alone.current, frame)
-        authorize.authorize(caller, there)  # it may have been made meanwhile
-        if isinstance(there, authorize.Mailbox) and there.mailbox is not None:
+        there = await _there(fx, alone.current, frame.name)  # it may have been made meanwhile
+        mine = isinstance(there, authorize.Mailbox) and there.owner_uid == caller.uid
+        if not caller.is_root and not mine:
+            mailboxname.check_role(frame.name)
+        authorize.authorize(caller, there)
+        if isinstance(there, authorize.Mailbox):
             _same(there, frame.name, owner)
             return Response("ok")
+        if not caller.is_root:
+            _refuse_more(await target.visible(fx, alone.current, caller))
         await _make(fx, desk, alone, (frame.name, owner, caller))
     return Response("ok")
+
+
+def _refuse_more(own: tuple[Mailbox, ...]) -> None:
+    """Every mailbox makes each change of the configuration slower, for everybody."""
+    if len(own) >= limits.MAILBOXES_PER_USER:
+        raise Refused(f"you own {len(own)} mailboxes already; root can create more for you")
 
 
 def _same(there: authorize.Mailbox, name: str, owner: Identity) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from aimx import limits
 from aimx.wire import codec
 from aimx.wire.frames import EmailList, MailboxCreate, MailboxDelete, MailboxList, MailboxShow
 from tests.harness import DOMAIN, mail
@@ -92,6 +93,14 @@ def test_root_makes_one_for_somebody_else(people, say):
     again = say("root", MailboxCreate("for-bob", people["alice"].pw_name))
     assert re.fullmatch(error("MAILBOX", "mailbox 'for-bob' already exists"), again)
     assert body(say("bob", MailboxShow("for-bob")))["address"] == f"for-bob@{DOMAIN}"
+
+
+def test_who_has_a_kept_name_has_it_and_to_others_it_is_kept(people, say):
+    kept = error("VALIDATION", "Mailbox name 'security' is reserved; only root can create it")
+    assert all(re.fullmatch(kept, say(who, MailboxCreate("security"))) for who in ("alice", "bob"))
+    assert re.fullmatch(DONE, say("root", MailboxCreate("security", people["alice"].pw_name)))
+    assert re.fullmatch(DONE, say("alice", MailboxCreate("security")))
+    assert re.fullmatch(kept, say("bob", MailboxCreate("security")))
 
 
 SAME = [MailboxShow, MailboxDelete, lambda name: MailboxDelete(name, force=True)]
@@ -413,3 +422,13 @@ def test_root_beside_a_daemon_that_does_not_answer_is_told_so(daemon, aimx, monk
         f" {tmp_path}/aimx.sock: it may be starting or stopping, or use another AIMX_RUNTIME_DIR; try again, or"
         " restart it"
     )
+
+
+def test_one_user_cannot_fill_the_configuration(people):
+    owners = {f"m{number}": people["alice"].pw_name for number in range(limits.MAILBOXES_PER_USER)}
+    with dropping.daemon(owners, people["bob"].pw_name) as full:
+        more = codec.encode_request(MailboxCreate("one-more"))
+        refused = error("VALIDATION", f"you own {len(owners)} mailboxes already; root can create more for you")
+        assert re.fullmatch(refused, ask(full, people["alice"], more))
+        assert re.fullmatch(DONE, ask(full, people["alice"], codec.encode_request(MailboxCreate("m0"))))
+        assert re.fullmatch(DONE, ask(full, people["bob"], more))
