@@ -6,6 +6,7 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
+from aimx import log
 from tests.harness import Daemon
 from tests.root import users
 
@@ -34,6 +35,10 @@ def daemon(tmp_path):
     """A running daemon with the mailbox `ops`."""
     with Daemon(tmp_path) as running:
         yield running
+
+
+def pytest_runtest_teardown():
+    log._quiet = False  # a command that ran in this process is over
 
 
 def pytest_collection_modifyitems(config, items):

@@ -84,7 +84,8 @@ def test_a_test_is_told_as_one_counts_nowhere_and_is_never_queued(state):
     assert (run.run, run.test, run.state, run.created, run.started) == (number, True, "running", 5.0, 5.0)
     assert state.run(lambda db: jobs.pending(db, 0, 10)) == []
     assert state.run(lambda db: jobs.fires(db, "h", "", 0.0)) == 1  # nobody asks about no conversation
-    assert state.run(lambda db: jobs.interrupt_started(db, 6.0)) == [("h", "a", "m")]
+    (event,) = state.run(lambda db: jobs.interrupt_started(db, 6.0, lambda mailbox: None))
+    assert (event.hook, event.mailbox, event.id) == ("h", "a", "m")
     assert newest(state)[0].test
     assert state.run(lambda db: runs.recorded(db, "h", "a", "on_receive", "m")) is None
 
