@@ -12,7 +12,7 @@ import pytest
 from aimx import client
 from aimx.effects import linux
 from aimx.wire.frames import MailboxCreate, MailboxDelete, MailboxList, MailboxShow, Response
-from tests.harness import DOMAIN, Daemon, config_text, owner
+from tests.harness import DOMAIN, Daemon, config_text, mail, owner
 
 OWNER = "daemon" if os.geteuid() == 0 else owner()
 ROUNDS = 40  # of each of two clients; half as many by each way of saving
@@ -179,3 +179,35 @@ def test_two_clients_two_ways_of_saving_and_reloads_lose_nothing(daemon):
     text = (daemon.etc / "config.toml").read_text()
     assert all(f"# by hand: hand{number}\n[mailboxes.hand{number}]\n" in text for number in range(ROUNDS))
     assert sorted(os.listdir(daemon.etc)) == ["config.swp", "config.toml"]
+
+
+def test_clients_that_make_and_wipe_the_same_names_take_turns(daemon):
+    names_, outcomes = [f"shared{number}" for number in range(3)], []
+
+    def work(seed):
+        for number in range(20):
+            name = names_[(seed + number) % 3]
+            made = number % 2 == seed % 2
+            request = MailboxCreate(name, OWNER) if made else MailboxDelete(name, force=number % 4 < 2)
+            answer = ask(daemon, request)
+            outcomes.append(answer.code)
+            if made:
+                with daemon.smtp() as client_:
+                    client_.mail("a@sender.test")
+                    if client_.rcpt(f"{name}@{DOMAIN}")[0] == 250:
+                        client_.data(mail())
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert set(outcomes) <= {"", "ENOENT", "NONEMPTY"}
+    configured = set(on_disk(daemon)["mailboxes"])
+    assert names(daemon) == configured
+    for name in names_:
+        told = [event["type"] for event in log_of(daemon) if event["mailbox"] == name and "mailbox_" in event["type"]]
+        assert told == ["mailbox_created", "mailbox_deleted"] * (len(told) // 2) + ["mailbox_created"] * (len(told) % 2)
+        assert (name in configured) == bool(len(told) % 2)
+        if name not in configured:
+            assert os.listdir(daemon.data / "inbox" / name) == []
