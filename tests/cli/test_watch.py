@@ -35,7 +35,7 @@ class Watching:
     def stop(self, number: int = signal.SIGINT) -> tuple[int, str]:
         """Its exit code and what it said on stderr."""
         self.process.send_signal(number)
-        _, said = self.process.communicate(timeout=30)
+        _, said = self.process.communicate(timeout=60)
         return self.process.returncode, said
 
     def __enter__(self) -> "Watching":
@@ -102,7 +102,7 @@ def test_a_restart_loses_nothing_and_is_said(tmp_path):
 
 def test_a_mailbox_that_is_not_there_is_an_error_at_once(daemon):
     with Watching(daemon, "--mailbox", "ghost") as watching:
-        _, said = watching.process.communicate(timeout=30)
+        _, said = watching.process.communicate(timeout=60)
         assert watching.process.returncode == 1
     assert said == "Error: [ENOENT] mailbox-not-found: ghost\n"
 

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 import trio
-from trio.testing import MockClock
 
+from aimx import limits
 from aimx.daemon.events import LoggedEvents
 from aimx.model.event import MailboxDeleted
 from aimx.store import eventlog
@@ -111,7 +111,8 @@ def test_what_the_database_does_not_take_is_tried_again(state, monkeypatch, caps
         await events.tell(event("b"))
         await woken.until(2)
 
-    in_trio(state, story, clock=MockClock(autojump_threshold=0.5))
+    monkeypatch.setattr(limits, "EVENT_RETRY_S", 0.01)
+    in_trio(state, story)
     assert logged(state) == ["a", "b"]
 
 

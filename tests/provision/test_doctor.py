@@ -212,7 +212,7 @@ def test_a_daemon_and_a_name_server_that_are_mute_cost_seconds(mute):
     }  # fmt: skip
     start = time.monotonic()
     told = report(env)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 60
     silent.close()
     assert told["service"]["why"] == "daemon probe failed: no answer within 500 ms"
     assert "fail DAEMON-SILENT" in ids(told)
