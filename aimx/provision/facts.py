@@ -167,3 +167,4 @@ class Facts(msgspec.Struct, frozen=True):
     users: dict[str, bool] = {}  # system accounts that matter, and whether they exist
     old_socket: bool = False
     clock_synchronised: bool | None = None
+    override: str | None = None  # the data directory that flag or environment names

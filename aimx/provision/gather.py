@@ -85,6 +85,7 @@ def gather(where: Where) -> Facts:
         users={name: _account(name) is not None for name in (WORKER_USER, CATCHALL_USER, LEGACY_USER)},
         old_socket=(where.socket.parent / "send.sock").exists(),
         clock_synchronised=linux.clock_synchronised(),
+        override=str(where.data_dir) if where.data_dir is not None else None,
     )
 
 

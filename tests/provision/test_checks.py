@@ -1,5 +1,6 @@
 """Each check against a host that differs in one thing: what is found, how bad it is, and what is to be typed."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aimx.cli import main
+from aimx.cli import doctor_text, main
+from aimx.cli.style import Style
 from aimx.flows.status import Dkim, Helpers
 from aimx.model.config import Hook, Mailbox
 from aimx.model.status import Share, Waiting
-from aimx.provision import checks
+from aimx.provision import checks, report
 from aimx.provision.facts import Certificate, File, Owner, Probe, Program, Smtp, Space, Stray
 from aimx.provision.initsystem import Init
 from aimx.store.survey import Books, HookTrouble
@@ -260,6 +262,21 @@ def test_fixes_name_the_installation_that_was_looked_at():
     assert finding.fix == ("sudo AIMX_CONFIG_DIR=/srv/etc aimx dkim-keygen",)
     facts = but(facts, as_root=False)
     assert checks.findings(facts)[0].fix == ("AIMX_CONFIG_DIR=/srv/etc aimx dkim-keygen",)
+
+
+def test_so_does_the_way_to_see_everything():
+    facts = but(ALICE, config_file=_file(ALICE.config_file, path="/srv/etc/config.toml"), override="/srv/my data")
+    (first, *_) = checks.findings(facts)
+    assert first.fix == ("sudo AIMX_CONFIG_DIR=/srv/etc 'AIMX_DATA_DIR=/srv/my data' aimx doctor",)
+
+
+@pytest.mark.parametrize("facts", [case[0] for case in CASES.values()], ids=CASES)
+def test_everything_can_be_shown(facts):
+    findings = checks.findings(facts)
+    lines = list(doctor_text.lines(facts, findings, Style(coloured=False)))
+    assert all(finding.id in "\n".join(lines) for finding in findings)
+    assert all(line.isprintable() for line in lines)
+    assert json.loads(json.dumps(report.report(facts, findings)))["summary"]
 
 
 COMMANDS = {

@@ -2,7 +2,7 @@
 
 import shlex
 
-from aimx.provision.checks.finding import Finding, Findings, ours, reload, sudo
+from aimx.provision.checks.finding import Finding, Findings, look_again, ours, reload, sudo
 from aimx.provision.facts import Facts
 
 _BOOK = "write one like the example of book/configuration.md"
@@ -16,7 +16,7 @@ def file(facts: Facts) -> Findings:
         yield Finding("CONFIG-MISSING", "fail", f"There is no configuration at {found.path}", (_BOOK,))
     elif found.state == "unreadable":
         text = f"{found.path} is not readable for you: trust, hooks and other people's mailboxes were not checked"
-        yield Finding("CONFIG-NOT-CHECKED", "skip", text, ("sudo aimx doctor",))
+        yield Finding("CONFIG-NOT-CHECKED", "skip", text, look_again(facts))
     elif found.state == "broken":
         running = facts.probe.state == "running"
         note = "; the daemon goes on with what it has loaded" if running else ""

@@ -31,9 +31,19 @@ def sudo(facts: Facts, *words: str) -> str:
 
 def ours(facts: Facts, *words: str) -> str:
     """A command line of ours, for the installation that was looked at."""
+    return ("sudo " if facts.as_root else "") + shlex.join([*_places(facts), "aimx", *words])
+
+
+def look_again(facts: Facts) -> tuple[str, ...]:
+    """What shows everything; root has seen it already."""
+    return () if facts.root else (shlex.join(["sudo", *_places(facts), "aimx", "doctor"]),)
+
+
+def _places(facts: Facts) -> list[str]:
+    """sudo takes no environment along."""
     places = (("AIMX_CONFIG_DIR", facts.config_file.path, _CONFIG), ("AIMX_RUNTIME_DIR", facts.probe.socket, _SOCKET))
-    env = [f"{name}={path.rpartition('/')[0]}" for name, path, usual in places if path != usual]
-    return ("sudo " if facts.as_root else "") + shlex.join([*env, "aimx", *words])
+    found = [f"{name}={path.rpartition('/')[0]}" for name, path, usual in places if path != usual]
+    return [*found, f"AIMX_DATA_DIR={facts.override}"] if facts.override is not None else found
 
 
 def reload(facts: Facts) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Can outgoing mail be signed, and only by us?"""
 
-from aimx.provision.checks.finding import Finding, Findings, ours, reload, sudo
+from aimx.provision.checks.finding import Finding, Findings, look_again, ours, reload, sudo
 from aimx.provision.facts import Facts
 
 
@@ -8,7 +8,7 @@ def private_key(facts: Facts) -> Findings:
     """Missing, unusable, exposed."""
     if facts.key is None:
         if facts.config is not None or facts.config_file.state == "unreadable":
-            yield Finding("DKIM-KEY-NOT-CHECKED", "skip", "Which DKIM key signs is not known", ("sudo aimx doctor",))
+            yield Finding("DKIM-KEY-NOT-CHECKED", "skip", "Which DKIM key signs is not known", look_again(facts))
         return
     found = facts.key.private
     if found.state == "missing":

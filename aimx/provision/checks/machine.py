@@ -1,7 +1,7 @@
 """Is there room, are our databases well, is the clock right?"""
 
 from aimx import limits
-from aimx.provision.checks.finding import Finding, Findings, ours, restart, sudo
+from aimx.provision.checks.finding import Finding, Findings, look_again, ours, restart, sudo
 from aimx.provision.facts import Facts
 
 _DAMAGED = "mv {0} {0}.damaged; rm -f {0}-wal {0}-shm"
@@ -63,7 +63,7 @@ def databases(facts: Facts) -> Findings:
         yield Finding("STATE-DB", "fail", text, fix if books.state == "broken" else ())
     elif books.state == "unreadable":
         text = "Spool, hook runs and databases were not checked"
-        yield Finding("STATE-DB-NOT-CHECKED", "skip", text, ("sudo aimx doctor",))
+        yield Finding("STATE-DB-NOT-CHECKED", "skip", text, look_again(facts))
     elif books.state == "missing" and facts.probe.state == "running":
         text = f"{private}/state.db is not there although the daemon runs: is {facts.data_dir} its data directory?"
         yield Finding("STATE-DB", "warn", text)

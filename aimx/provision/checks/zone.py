@@ -1,7 +1,7 @@
 """Does the DNS say what it should?"""
 
 from aimx.provision import records
-from aimx.provision.checks.finding import Finding, Findings
+from aimx.provision.checks.finding import Finding, Findings, look_again
 from aimx.provision.facts import Facts, Names
 from aimx.provision.records import Verdict, Zone
 
@@ -34,7 +34,7 @@ def dns(facts: Facts) -> Findings:
     """Each record that is not as it should be; those that could not be checked together."""
     if facts.names is None:
         text = "The DNS was not checked: the domain is not known"
-        yield Finding("DNS-NOT-CHECKED", "skip", text, () if facts.root else ("sudo aimx doctor",))
+        yield Finding("DNS-NOT-CHECKED", "skip", text, look_again(facts))
         return
     found = verdicts(facts)
     for verdict in found:
