@@ -1,10 +1,13 @@
 """Edits of `[mailboxes.<name>]`, for `edit.transact`: each changes its own table and nothing else, or raises."""
 
+import contextlib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import InlineTable
 
 from aimx.errors import ConfigInvalid, MailboxNotFound, MailboxTaken
 from aimx.model.address import folded
@@ -21,12 +24,14 @@ def add_mailbox(name: str, address: str, owner: str) -> Edit:
         _refuse_taken(mailboxes, name, address)
         body = {"address": address, "owner": owner}
         mailboxes[name] = body
-        table = tomlkit.table()
-        table.update(body)
-        if "mailboxes" not in document:
-            document["mailboxes"] = tomlkit.table(is_super_table=True)
-        document["mailboxes"][name] = table
-        _verify(document, wanted)
+        with _by_hand():
+            if "mailboxes" not in document:
+                document["mailboxes"] = tomlkit.table(is_super_table=True)
+            inline = isinstance(document["mailboxes"], InlineTable)
+            table = tomlkit.inline_table() if inline else tomlkit.table()
+            table.update(body)
+            document["mailboxes"][name] = table
+            _verify(document, wanted)
 
     return edit
 
@@ -39,8 +44,9 @@ def remove_mailbox(name: str) -> Edit:
         if name not in wanted.get("mailboxes", {}):
             raise MailboxNotFound(f"mailbox-not-found: {name}")
         del wanted["mailboxes"][name]
-        del document["mailboxes"][name]
-        _verify(document, wanted)
+        with _by_hand():
+            del document["mailboxes"][name]
+            _verify(document, wanted)
 
     return edit
 
@@ -61,15 +67,20 @@ def _plain(document: tomlkit.TOMLDocument) -> dict[str, Any]:
     return tomllib.loads(tomlkit.dumps(document))
 
 
-def _verify(document: tomlkit.TOMLDocument, wanted: dict[str, Any]) -> None:
-    """Tables may be written in so many ways that the result is read again. Raises: ConfigInvalid."""
+@contextlib.contextmanager
+def _by_hand() -> Iterator[None]:
+    """Tables may be written in ways that the library does not edit. Raises: ConfigInvalid."""
     try:
-        found = _plain(document)
-        if not found.get("mailboxes") and not wanted.get("mailboxes"):
-            found.pop("mailboxes", None)
-            wanted.pop("mailboxes", None)
-        right = found == wanted
-    except ValueError:
-        right = False
-    if not right:
-        raise ConfigInvalid("config.toml cannot be edited without touching other tables; edit it by hand")
+        yield
+    except (TOMLKitError, ValueError, KeyError, TypeError) as error:
+        raise ConfigInvalid("config.toml cannot be edited without touching other tables; edit it by hand") from error
+
+
+def _verify(document: tomlkit.TOMLDocument, wanted: dict[str, Any]) -> None:
+    """It may have edited something else: the result is read again. Raises: ValueError."""
+    found = _plain(document)
+    if not found.get("mailboxes") and not wanted.get("mailboxes"):
+        found.pop("mailboxes", None)
+        wanted.pop("mailboxes", None)
+    if found != wanted:
+        raise ValueError("another table was changed")
