@@ -13,6 +13,7 @@ from aimx.cli import diagnostics
 
 _GAP = "  "
 _CUT = "…"
+_USUAL = 80  # cells of a line
 _COMFORT = 24  # cells; an address or the beginning of a subject
 _WIDE = frozenset("WF")
 
@@ -30,9 +31,10 @@ def terminal_width() -> int | None:
     if sys.stdout is None or not sys.stdout.isatty():
         return None
     try:
-        return int(os.environ.get("COLUMNS") or os.get_terminal_size(sys.stdout.fileno()).columns)
+        width = int(os.environ.get("COLUMNS") or os.get_terminal_size(sys.stdout.fileno()).columns)
     except (OSError, ValueError):
-        return 80
+        return _USUAL
+    return width if width > 0 else _USUAL  # some terminals do not know theirs
 
 
 def lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:

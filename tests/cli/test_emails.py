@@ -227,6 +227,12 @@ def test_a_list_fits_the_terminal(desk):
     assert "\x1b" not in shown
 
 
+@pytest.mark.parametrize("columns", [0, -5])
+def test_a_terminal_that_does_not_know_its_width_has_the_usual(desk, columns):
+    shown = on_a_terminal(desk, "emails", "list", "support", columns=columns)
+    assert shown == on_a_terminal(desk, "emails", "list", "support", columns=80)
+
+
 REFUSED = {
     "search": (("search", "after:soon"), "'after:soon' at character 1 of the search names no date"),
     "since": (("list", "--since", "soon"), "Since 'soon' names no date"),
