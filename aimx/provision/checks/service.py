@@ -1,5 +1,7 @@
 """Does the daemon run, answer, listen, and is it one for production?"""
 
+import shlex
+
 from aimx import limits
 from aimx.provision.checks.finding import Finding, Findings, reload, restart, start, sudo
 from aimx.provision.facts import Facts
@@ -66,9 +68,7 @@ def certificate(facts: Facts) -> Findings:
     if found is None:
         if facts.smtp.state == "ours" and not facts.smtp.starttls:
             text = "No certificate: other servers deliver in clear text (STARTTLS is not offered)"
-            yield Finding(
-                "TLS-MISSING", "warn", text, ("ls -l /etc/ssl/aimx/cert.pem /etc/ssl/aimx/key.pem", *restart(facts))
-            )
+            yield Finding("TLS-MISSING", "warn", text, (*_self_signed(facts), *reload(facts)))
         return
     left_s = found.not_after - facts.now
     if left_s < limits.CERTIFICATE_SOON_S:
@@ -79,6 +79,15 @@ def certificate(facts: Facts) -> Findings:
     elif found.not_before > facts.now:
         text = f"The certificate of {found.source} is not valid yet: is the clock right?"
         yield Finding("TLS-NOT-YET-VALID", "warn", text, ("date -u",))
+
+
+def _self_signed(facts: Facts) -> tuple[str, ...]:
+    """What others want for STARTTLS is any certificate: hardly anybody verifies one (RFC 7435)."""
+    name = facts.names.domain if facts.names is not None else "localhost"
+    directory, _, file = _CERTIFICATE.rpartition("/")
+    request = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", f"/CN={name}")
+    files = ("-addext", f"subjectAltName=DNS:{name}", "-keyout", f"{directory}/key.pem", "-out", f"{directory}/{file}")
+    return f"sudo install -d -m 755 {directory}", f"sudo {shlex.join((*request, *files))}"
 
 
 def accounts(facts: Facts) -> Findings:
