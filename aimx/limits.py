@@ -155,6 +155,7 @@ INDEX_REFERENCES = 100  # Message-IDs of References that join a conversation, th
 INDEX_READERS = 8  # connections that wait for the next question
 INDEX_CACHE_KIB = 16 * 1024  # pages of index.db that the writer keeps; a reader has SQLite's 2 MiB
 INDEX_BUSY_S = 5.0  # another process has index.db open: a copy is being made of it
+INDEX_PATIENCE_S = 1.0  # for a small box that another thread builds
 INDEX_WAIT_S = 10.0  # for the rows of what was stored before the question
 MAILBOX_ENTRIES = 1_000_000  # of one directory that are looked at; about 0.5 s
 STRANGE_ENTRIES = 10_000  # of one directory, named like mail and none; then new ones are not looked at

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
@@ -32,7 +32,9 @@ class StoredMails:
         self._storage = storage
         self._committer = storage.committer
         committer, stamps = storage.committer, storage.committer.tree.stamps
-        self._reconciler = Reconciler(committer.index, stamps, partial(_gone, post))
+        self._reconciler = Reconciler(committer.index, stamps, partial(_gone, post), unbuilt=self._hasten)
+        self._due = trio.Event()
+        self._token: trio.lowlevel.TrioToken | None = None
         self._lookup = Lookup(committer.folders, committer.index, self._reconciler)
         self._rebuild = Rebuild(committer.folders, committer.index, self._reconciler)
         self._building = trio.CapacityLimiter(1)
@@ -57,7 +59,9 @@ class StoredMails:
 
     async def care(self, boxes: Callable[[], tuple[Box, ...]]) -> None:
         """Build what the index lacks, now and whenever it is found to have grown too much by what is gone."""
+        self._token = trio.lowlevel.current_trio_token()
         while True:
+            self._due = trio.Event()
             try:
                 await self._complete(boxes())
                 garbage = await self._aside((), self._rebuild.garbage)
@@ -69,7 +73,17 @@ class StoredMails:
                 log.warning("index-incomplete", why=error.detail or error.reason, again_s=limits.INDEX_CARE_S)
             except Exception as error:  # noqa: BLE001  a shell: what an owner left in his mailbox never ends the daemon
                 log.error("index-incomplete", why=f"{type(error).__name__}: {error}", again_s=limits.INDEX_CARE_S)
-            await trio.sleep(limits.INDEX_CARE_S)
+            with trio.move_on_after(limits.INDEX_CARE_S):
+                await self._due.wait()
+
+    def _hasten(self) -> None:
+        """A box is missing. From any thread."""
+        if self._token is not None:
+            with suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(self._wake, idempotent=True)
+
+    def _wake(self) -> None:
+        self._due.set()
 
     async def _complete(self, boxes: tuple[Box, ...]) -> None:
         begun, read = trio.current_time(), 0

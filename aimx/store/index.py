@@ -25,6 +25,10 @@ T = TypeVar("T")
 Change = Callable[[Writer], Any]
 
 
+class IndexFailed(StorageFailed):
+    """There is no index that can be asked, or written. The mail itself is well."""
+
+
 class _Item(NamedTuple):
     """A change that waits, and who waits for it."""
 
@@ -44,7 +48,7 @@ class Promise:
         """Wait for it. Raises: StorageFailed."""
         self.done.wait()
         if self.problem is not None:
-            raise StorageFailed("index.db cannot be written", detail=str(self.problem)) from self.problem
+            raise IndexFailed("index.db cannot be written", detail=str(self.problem)) from self.problem
         return self.value
 
 
@@ -190,7 +194,7 @@ class Index:
                 connection.close()
             if indexdb.is_damage(error):
                 self._renewed(str(error))
-            raise StorageFailed("index.db cannot be read", detail=str(error)) from error
+            raise IndexFailed("index.db cannot be read", detail=str(error)) from error
         except BaseException:
             if connection is not None:
                 connection.close()

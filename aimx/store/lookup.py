@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 from aimx import limits
-from aimx.errors import EmailNotFound, StorageFailed
+from aimx.errors import EmailNotFound
 from aimx.model.delivery import Folder, Mark
 from aimx.model.query import Box, Counts, Found, Page, Query, Row
+from aimx.store import diskquery, indexkey, indexquery, indexrow, indexwords, layout
 from aimx.store import index as indexing
-from aimx.store import indexkey, indexquery, indexrow, indexwords, layout
 from aimx.store.browse import Directory, Place, is_id
-from aimx.store.index import Index
+from aimx.store.index import Index, IndexFailed
 from aimx.store.indexkey import Key
 from aimx.store.indexquery import Asked, Candidate, Stop
 from aimx.store.mailbox import Folders
@@ -37,7 +37,7 @@ def _again(answer: Callable[Asking, T]) -> Callable[Asking, T]:
         renewals = index.renewals
         try:
             return answer(*arguments, **more)
-        except StorageFailed:
+        except IndexFailed:
             if index.renewals == renewals:
                 raise
             return answer(*arguments, **more)
@@ -53,25 +53,38 @@ class Lookup:
         self._index = index
         self._reconciler = reconciler
 
-    @_again
     def find(self, boxes: tuple[Box, ...], query: Query, page: Page) -> Found:
         """One page. Raises: Refused for a cursor that is none; StorageFailed."""
         after = indexkey.read_cursor(page.cursor) if page.cursor else None
         until = time.monotonic() + limits.SEARCH_S
+        asked = Asked(query, after, lambda: time.monotonic() > until, self._index.full_text, lambda *_: ())
+        try:
+            return self._asked(boxes, asked, page)
+        except IndexFailed:
+            with self._opened(boxes, query.folder, care=False) as view:
+                streams = [diskquery.stream(place, directory, asked) for place, directory in view.directories.items()]
+                return view.page(indexquery.merged(streams), query, page.limit, page.offset)
+
+    @_again
+    def _asked(self, boxes: tuple[Box, ...], asked: Asked, page: Page) -> Found:
+        query = asked.query
         with self._opened(boxes, query.folder) as view, self._index.reader() as db:
-            found = list(filter(None, (indexquery.box(db, place) for place in view.directories)))
-            skip = page.offset if len(found) == 1 and indexquery.can_skip(query) else 0
+            found = {place: indexquery.box(db, place) for place in view.directories}
+            alone = len(found) == 1 and None not in found.values() and indexquery.can_skip(query)
+            skip = page.offset if alone else 0
             chunk = max(8, 2 * page.limit // max(1, len(found)))
-            asked = Asked(
-                query, after, lambda: time.monotonic() > until, self._index.full_text, view.words, chunk, skip
-            )
-            stream = indexquery.merged([indexquery.stream(db, box, asked) for box in found])
-            return view.page(stream, query, page.limit, page.offset - skip)
+            asked = asked._replace(words=view.words, chunk=chunk, skip=skip)
+            streams = [
+                indexquery.stream(db, box, asked) if box is not None
+                else diskquery.stream(place, view.directories[place], asked)
+                for place, box in found.items()
+            ]  # fmt: skip
+            return view.page(indexquery.merged(streams), query, page.limit, page.offset - skip)
 
     @_again
     def counts(self, boxes: tuple[Box, ...]) -> dict[str, Counts]:
         """How much mail each box holds, by name. Raises: StorageFailed."""
-        with self._opened(boxes, None) as view, self._index.reader() as db:
+        with self._opened(boxes, None, patient=True) as view, self._index.reader() as db:
             found = {place: indexquery.box(db, place) for place in view.directories}
         counts = {}
         for box in boxes:
@@ -99,7 +112,7 @@ class Lookup:
     @_again
     def conversation(self, boxes: tuple[Box, ...], of: Row) -> tuple[Row, ...]:
         """The messages that belong together with one of them, oldest first. Raises: StorageFailed."""
-        with self._opened(boxes, None) as view, self._index.reader() as db:
+        with self._opened(boxes, None, patient=True) as view, self._index.reader() as db:
             found = tuple(filter(None, (indexquery.box(db, place) for place in view.directories)))
             start = indexquery.row(db, Place(of.folder, of.mailbox), of.id)
             joined = _joined(db, found, (Place(of.folder, of.mailbox), start)) if start is not None else {}
@@ -109,7 +122,9 @@ class Lookup:
         return tuple(sorted(present, key=lambda row: (row.received_at, row.id, row.mailbox, row.folder)))
 
     @contextlib.contextmanager
-    def _opened(self, boxes: tuple[Box, ...], folder: Folder | None, care: bool = True) -> Iterator["_View"]:
+    def _opened(
+        self, boxes: tuple[Box, ...], folder: Folder | None, care: bool = True, patient: bool = False
+    ) -> Iterator["_View"]:
         """The directories of some boxes, their rows brought up to date."""
         folders = _FOLDERS if folder is None else (folder,)
         places = {Place(folder, box.name): box.owner for box in boxes for folder in folders}
@@ -120,7 +135,7 @@ class Lookup:
                 if directory is not None:
                     view.add(place, owner, directory)
                     if care:
-                        self._reconciler.care(place, directory)
+                        self._reconciler.care(place, directory, patient)
             yield view
 
 

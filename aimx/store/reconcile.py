@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from aimx import limits, log
 from aimx.model.delivery import Mark
+from aimx.store import diskquery, indexwords
 from aimx.store import index as indexing
-from aimx.store import indexwords
 from aimx.store.browse import Directory, Name, Place, Stamp
 from aimx.store.index import Index, Promise
 from aimx.store.indexrow import Entry
@@ -43,31 +43,46 @@ class _Care:
 
 
 class Reconciler:
-    """Keeps boxes of the index true to their directories. Thread-safe. `gone` is told which messages are no more."""
+    """Keeps boxes of the index true to their directories. Thread-safe.
+
+    `gone` is told which messages are no more. `unbuilt` is called when a box lacks that takes long to build.
+    """
 
     def __init__(
-        self, index: Index, stamps: Stamps, gone: Gone, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+        self, index: Index, stamps: Stamps, gone: Gone, monotonic: Callable[[], float] = time.monotonic,
+        unbuilt: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         self._index = index
         self._stamps = stamps
         self._gone = gone
+        self._unbuilt = unbuilt
         self._monotonic = monotonic
         self._guard = threading.Lock()
         self._cares: dict[Place, _Care] = {}
         self._building: set[int] = set()
 
-    def care(self, place: Place, directory: Directory) -> None:
+    def care(self, place: Place, directory: Directory, patient: bool) -> None:
         """Before an answer about a box: build it, or compare it if its directory changed. Raises: StorageFailed.
 
-        While another thread is at it, an answer from what the index says is good enough, if it says anything.
+        While another thread is at it, an answer from what the index says is good enough, if it says anything. A box
+        that takes long to build is left to `unbuilt`, unless the caller is `patient`: its files can be asked.
         """
-        for _ in self.steps(place, directory, patient=self._stamps.known(place) is None):
-            pass
+        if patient or self._stamps.known(place) is not None or self._take_up(place):
+            for _ in self.steps(place, directory, wait_s=-1 if self._stamps.known(place) is None else 0):
+                pass
+        elif len(diskquery.names(directory)) > limits.INDEX_BUILD_ROWS:
+            self._unbuilt()
+        else:
+            for _ in self.steps(place, directory, wait_s=limits.INDEX_PATIENCE_S):
+                pass
 
-    def steps(self, place: Place, directory: Directory, patient: bool = True) -> Iterator[int]:
-        """The same, some hundred milliseconds of work at a time; how many messages have been read so far."""
+    def steps(self, place: Place, directory: Directory, wait_s: float = -1) -> Iterator[int]:
+        """The same, some hundred milliseconds of work at a time; how many messages have been read so far.
+
+        `wait_s`: for another thread that is at it, before this one gives up; -1: for ever.
+        """
         care = self._care_of(place)
-        if self._is_true(place, directory, care) or not care.lock.acquire(blocking=patient):
+        if self._is_true(place, directory, care) or not _acquired(care.lock, wait_s):
             return
         try:
             if self._is_true(place, directory, care):
@@ -156,11 +171,7 @@ class Reconciler:
 
     def _listed(self, directory: Directory) -> tuple[Stamp, dict[str, Name]]:
         stamp = directory.stamp()
-        names: dict[str, Name] = {}
-        for stem, name in directory.names():
-            if stem not in names or not name.bundle:  # a file and a bundle of one name: the file is read
-                names[stem] = name
-        return stamp, names
+        return stamp, diskquery.names(directory)
 
     def _known(self, place: Place) -> dict[str, _Known]:
         query = (
@@ -218,6 +229,10 @@ class Reconciler:
         if gone:
             dropped = self._index.run(lambda writer: [stem for stem in gone if writer.drop(place, stem)])
             self._gone(place, directory.owner_uid, dropped)
+
+
+def _acquired(lock: threading.Lock, wait_s: float) -> bool:
+    return lock.acquire(timeout=wait_s) if wait_s else lock.acquire(blocking=False)
 
 
 def _differs(name: Name, known: _Known | None, strange: Name | None) -> bool:

@@ -22,14 +22,13 @@ class Library:
         self.parts = parts
         self.now = 0.0
         self.gone: list[str] = []
+        self.unbuilt: list[int] = []
         committer = parts.committer
         self.index = committer.index
         self.reconciler = Reconciler(
-            committer.index,
-            committer.tree.stamps,
-            lambda _place, _uid, stems: self.gone.extend(stems),
-            lambda: self.now,
-        )
+            committer.index, committer.tree.stamps, lambda _place, _uid, stems: self.gone.extend(stems),
+            lambda: self.now, lambda: self.unbuilt.append(1),
+        )  # fmt: skip
         self.lookup = Lookup(committer.folders, committer.index, self.reconciler)
 
     def find(self, *terms: Term | str, boxes=OPS, limit: int = 200, offset: int = 0, cursor: str = "", **query):

@@ -16,8 +16,6 @@ from aimx.daemon.storage import Storage
 from aimx.errors import StorageFailed, UnreadableMail
 from aimx.model.delivery import File
 from aimx.model.query import Progress
-from aimx.store import group
-from aimx.store.mark import Marker
 from aimx.store.rebuild import Rebuild
 from tests.store.library import ALL, OPS, Library, drop, indexed
 from tests.store.parts import copy, opened, plan
@@ -54,7 +52,7 @@ class Owner:
         self.tree = tree
         self.box = tree / "data/inbox/ops"
         self.committer = library.parts.committer
-        self.marker = Marker(library.parts.committer)
+        self.mails = StoredMails(Storage(self.committer, lambda: None), lambda _: None)
 
     def commit(self, _stem):
         self.committer.commit(plan(copy(), copy(mailbox="dev")))
@@ -66,10 +64,7 @@ class Owner:
         path = self.box / f"{stem}.md"
         if path.exists():
             with contextlib.suppress(UnreadableMail):
-                marking = self.marker.look(OPS[0], stem, read, 1.0)
-                if marking is not None:
-                    group.run(self.library.parts.state, self.marker.steps(marking))
-                    marking.close()
+                trio.run(self.mails.mark, OPS[0], stem, read)
 
     def unmark(self, stem):
         self.mark(stem, read=False)
@@ -261,3 +256,43 @@ def test_a_mailbox_that_cannot_be_built_keeps_no_other(store, monkeypatch, told)
     assert sum(1 for _ in _rebuild(library).missing(ALL)) >= 1
     assert [row["stem"] for row in indexed(store, mailbox="dev")] == ["2025-03-14-150926-hello"]
     assert "event=mailbox-not-indexed mailbox=ops folder=inbox" in told.getvalue()
+
+
+def test_a_box_that_takes_long_to_build_is_read_from_its_files_meanwhile(library, monkeypatch):
+    expected = [library.ids(*terms, **query) for terms, query in QUESTIONS]
+    library.index.run(lambda writer: writer.retire(frozenset()))
+    library.parts.committer.tree.stamps.forget()
+    monkeypatch.setattr(limits, "INDEX_BUILD_ROWS", 8)
+    assert [library.ids(*terms, **query) for terms, query in QUESTIONS] == expected
+    assert [row.id for row in library.pages("hello", limit=3)] == expected[0]
+    assert indexed_boxes(library) == 0
+    assert library.unbuilt
+    assert library.counts().inbox == 20  # counts wait
+    assert indexed_boxes(library) > 0
+
+
+def test_without_any_index_mail_is_listed_from_its_files(library, tmp_path):
+    expected = [library.ids(*terms, **query) for terms, query in QUESTIONS]
+    library.index.flush()
+    path = tmp_path / "data/.aimx/index.db"
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.mkdir()
+    (path / "in-the-way").touch()
+    assert [library.ids(*terms, **query) for terms, query in QUESTIONS] == expected
+    (path / "in-the-way").unlink()
+    path.rmdir()
+    assert [library.ids(*terms, **query) for terms, query in QUESTIONS] == expected
+    assert indexed_boxes(library) > 0
+
+
+QUESTIONS = [
+    ((), {}), ((), {"limit": 7, "offset": 5}), (("word7",), {}), (("hello",), {"limit": 3}), ((), {"unread": False}),
+    (("hello",), {"since": 1735689605, "before": 1735689610}),
+]  # fmt: skip
+
+
+def indexed_boxes(library) -> int:
+    """How many boxes can be asked."""
+    query = "SELECT count(*) FROM boxes WHERE live"
+    return library.index.run(lambda writer: writer.db.execute(query).fetchone())[0]
