@@ -16,7 +16,7 @@ from aimx.model.delivery import Mark
 from aimx.store import diskquery, indexwords
 from aimx.store import index as indexing
 from aimx.store.browse import Directory, Name, Place, Stamp
-from aimx.store.index import Index, Promise
+from aimx.store.index import Index, IndexFailed, Promise
 from aimx.store.indexrow import Entry
 from aimx.store.indexwrite import Writer
 from aimx.store.stamps import Stamps
@@ -68,8 +68,11 @@ class Reconciler:
         that takes long to build is left to `unbuilt`, unless the caller is `patient`: its files can be asked.
         """
         if patient or self._stamps.known(place) is not None or self._take_up(place):
-            for _ in self.steps(place, directory, wait_s=-1 if self._stamps.known(place) is None else 0):
+            wait_s = limits.INDEX_WAIT_S if self._stamps.known(place) is None else 0
+            for _ in self.steps(place, directory, wait_s):
                 pass
+            if self._stamps.known(place) is None:
+                raise IndexFailed("the index of this mailbox is being built, try again in a moment")
         elif len(diskquery.names(directory)) > limits.INDEX_BUILD_ROWS:
             self._unbuilt()
         else:
