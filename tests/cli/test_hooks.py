@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import socket
+import threading
 
 import pytest
 
 from aimx.cli import hooks, parsing
+from aimx.config import naming
 from aimx.errors import DaemonNeeded, disposition
 from tests.cli.test_mailboxes import Office
 from tests.harness import DOMAIN, Daemon, config_text, owner
@@ -205,6 +208,35 @@ def test_without_a_daemon_only_root_gets_on(tmp_path, monkeypatch, name):
         "daemon must be running for non-root hook CRUD; start `aimx serve` or run with sudo to fall back to direct"
         " config edit."
     )
+
+
+def test_a_daemon_that_does_not_tell_the_name_is_understood(tmp_path, monkeypatch, capsys):
+    """An original one passes over the header that asks for it, and derives the same name."""
+    monkeypatch.setenv("AIMX_RUNTIME_DIR", str(tmp_path))
+    asked = []
+
+    def answer(listener):
+        connection, _ = listener.accept()
+        with connection:
+            while piece := connection.recv(65536):
+                asked.append(piece)
+            connection.sendall(b"AIMX/1 OK\n")
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "aimx.sock"))
+        listener.listen()
+        thread = threading.Thread(target=answer, args=(listener,), daemon=True)
+        thread.start()
+        options = parsing.parser("hooks", "", hooks.arguments).parse_args([*CREATE[1:], '["/bin/true"]'])
+        assert hooks.run(options) == 0
+        thread.join(30)
+    body = b'{"cmd": ["/bin/true"], "fire_on_untrusted": false, "type": "cmd"}'
+    assert b"".join(asked) == (
+        b"AIMX/1 HOOK-CREATE\nMailbox: ops\nEvent: on_receive\nAnswer: json\n"
+        b"Content-Length: %d\n\n%s" % (len(body), body)
+    )
+    name = naming.derived("on_receive", ("/bin/true",), False)
+    assert capsys.readouterr().out == f"Hook created: {name} (live via daemon)\n"
 
 
 def test_only_root_sees_all(monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 import pytest
 
@@ -232,6 +233,27 @@ def test_every_end_of_a_test_is_an_answer(office, first):
     assert tried["duration_ms"] >= 1000
     assert ask(office, HookTest("broken", first)) == ("NOTFOUND", f"email '{first}' not found in sent/ops")
     assert ask(office, HookTest("ghost")) == ("ENOENT", "hook 'ghost' not found")
+
+
+def test_only_so_many_are_tried_out_at_once(office, tmp_path):
+    gate_ = tmp_path / "gate"
+    cmd = json.dumps(["/bin/sh", "-c", f"until [ -e {gate_} ]; do sleep 0.02; done"])
+    office.aimx("hooks", "create", "--mailbox", "other", "--event", "after_send", "--name", "held", "--cmd", cmd)
+    ended = []
+    threads = [
+        threading.Thread(target=lambda: ended.append(ask(office, HookTest("held"))))
+        for _ in range(limits.HOOK_TESTS_PER_UID)
+    ]
+    for thread in threads:
+        thread.start()
+    until(lambda: [run["state"] for run in ask(office, HookRuns(hook="held"))] == ["running"] * len(threads))
+    assert ask(office, HookTest("held")) == ("TEMP", "too many hooks are being tried out at once, try again later")
+    gate_.touch()
+    for thread in threads:
+        thread.join(30)
+    assert len(ended) == len(threads)
+    assert ask(office, HookTest("strict"))["exit_code"] == 0
+    office.aimx("hooks", "delete", "held", "-y")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a daemon of a developer's own is every owner")
