@@ -220,6 +220,7 @@ class Index:
     def _connect(self) -> sqlite3.Connection:
         connection = indexdb.connect(self._path)
         connection.execute("PRAGMA query_only=ON")
+        connection.execute(f"PRAGMA cache_size=-{limits.INDEX_READER_CACHE_KIB}")
         return connection
 
     @property

@@ -183,19 +183,23 @@ def _chunks(
         index = "messages_strange"
     same = after is not None and (box.place.mailbox, box.place.folder) > (after.mailbox, after.folder)
     bound: tuple[str, str] | None = ("<=" if same else "<", after.stem) if after is not None else None
-    size, offset = asked.chunk, asked.skip
+    size, skip = asked.chunk, asked.skip
     while True:
         where = " AND ".join(("box = ?", *((f"stem {bound[0]} ?",) if bound else ()), *conditions))
-        rows = db.execute(
-            f"SELECT id, {indexdb.SELECTED} FROM messages INDEXED BY {index} WHERE {where}"
-            " ORDER BY stem DESC LIMIT ? OFFSET ?",
-            (box.id, *((bound[1],) if bound else ()), *values, size, offset),
-        ).fetchall()
+        source = f"FROM messages INDEXED BY {index} WHERE {where} ORDER BY stem DESC LIMIT ?"
+        given = (box.id, *((bound[1],) if bound else ()), *values)
+        if skip:  # over the names alone, which are in the index
+            skipped = db.execute(f"SELECT stem {source} OFFSET ?", (*given, 1, skip - 1)).fetchone()
+            if skipped is None:
+                return
+            bound, skip = ("<", skipped[0]), 0
+            continue
+        rows = db.execute(f"SELECT id, {indexdb.SELECTED} {source}", (*given, size)).fetchall()
         for row in rows:
             yield _candidate(box, row)
         if len(rows) < size:
             return
-        bound, offset, size = ("<", rows[-1][_STEM]), 0, min(size * _GROWTH, limits.SEARCH_ROWS)
+        bound, size = ("<", rows[-1][_STEM]), min(size * _GROWTH, limits.SEARCH_ROWS)
 
 
 # Searches
