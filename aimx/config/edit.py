@@ -101,18 +101,27 @@ def _replace(path: Path, old: os.stat_result, octets: bytes) -> bool:
             if _changed(path, old):
                 return False
             _exchange(temporary, path)
-            if _state(temporary.stat()) != _state(old):
-                if path.stat().st_ino == written.st_ino:
-                    _exchange(temporary, path)
+            if _changed(temporary, old):
+                _back(temporary, path, written)
                 return False
+            try:
+                _sync_directory(path.parent)
+            except OSError:
+                _back(temporary, path, written)
+                raise
         finally:
             temporary.unlink(missing_ok=True)
         _own.clear()
         _own.add(_state(written))
-        _sync_directory(path.parent)
     except OSError as error:
         raise StorageFailed(f"{path} cannot be written: {error.strerror}", detail=str(error)) from error
     return True
+
+
+def _back(temporary: Path, path: Path, written: os.stat_result) -> None:
+    """What was there is there again, unless somebody has put something else there."""
+    if path.stat().st_ino == written.st_ino:
+        _exchange(temporary, path)
 
 
 def _sweep(path: Path) -> None:

@@ -34,15 +34,20 @@ def ensure_directory(name: str, mode: int, parent: int) -> int:
     return open_directory(name, parent)
 
 
+def making(name: str) -> str:
+    """What a directory is called while it is made."""
+    return f".making {name}"
+
+
 def make_directory(name: str, mode: int, parent: int, owner: Identity | None) -> None:
     """Make a directory in one of ours that is complete, owner included, when its name appears; synced.
 
     Not for several threads at once. Raises: FileExistsError; OSError.
     """
-    making = f".making {name}"
+    unfinished = making(name)
     with contextlib.suppress(FileExistsError):  # left by a crash
-        os.mkdir(making, 0o700, dir_fd=parent)
-    fd = open_directory(making, parent)
+        os.mkdir(unfinished, 0o700, dir_fd=parent)
+    fd = open_directory(unfinished, parent)
     try:
         if owner is not None:
             os.fchown(fd, owner.uid, owner.gid)
@@ -50,7 +55,7 @@ def make_directory(name: str, mode: int, parent: int, owner: Identity | None) ->
         os.fsync(fd)
     finally:
         os.close(fd)
-    rename_noreplace(parent, making, parent, name)
+    rename_noreplace(parent, unfinished, parent, name)
     os.fsync(parent)
 
 

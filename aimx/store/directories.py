@@ -41,8 +41,8 @@ class MailboxDirectories:
         try:
             for folder in FOLDERS:
                 if not self._there(folder, mailbox, owner):
+                    made.append(folder)  # a failure may come when it stands already
                     self._folders.make(folder, mailbox, owner)
-                    made.append(folder)
         except BaseException:
             self.unmake(mailbox, tuple(made))
             raise
@@ -51,8 +51,9 @@ class MailboxDirectories:
     def unmake(self, mailbox: str, made: tuple[Folder, ...]) -> None:
         """Remove what was made, unless somebody has put something there."""
         for folder in made:
-            with contextlib.suppress(OSError):
-                os.rmdir(mailbox, dir_fd=self._folders.root(folder))
+            for name in (mailbox, files.making(mailbox)):
+                with contextlib.suppress(OSError):
+                    os.rmdir(name, dir_fd=self._folders.root(folder))
 
     def contents(self, mailbox: str) -> Contents:
         """Raises: DirectoryConflict, OSError, StorageFailed."""

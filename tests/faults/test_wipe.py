@@ -1,8 +1,10 @@
-"""kill -9 at every step of a forced deletion: afterwards the mailbox is there whole, or gone whole."""
+"""kill -9 and failing calls at every step of making and wiping a mailbox: it is there whole, or not at all."""
 
 import os
 import tomllib
 from pathlib import Path
+
+import pytest
 
 from aimx import client
 from aimx.errors import AimxError
@@ -78,4 +80,54 @@ def _hit(daemon: Daemon, trace: Path, ends: list[bool]) -> bool:
     assert _deletions(daemon) == sum(ends), step
     assert gone or answer is None, step
     daemon.stop()
+    return injection.hit
+
+
+FAULTS = [("fsync", "EIO"), ("renameat2", "EIO"), ("mkdirat", "ENOSPC"), ("mkdir", "ENOSPC"), ("write", "ENOSPC"),
+          ("fchmod", "EIO"), ("openat", "EMFILE"), ("pwrite64", "ENOSPC")]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    with Daemon(tmp_path_factory.mktemp("wipe"), shapes.CONFIG) as running:
+        yield running
+
+
+@NEEDED
+@pytest.mark.parametrize(("call", "error"), FAULTS, ids=["-".join(fault) for fault in FAULTS])
+def test_a_failing_call(daemon, tmp_path, call, error):
+    for step in range(1, MOST):
+        hits = [_make(daemon, tmp_path, f"{call}:error={error}:when={step}")]
+        before = _fill(daemon)
+        hits.append(_wipe(daemon, tmp_path, f"{call}:error={error}:when={step}", before))
+        if not any(hits):
+            return
+    pytest.fail("never done")
+
+
+def _make(daemon: Daemon, tree: Path, fault: str) -> bool:
+    boxes = [daemon.data / folder / "made" for folder in ("inbox", "sent")]
+    with inject(daemon.pid, tree / "trace", fault) as injection:
+        answer = _answer(daemon, MailboxCreate("made", OWNER))
+    there = [box.is_dir() for box in boxes]
+    assert answer is not None
+    assert answer.kind == "error" or all(there), fault
+    if answer.kind == "error" and "made" not in (daemon.etc / "config.toml").read_text():
+        assert not any(there), (fault, answer)
+    for request in (MailboxCreate("made", OWNER), MailboxDelete("made")):
+        done = _answer(daemon, request)
+        assert done is not None
+        assert done.kind == "ok", (fault, answer, done, daemon.log[-5:])
+    for box in boxes:
+        box.rmdir()
+    return injection.hit
+
+
+def _wipe(daemon: Daemon, tree: Path, fault: str, before: set[str]) -> bool:
+    with inject(daemon.pid, tree / "trace", fault) as injection:
+        answer = _answer(daemon, MailboxDelete("box", force=True))
+    assert answer is not None
+    gone = not _configured(daemon)
+    assert gone or answer.kind == "error", fault
+    assert _tree(daemon) == before if not gone or answer.kind == "error" else _tree(daemon) == set(), (fault, answer)
     return injection.hit
