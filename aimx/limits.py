@@ -318,6 +318,7 @@ LOG_CHILD_END_S = 2.0  # for journalctl to end after Ctrl-C, which it got too
 # aimx doctor
 SURVEY_BUSY_S = 1.0  # for a database that is being written
 PROBE_S = 0.5  # guide: the budget of the VERSION probe
+PROBE_AGAIN_S = 2.0  # for a daemon that missed it: is it slow, or does it hang?
 PROBE_MORE_S = 5.0  # for the other questions to the daemon, once it has answered
 SMTP_PROBE_S = 2.0  # greeting, EHLO and STARTTLS of the listener; a daemon that drains or is busy may take a second
 SMTP_PROBE_OCTETS = 4096

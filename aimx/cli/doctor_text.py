@@ -79,10 +79,10 @@ def _service(facts: Facts, style: Style) -> Iterator[str]:
     where = f" ({smtp.address})" if smtp.state == "ours" else ""
     yield _fact("SMTP server", running.get(smtp.state, "not checked: no answer in time") + where)
     yield _fact("Client version", version(facts.client.tag, facts.client.git_hash))
-    if probe.state == "running":
+    if probe.tag:
         yield _fact("Server version", version(probe.tag, probe.git_hash))
     else:
-        why = probe.why if probe.state == "failed" else "daemon not running"
+        why = probe.why or "daemon not running"
         yield _fact("Server version", "") + style.paint("dim", f"({visible(why)})")
 
 

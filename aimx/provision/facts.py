@@ -35,7 +35,10 @@ class Certificate(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """What answers on the socket. `absent`: nobody. `failed`: not in time or not understandably (`why`)."""
+    """What answers on the socket. `absent`: nobody. `failed`: not in time or not understandably (`why`).
+
+    `running` with a `why`: it answers, but did not within the budget of the probe.
+    """
 
     socket: str
     state: Literal["running", "absent", "failed"]

@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from cryptography import x509
@@ -38,7 +38,9 @@ def daemon(path: Path) -> Probe:
     except DaemonAbsent:
         return Probe(str(path), "absent")
     except DaemonSilent:
-        return _of(Probe(str(path), "failed", f"daemon probe failed: {_BUDGET}"), path)
+        late = status(path, limits.PROBE_AGAIN_S)
+        state: Literal["running", "failed"] = "failed" if late is None else "running"
+        return _of(Probe(str(path), state, f"daemon probe failed: {_BUDGET}", status=late), path)
     except DaemonUnavailable as error:
         return Probe(str(path), "failed", f"daemon not reachable on {path}: {error.detail}")
     except (AimxError, ValueError) as error:
@@ -59,10 +61,10 @@ def _of(probe: Probe, path: Path) -> Probe:
     return msgspec.structs.replace(probe, pid=peer.pid, uid=peer.uid)
 
 
-def status(path: Path) -> Told | None:
+def status(path: Path, timeout_s: float = limits.PROBE_MORE_S) -> Told | None:
     """STATUS; None from a daemon that does not have it, or has another one."""
     try:
-        return msgspec.convert(_asked(path, Status(), limits.PROBE_MORE_S), Told)
+        return msgspec.convert(_asked(path, Status(), timeout_s), Told)
     except (AimxError, ValueError):
         return None
 

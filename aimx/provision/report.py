@@ -56,7 +56,7 @@ def _configuration(facts: Facts) -> dict[str, Any]:
 
 def _service(facts: Facts) -> dict[str, Any]:
     probe, smtp = facts.probe, facts.smtp
-    server = {"tag": probe.tag, "git_hash": probe.git_hash} if probe.state == "running" else None
+    server = {"tag": probe.tag, "git_hash": probe.git_hash} if probe.tag else None
     return {
         "socket": probe.socket,
         "state": probe.state,

@@ -78,6 +78,10 @@ CASES = {
     "postmaster-address": (but(config=_config(replace(SUPPORT, address="Postmaster@Agent.Example.com"))), []),
     "daemon-down": (but(probe=ABSENT, smtp=Smtp("127.0.0.1:25", "closed")), ["fail DAEMON-DOWN"]),
     "daemon-silent": (but(probe=SILENT, smtp=Smtp("127.0.0.1:25", "unknown")), ["fail DAEMON-SILENT"]),
+    "daemon-slow": (
+        but(probe=replace(ROOT.probe, why="daemon probe failed: no answer within 500 ms", tag="")),
+        ["warn DAEMON-SLOW"],
+    ),
     "other-server": (
         but(probe=ABSENT, smtp=Smtp("127.0.0.1:25", "other", "220 mail ESMTP Postfix")),
         ["fail DAEMON-DOWN", "fail SMTP-OTHER-SERVER"],

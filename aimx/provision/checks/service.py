@@ -18,6 +18,8 @@ def daemon(facts: Facts) -> Findings:
     elif facts.probe.state == "failed":
         text = f"aimx serve does not answer: {facts.probe.why}"
         yield Finding("DAEMON-SILENT", "fail", text, ("aimx logs", *restart(facts)))
+    elif facts.probe.why:
+        yield Finding("DAEMON-SLOW", "warn", f"aimx serve answers slowly: {facts.probe.why}", ("aimx logs",))
 
 
 def listener(facts: Facts) -> Findings:
