@@ -221,9 +221,12 @@ def test_a_race_for_names_is_never_won(daemon, people):
 # A mailbox that cannot take mail: the copy waits, others get theirs, repair delivers
 
 
-def _reload(daemon):
+def _reload(daemon, *more):
+    """Reload, and wait for that and for what else is said, in whatever order."""
+    before = len(daemon.log)
     os.kill(daemon.pid, signal.SIGHUP)
-    daemon.wait_log("event=config-reloaded")
+    for text in ("event=config-reloaded", *more):
+        until(lambda text=text: any(text in line for line in daemon.log[before:]), text)
 
 
 def _spools_then_arrives(daemon, subject, repair, reason):
@@ -232,8 +235,7 @@ def _spools_then_arrives(daemon, subject, repair, reason):
     assert [path for path in daemon.messages("b") if subject in path.name]
     assert os.listdir(daemon.data / ".aimx/spool")
     repair()
-    _reload(daemon)
-    daemon.wait_log("event=delivered-from-spool")
+    _reload(daemon, "event=delivered-from-spool")
     assert [path for path in daemon.messages("a") if subject in path.name]
     assert not os.listdir(daemon.data / ".aimx/spool")
 
@@ -291,8 +293,7 @@ def test_an_owner_that_goes_and_returns(daemon, people):
         assert [path for path in daemon.messages("b") if "homeless" in path.name]
         again = users.add(gone.pw_name)
         os.chown(_box(daemon, "g"), again.pw_uid, again.pw_gid)
-        _reload(daemon)
-        daemon.wait_log("event=delivered-from-spool")
+        _reload(daemon, "event=delivered-from-spool")
         assert [path for path in daemon.messages("g") if "homeless" in path.name]
     finally:
         users.remove(gone.pw_name)
