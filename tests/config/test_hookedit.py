@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 import tomlkit
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimx.config import hookedit, load, naming
@@ -144,6 +144,7 @@ def test_a_quoted_mailbox_name_stays_one():
     assert tomllib.loads(after)["mailboxes"]['a "b"']["hooks"][0]["name"] == "new"
 
 
+@settings(max_examples=40)
 @given(
     cmd=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), max_size=4),
     base=st.sampled_from([before for before, _ in ADDED.values()]),

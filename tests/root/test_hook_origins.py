@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import stat
 
 import pytest
@@ -25,10 +26,22 @@ def people():
         yield {"alice": made["a"], "bob": made["b"], "root": users.pwd.getpwnam("root")}
 
 
-@pytest.fixture
-def daemon(people):
+@pytest.fixture(scope="module")
+def shared(people):
     with dropping.daemon({name: people[name].pw_name for name in ("alice", "bob")}, people["bob"].pw_name) as running:
         yield running
+
+
+@pytest.fixture
+def daemon(shared):
+    """With the configuration that it began with, and nobody's hooks."""
+    file = shared.etc / "config.toml"
+    before = file.read_text()
+    yield shared
+    file.write_text(before)
+    (shared.etc / "hook-origins.json").unlink(missing_ok=True)
+    os.kill(shared.pid, signal.SIGHUP)
+    shared.wait_log("event=config-reloaded")
 
 
 @pytest.fixture
@@ -92,7 +105,7 @@ def test_a_twin_by_hand_of_a_deleted_hook_is_the_operator_s(daemon, say):
     text = file.read_text()
     assert say("alice", HookDelete("hers")) == OK
     file.write_text(text)
-    os.kill(daemon.pid, 1)
+    os.kill(daemon.pid, signal.SIGHUP)
     daemon.wait_log("event=config-reloaded")
     assert say("alice", HookDelete("hers")) == kept("hers")
 
