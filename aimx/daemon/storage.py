@@ -60,7 +60,7 @@ def open_storage(config: Config) -> StorageParts:
     committer = Committer(tree, state, index, Repeats())
     recovery.recover(committer)
     committer.load_repeats(now)
-    for run in state.run(lambda db: jobs.interrupt_started(db, now, partial(_owner_uid, config, accounts))):
+    for run in state.run(lambda db: jobs.interrupt_started(db, now)):
         log.warning("hook-interrupted", hook_name=run.hook, mailbox=run.mailbox, email_id=run.id, reason=run.reason)
     state.run(jobs.release_all)
     committer.maintain(now)
@@ -69,11 +69,6 @@ def open_storage(config: Config) -> StorageParts:
     prepare_mailboxes(committer, config)
     readme.refresh(tree.root)
     return StorageParts(lock, state, committer, accounts)
-
-
-def _owner_uid(config: Config, accounts: Accounts, mailbox: str) -> int | None:
-    owner = accounts.identity(config.mailboxes[mailbox].owner) if mailbox in config.mailboxes else None
-    return owner.uid if owner is not None else None
 
 
 def prepare_mailboxes(committer: Committer, config: Config) -> None:

@@ -42,9 +42,9 @@ class Trials:
         """The newest first."""
         return await self._db(lambda db: runs.newest(db, asked))
 
-    async def recorded(self, hook: str, mailbox: str, event: str, email_id: str) -> Recorded | None:
-        """What was recorded for a mail's hooks when it came or went."""
-        return await self._db(lambda db: runs.recorded(db, hook, mailbox, event, email_id))
+    async def recorded(self, hook: str, mailbox: str, event: str, email_id: str, uid: int) -> Recorded | None:
+        """What was recorded for a mail's hooks when it came or went, while the mailbox was this user's."""
+        return await self._db(lambda db: runs.recorded(db, hook, (mailbox, uid), event, email_id))
 
     async def fires(self, hook: str, conversation: str, since: float) -> int:
         """How often a hook was started for a conversation."""

@@ -29,8 +29,11 @@ class Runs(Protocol):
     async def newest(self, asked: RunsAsked) -> tuple[HookRun, ...]:
         """The newest first. Raises: StorageFailed."""
 
-    async def recorded(self, hook: str, mailbox: str, event: str, email_id: str) -> Recorded | None:
-        """What was recorded for a mail's hooks when it came or went; None: nothing. Raises: StorageFailed."""
+    async def recorded(self, hook: str, mailbox: str, event: str, email_id: str, uid: int) -> Recorded | None:
+        """What was recorded for a mail's hooks when it came or went, while the mailbox was this user's; None: nothing.
+
+        Raises: StorageFailed.
+        """
 
     async def fires(self, hook: str, conversation: str, since: float) -> int:
         """How often a hook was started for a conversation (U5). Raises: StorageFailed."""

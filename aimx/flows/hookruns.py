@@ -107,7 +107,7 @@ async def explain(fx: Effects, config: Config, frame: HookExplain, authorized: A
         gates.event(hook, message),
         gates.trust(hook, message),
         gates.automated(hook, message),
-        await _budget(fx, config, mailbox, hook, message, frame.id),
+        await _budget(fx, config, hook, await _conversation(fx, mailbox, hook, account, (message, frame.id))),
         gates.owner(mailbox, account.uid if account is not None else None),
     ]
     if account is not None:
@@ -157,12 +157,21 @@ async def _fields(piece: Piece) -> dict[str, object]:
     return await trio.to_thread.run_sync(read, limiter=_READING)
 
 
-async def _budget(fx: Effects, config: Config, mailbox: Mailbox, hook: Hook, message: Message, email_id: str) -> Gate:
-    known = target.desk(fx).runs
-    recorded = await known.recorded(hook.name, mailbox.name, hook.event, email_id)
-    conversation = recorded.conversation if recorded is not None else gates.conversation(hook, message)
+async def _conversation(
+    fx: Effects, mailbox: Mailbox, hook: Hook, account: Account | None, of: tuple[Message, str]
+) -> str:
+    """What the budget of a message counts: as it was recorded, else as its front matter gives it."""
+    message, email_id = of
+    recorded = None
+    if account is not None:
+        known = target.desk(fx).runs
+        recorded = await known.recorded(hook.name, mailbox.name, hook.event, email_id, account.uid)
+    return recorded.conversation if recorded is not None else gates.conversation(hook, message)
+
+
+async def _budget(fx: Effects, config: Config, hook: Hook, conversation: str) -> Gate:
     since = fx.now() - limits.HOOK_BUDGET_WINDOW_S
-    used = await known.fires(hook.name, conversation, since) if conversation else 0
+    used = await target.desk(fx).runs.fires(hook.name, conversation, since) if conversation else 0
     return gates.budget(config.hook_thread_budget, conversation, used)
 
 
@@ -215,6 +224,7 @@ async def _trial(fx: Effects, mailbox: Mailbox, hook: Hook, account: Account, em
     """For a message: with the variables that were recorded for its hooks, else those that its front matter gives."""
     folder: Folder = "inbox" if hook.event == "on_receive" else "sent"
     piece = await _piece(fx, mailbox, folder, email_id)
-    recorded = await target.desk(fx).runs.recorded(hook.name, mailbox.name, hook.event, email_id)
+    known = target.desk(fx).runs
+    recorded = await known.recorded(hook.name, mailbox.name, hook.event, email_id, account.uid)
     env = recorded.env if recorded is not None else gates.environment(Message(folder, await _fields(piece)), hook)
     return Trial(mailbox, hook, account, folder, email_id, piece.path, env)

@@ -1,7 +1,6 @@
 """Hook jobs as rows: (held →) pending → started (durable before the spawn) → done | interrupted; or skipped."""
 
 import sqlite3
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -136,21 +135,22 @@ def skip_all(db: sqlite3.Connection, mailbox: str, now: float, reason: str) -> l
     return rows
 
 
-def interrupt_started(db: sqlite3.Connection, now: float, owner_uid: Callable[[str], int | None]) -> list[HookFinished]:
+def interrupt_started(db: sqlite3.Connection, now: float) -> list[HookFinished]:
     """After a crash: what had started did not end under our eyes, and is never started again.
 
     Returns:
-        The events that tell so, logged. `owner_uid` is asked for the owner of a mailbox.
+        The events that tell so, logged; to whom it ran as, whoever has the mailbox by now.
     """
-    rows = db.execute("SELECT id, hook, mailbox, email_id FROM jobs WHERE state = 'started' ORDER BY id").fetchall()
+    query = "SELECT id, hook, mailbox, email_id, owner_uid FROM jobs WHERE state = 'started' ORDER BY id"
+    rows = db.execute(query).fetchall()
     query = "UPDATE jobs SET state = 'interrupted', ended = ?, reason = ? WHERE state = 'started'"
     db.execute(query, (now, RESTART))
     told = [
         HookFinished(
-            at=now, mailbox=mailbox, owner_uid=owner_uid(mailbox), hook=hook, id=email_id, run=run, exit_code=-1,
+            at=now, mailbox=mailbox, owner_uid=uid, hook=hook, id=email_id, run=run, exit_code=-1,
             duration_ms=0, timed_out=False, reason=RESTART,
         )
-        for run, hook, mailbox, email_id in rows
+        for run, hook, mailbox, email_id, uid in rows
     ]  # fmt: skip
     for event in told:
         eventlog.append(db, event)

@@ -44,11 +44,14 @@ def _run(row: Any) -> HookRun:
     return HookRun(*values)
 
 
-def recorded(db: sqlite3.Connection, hook: str, mailbox: str, event: str, email_id: str) -> Recorded | None:
-    """What was recorded for the hooks of a mail when it came or went; of this hook, else of another one."""
+def recorded(db: sqlite3.Connection, hook: str, mailbox: tuple[str, int], event: str, email_id: str) -> Recorded | None:
+    """What was recorded for the hooks of a mail when it came or went; of this hook, else of another one.
+
+    `mailbox`: its name and its owner. Whoever has the name next may give a file the id of a mail that is gone.
+    """
     query = (
-        "SELECT env, conversation FROM jobs WHERE mailbox = ? AND +email_id = ? AND +event = ? AND state != 'skipped'"
-        " AND message != 0 ORDER BY hook = ? DESC, id DESC LIMIT 1"
+        "SELECT env, conversation FROM jobs WHERE mailbox = ? AND +owner_uid = ? AND +email_id = ? AND +event = ?"
+        " AND state != 'skipped' AND message != 0 ORDER BY hook = ? DESC, id DESC LIMIT 1"
     )
-    row = db.execute(query, (mailbox, email_id, event, hook)).fetchone()
+    row = db.execute(query, (*mailbox, email_id, event, hook)).fetchone()
     return Recorded(_env(row[0]), row[1]) if row is not None else None

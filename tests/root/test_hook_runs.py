@@ -6,7 +6,7 @@ import os
 import pytest
 
 from aimx.wire import codec
-from aimx.wire.frames import HookCreate, HookExplain, HookRuns, HookTest
+from aimx.wire.frames import HookCreate, HookExplain, HookRuns, HookTest, MailboxCreate, MailboxDelete
 from tests.harness import DOMAIN, mail
 from tests.hooks.test_pool import until
 from tests.root import dropping, users
@@ -109,3 +109,23 @@ def test_a_mailbox_s_next_owner_is_not_told_what_ran_for_the_last(daemon, people
     os.kill(daemon.pid, 1)
     daemon.wait_log("event=config-reloaded")
     assert say("alice", HookRuns("alice")) == before
+
+
+def test_a_name_that_was_somebody_else_s_gives_nothing_of_his_mail(daemon, people, say):
+    """Who makes the mailbox again, and a hook and a file of the same names, runs it with what is in that file."""
+    show = json.dumps({"cmd": ["/bin/sh", "-c", 'echo "$AIMX_SUBJECT"'], "fire_on_untrusted": True}).encode()
+    assert say("alice", MailboxCreate("passed")) == "AIMX/1 OK\n"
+    assert say("alice", HookCreate("passed", "on_receive", show, "again")) == "AIMX/1 OK\n"
+    daemon.send(mail(subject="Confidential"), f"passed@{DOMAIN}")
+    (path,) = daemon.messages("passed")
+    until(lambda: [run["state"] for run in say("alice", HookRuns(hook="again"))] == ["done"])
+    assert say("alice", HookTest("again", path.stem))["stdout_tail"] == "Confidential"
+    assert say("alice", MailboxDelete("passed", force=True)) == "AIMX/1 OK\n"
+    for folder in ("inbox", "sent"):
+        (daemon.data / folder / "passed").rmdir()  # what the refusal tells the operator to see to
+    assert say("bob", MailboxCreate("passed")) == "AIMX/1 OK\n"
+    assert say("bob", HookCreate("passed", "on_receive", show, "again")) == "AIMX/1 OK\n"
+    plant = "open(sys.argv[1], 'w').write('+++\\nsubject = \"Mine\"\\n+++\\n')"
+    assert users.run(people["bob"], plant, path) == ""
+    assert say("bob", HookTest("again", path.stem))["stdout_tail"] == "Mine"
+    assert [run["test"] for run in say("bob", HookExplain("again", path.stem))["runs"]] == [True]

@@ -84,22 +84,23 @@ def test_a_test_is_told_as_one_counts_nowhere_and_is_never_queued(state):
     assert (run.run, run.test, run.state, run.created, run.started) == (number, True, "running", 5.0, 5.0)
     assert state.run(lambda db: jobs.pending(db, 0, 10)) == []
     assert state.run(lambda db: jobs.fires(db, "h", "", 0.0)) == 1  # nobody asks about no conversation
-    (event,) = state.run(lambda db: jobs.interrupt_started(db, 6.0, lambda mailbox: None))
-    assert (event.hook, event.mailbox, event.id) == ("h", "a", "m")
+    (told,) = state.run(lambda db: jobs.interrupt_started(db, 6.0))
+    assert (told.hook, told.mailbox, told.id, told.owner_uid, told.reason) == ("h", "a", "m", 1000, jobs.RESTART)
     assert newest(state)[0].test
-    assert state.run(lambda db: runs.recorded(db, "h", "a", "on_receive", "m")) is None
+    assert state.run(lambda db: runs.recorded(db, "h", ("a", 1000), "on_receive", "m")) is None
 
 
 def test_what_was_recorded_for_a_mail_is_found_by_its_hook_or_another(state):
     filled(state, [{"hook": "i"}, {"hook": "h", "conversation": "d"}, {"hook": "j", "state": "skipped"}])
 
-    def recorded(hook, email_id="m"):
-        return state.run(lambda db: runs.recorded(db, hook, "a", "on_receive", email_id))
+    def recorded(hook, email_id="m", uid=1000):
+        return state.run(lambda db: runs.recorded(db, hook, ("a", uid), "on_receive", email_id))
 
     assert recorded("h") == ({"AIMX_SUBJECT": "2"}, "d")
     assert recorded("i") == ({"AIMX_SUBJECT": "1"}, "c")
     assert recorded("new").env == {"AIMX_SUBJECT": "2"}
     assert recorded("h", "other") is None
+    assert recorded("h", uid=1001) is None  # who has the mailbox by now
 
 
 def test_a_database_without_owners_gets_the_column_and_keeps_its_rows(tmp_path):
