@@ -203,6 +203,10 @@ HOOK_RUNS_ROWS_MAX = 500
 HOOK_REACH_S = 5.0  # for looking at a hook's program: its owner may have put it on a file system that hangs
 HOOK_REACH_THREADS = 4
 HOOK_BODY_OCTETS = 64 * KIB  # of a HOOK-CREATE; a prompt for an agent is a few of them
+HOOK_WORDS = 256  # of `cmd` in a HOOK-CREATE; editing TOML costs the square of a longer array
+HOOK_ENTRY_OCTETS = 512  # what a hook without its `cmd` counts as in config.toml
+HOOK_WORD_OCTETS = 16  # and what each word counts as beside its text
+HOOKS_OCTETS_PER_OWNER = 256 * KIB  # above that only root adds a hook: a sixteenth of CONFIG_OCTETS
 HOOKS_PER_MAILBOX = 64  # above that only root adds one: config.toml is everybody's
 
 # Configuration

@@ -89,8 +89,8 @@ def _added(desk: Desk, mailbox: Mailbox, hook: Hook, written: Written, origin: O
     there = hookedit.hooks(text)
     if any(other.name == hook.name for other in there):
         raise Refused(_taken(hook))
-    if origin == "mcp" and sum(other.mailbox == mailbox.name for other in there) >= limits.HOOKS_PER_MAILBOX:
-        raise Refused(f"mailbox '{mailbox.name}' has {limits.HOOKS_PER_MAILBOX} hooks, which is the limit; delete one")
+    if origin == "mcp":
+        _refuse_too_much(desk.settings.current, mailbox, (*there, written))
     result = hookedit.added(text, mailbox.name, hook, file.document)
     before, after = load.digest(text.encode()), load.digest(result.encode())
     if origin == "mcp":
@@ -98,6 +98,21 @@ def _added(desk: Desk, mailbox: Mailbox, hook: Hook, written: Written, origin: O
     else:
         desk.origins.withdraw(written, there, before)
     return result
+
+
+def _refuse_too_much(config: Config, mailbox: Mailbox, hooks: tuple[Written, ...]) -> None:
+    """config.toml is everybody's, and every change of it reads all of it. Raises: Refused."""
+    if sum(hook.mailbox == mailbox.name for hook in hooks) > limits.HOOKS_PER_MAILBOX:
+        raise Refused(f"mailbox '{mailbox.name}' has {limits.HOOKS_PER_MAILBOX} hooks, which is the limit; delete one")
+    owned = {one.name for one in config.mailboxes.values() if one.owner == mailbox.owner}
+    octets = sum(
+        limits.HOOK_ENTRY_OCTETS + sum(limits.HOOK_WORD_OCTETS + len(word.encode()) for word in hook.cmd)
+        for hook in hooks
+        if hook.mailbox in owned
+    )
+    if octets > limits.HOOKS_OCTETS_PER_OWNER:
+        most = limits.HOOKS_OCTETS_PER_OWNER // limits.KIB
+        raise Refused(f"the hooks of one owner take at most {most} KiB; delete one, or put long commands into a script")
 
 
 def _taken(hook: Hook) -> str:
@@ -141,6 +156,8 @@ def _body(octets: bytes) -> _Body:
         "".join(body.cmd).encode()
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidBody(f"invalid HOOK-CREATE body: {error}") from error
+    if len(body.cmd) > limits.HOOK_WORDS:
+        raise Refused(f"hook has {len(body.cmd)} words in `cmd`, more than {limits.HOOK_WORDS}; put them into a script")
     if any("\0" in word for word in body.cmd):
         raise Refused("hook has a NUL character in `cmd`; remove it")
     return body

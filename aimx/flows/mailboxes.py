@@ -153,15 +153,24 @@ async def create(fx: Effects, _config: Config, frame: MailboxCreate, authorized:
             _same(there, frame.name, owner)
             return Response("ok")
         if not caller.is_root:
-            _refuse_more(await target.visible(fx, alone.current, caller))
+            await _refuse_many(fx, desk, alone.current, (frame.name, caller))
         await _make(fx, desk, alone, (frame.name, owner, caller))
     return Response("ok")
 
 
-def _refuse_more(own: tuple[Mailbox, ...]) -> None:
-    """Every mailbox makes each change of the configuration slower, for everybody."""
+async def _refuse_many(fx: Effects, desk: Desk, config: Config, wanted: tuple[str, Caller]) -> None:
+    """Every mailbox makes each change of the configuration slower, for everybody; a directory that stays keeps its name.
+
+    Raises: Refused.
+    """
+    name, caller = wanted
+    own = {mailbox.name for mailbox in await target.visible(fx, config, caller)}
     if len(own) >= limits.MAILBOXES_PER_USER:
         raise Refused(f"you own {len(own)} mailboxes already; root can create more for you")
+    strays = await desk.directories.strays(frozenset(config.mailboxes))
+    names = own | {stray.name for stray in strays if stray.uid == caller.uid}
+    if name not in names and len(names) >= limits.MAILBOXES_PER_USER:
+        raise Refused(f"you own {len(names)} mailboxes and directories of deleted ones already; root can remove those")
 
 
 def _same(there: authorize.Mailbox, name: str, owner: Identity) -> None:

@@ -169,3 +169,14 @@ def test_an_owner_has_only_so_many_hooks(daemon, say):
     file.write_text(head + hooks + "[mailboxes.bob]" + rest)
     assert "has 64 hooks, which is the limit" in say("alice", create("alice", "one_more"))
     assert say("root", create("alice", "one_more")) == OK
+
+
+def test_an_owner_s_hooks_take_only_so_much_of_the_configuration(daemon, say):
+    """Every change of config.toml reads all of it: what one owner puts there, everybody waits for."""
+    many = json.dumps({"cmd": ["/bin/true", *"a" * 256]}).encode()
+    assert "more than 256; put them into a script" in say("bob", HookCreate("bob", "on_receive", many, "many"))
+    long = json.dumps({"cmd": ["/bin/true", "x" * 60_000]}).encode()
+    answers = [say("bob", HookCreate("bob", "on_receive", long, f"long_{number}")) for number in range(5)]
+    assert answers[:4] == [OK] * 4
+    assert "the hooks of one owner take at most 256 KiB" in answers[4]
+    assert say("root", HookCreate("bob", "on_receive", long, "long_by_root")) == OK

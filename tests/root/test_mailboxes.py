@@ -432,3 +432,25 @@ def test_one_user_cannot_fill_the_configuration(people):
         assert re.fullmatch(refused, ask(full, people["alice"], more))
         assert re.fullmatch(DONE, ask(full, people["alice"], codec.encode_request(MailboxCreate("m0"))))
         assert re.fullmatch(DONE, ask(full, people["bob"], more))
+
+
+def test_a_user_has_only_so_many_names(daemon, people, say):
+    """Directories of deleted mailboxes stay, and keep their names from everybody else."""
+    alice = people["alice"]
+    there = len(body(say("alice", MailboxList())))
+    left = [daemon.data / "inbox" / f"left-{number}" for number in range(limits.MAILBOXES_PER_USER - there)]
+    try:
+        for path in left:
+            path.mkdir()
+            os.chown(path, alice.pw_uid, alice.pw_gid)
+        refused = say("alice", MailboxCreate("one-more"))
+        assert refused.startswith("AIMX/1 ERR VALIDATION you have 256 mailboxes and directories of deleted ones"), (
+            refused
+        )
+        assert re.fullmatch(DONE, say("alice", MailboxCreate("left-0")))
+        assert re.fullmatch(DONE, say("bob", MailboxCreate("one-more")))
+        assert re.fullmatch(DONE, say("root", MailboxCreate("roots-gift", alice.pw_name)))
+        assert re.fullmatch(DONE, say("alice", MailboxDelete("left-0")))
+    finally:
+        for path in left:
+            path.rmdir()
