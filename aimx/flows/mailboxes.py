@@ -159,7 +159,7 @@ async def create(fx: Effects, _config: Config, frame: MailboxCreate, authorized:
 
 
 async def _refuse_many(fx: Effects, desk: Desk, config: Config, wanted: tuple[str, Caller]) -> None:
-    """Every mailbox makes each change of the configuration slower, for everybody; a directory that stays keeps its name.
+    """Every mailbox makes each change of the configuration slower for everybody, and directories that stay keep names.
 
     Raises: Refused.
     """
