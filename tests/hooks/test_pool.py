@@ -185,13 +185,13 @@ def test_nothing_outlives_a_killed_front(tmp_path):
 
 def test_mail_flows_while_helpers_and_spawner_are_killed(tmp_path):
     with Daemon(tmp_path / "t") as daemon:
-        for number in range(30):
+        for number in range(15):
             children = psutil.Process(daemon.pid).children(recursive=True)
             if children:
                 with contextlib.suppress(ProcessLookupError):  # one of a spawner that was killed before
                     os.kill(children[number % len(children)].pid, signal.SIGKILL)
             daemon.send(mail(f"m {number}"))
-        assert len(daemon.messages()) == 30
+        assert len(daemon.messages()) == 15
         assert not any("stored-unexamined" in line for line in daemon.log), "\n".join(daemon.log[-60:])
 
 
