@@ -29,11 +29,16 @@ class Place(NamedTuple):
 
 
 class Stamp(NamedTuple):
-    """When a directory last changed, and which one it is."""
+    """When a directory last changed, which one it is, and whose."""
 
     dev: int
     ino: int
     mtime_ns: int
+    uid: int
+
+    def same_place(self, other: "Stamp") -> bool:
+        """Whether it is the same directory of the same owner, changed or not."""
+        return (self.dev, self.ino, self.uid) == (other.dev, other.ino, other.uid)
 
 
 class Name(NamedTuple):
@@ -69,7 +74,7 @@ class Directory(AbstractContextManager["Directory"]):
     def stamp(self) -> Stamp:
         """What would differ if anything had been added, removed or renamed since."""
         status = os.fstat(self._fd)
-        return Stamp(status.st_dev, status.st_ino, _signed(status.st_mtime_ns))
+        return Stamp(status.st_dev, status.st_ino, _signed(status.st_mtime_ns), status.st_uid)
 
     def names(self) -> Iterator[tuple[str, Name]]:
         """Ids that the directory lists, in no order, as many as MAILBOX_ENTRIES; an id may come twice."""

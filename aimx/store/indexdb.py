@@ -7,7 +7,7 @@ import sqlite3
 from aimx import limits, log
 from aimx.store import indexrow, indexwords
 
-VERSION = 3
+VERSION = 4
 UNUSABLE = (sqlite3.DatabaseError, OSError)
 
 # boxes: a folder of a mailbox; of several with one name the live one is asked, others are being built or cleared.
@@ -19,7 +19,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS boxes (
   id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, folder TEXT NOT NULL, live INTEGER NOT NULL, words INTEGER NOT NULL,
   disordered INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, unread INTEGER NOT NULL DEFAULT 0,
-  dev INTEGER NOT NULL DEFAULT 0, ino INTEGER NOT NULL DEFAULT 0, mtime_ns INTEGER NOT NULL DEFAULT 0);
+  dev INTEGER NOT NULL DEFAULT 0, ino INTEGER NOT NULL DEFAULT 0, mtime_ns INTEGER NOT NULL DEFAULT 0,
+  uid INTEGER NOT NULL DEFAULT -1);
 CREATE UNIQUE INDEX IF NOT EXISTS boxes_by_name ON boxes (mailbox, folder) WHERE live;
 CREATE TABLE IF NOT EXISTS messages (
   id INTEGER PRIMARY KEY, box INTEGER NOT NULL, stem TEXT NOT NULL, strange INTEGER NOT NULL, received_at REAL NOT NULL,

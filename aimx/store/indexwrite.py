@@ -113,7 +113,9 @@ class Writer:
         counted = "SELECT count(*), coalesce(sum(unread), 0) FROM messages WHERE box = ?"
         total, unread = self.db.execute(counted, (box,)).fetchone()
         self.db.execute("UPDATE boxes SET live = 0 WHERE mailbox = ? AND folder = ?", (place.mailbox, place.folder))
-        change = "UPDATE boxes SET live = 1, total = ?, unread = ?, dev = ?, ino = ?, mtime_ns = ? WHERE id = ?"
+        change = (
+            "UPDATE boxes SET live = 1, total = ?, unread = ?, dev = ?, ino = ?, mtime_ns = ?, uid = ? WHERE id = ?"
+        )
         self.db.execute(change, (total, unread, *stamp, box))
 
     def renew_words(self) -> None:
@@ -152,7 +154,7 @@ class Writer:
 
     def stamp(self, place: Place, stamp: Stamp) -> None:
         """The rows of a box are what the directory held then."""
-        change = "UPDATE boxes SET dev = ?, ino = ?, mtime_ns = ? WHERE mailbox = ? AND folder = ? AND live"
+        change = "UPDATE boxes SET dev = ?, ino = ?, mtime_ns = ?, uid = ? WHERE mailbox = ? AND folder = ? AND live"
         self.db.execute(change, (*stamp, place.mailbox, place.folder))
 
     def forget(self, mailbox: str) -> list[int]:

@@ -22,7 +22,7 @@ from aimx.store.indexwrite import Writer
 from aimx.store.stamps import Stamps
 
 Gone = Callable[[Place, int, list[str]], None]  # where, whose, which
-NOWHERE = Stamp(0, 0, 0)
+NOWHERE = Stamp(0, 0, 0, -1)
 
 
 class _Known(NamedTuple):
@@ -90,7 +90,9 @@ class Reconciler:
         try:
             if self._is_true(place, directory, care):
                 return
-            if self._stamps.known(place) is None and not self._take_up(place):
+            known = self._stamps.known(place) or self._take_up(place)
+            if known is None or not known.same_place(directory.stamp()):
+                # Another directory or owner: what lay in the one before is not told to anybody.
                 yield from self._build(place, directory, care)
             elif self._monotonic() - care.compared >= limits.RECONCILE_S:
                 self._compare(place, directory, care)
@@ -121,14 +123,16 @@ class Reconciler:
     def _is_true(self, place: Place, directory: Directory, care: _Care) -> bool:
         return self._stamps.known(place) == directory.stamp() and self._monotonic() < care.until
 
-    def _take_up(self, place: Place) -> bool:
-        """What an earlier process had compared."""
+    def _take_up(self, place: Place) -> Stamp | None:
+        """What an earlier process had compared; None: there is no such box."""
         with self._index.reader() as db:
-            query = "SELECT dev, ino, mtime_ns FROM boxes WHERE mailbox = ? AND folder = ? AND live"
+            query = "SELECT dev, ino, mtime_ns, uid FROM boxes WHERE mailbox = ? AND folder = ? AND live"
             row = db.execute(query, (place.mailbox, place.folder)).fetchone()
-        if row is not None:
-            self._stamps.compared(place, Stamp(*row))
-        return row is not None
+        if row is None:
+            return None
+        stamp = Stamp(*row)
+        self._stamps.compared(place, stamp)
+        return stamp
 
     def _build(self, place: Place, directory: Directory, care: _Care) -> Iterator[int]:
         stamp, names = self._listed(directory)
@@ -231,7 +235,9 @@ class Reconciler:
                 gone.append(stem)
         if gone:
             dropped = self._index.run(lambda writer: [stem for stem in gone if writer.drop(place, stem)])
-            self._gone(place, directory.owner_uid, dropped)
+            known = self._stamps.known(place)
+            if known is not None and known.same_place(directory.stamp()):
+                self._gone(place, directory.owner_uid, dropped)
 
 
 def _acquired(lock: threading.Lock, wait_s: float) -> bool:

@@ -193,6 +193,17 @@ def test_a_directory_that_is_replaced_or_given_away_is_not_listed(library, tmp_p
     library.later()
     assert library.ids() == []
     assert library.counts().inbox == 0
+    assert library.gone == []
+
+
+def test_mail_of_an_earlier_owner_is_not_told_to_the_next(library, tmp_path, box):
+    drop(tmp_path, GOOD)
+    assert library.ids() == [GOOD]
+    (box / f"{GOOD}.md").unlink()
+    library.index.run(lambda writer: writer.db.execute("UPDATE boxes SET uid = 4242"))
+    library.parts.committer.tree.stamps.forget()
+    assert library.ids() == []
+    assert library.gone == []
 
 
 def test_mail_that_changes_while_it_is_listed_is_listed_as_it_is(store, library, tmp_path, box):
