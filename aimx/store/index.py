@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from aimx import limits, log
-from aimx.errors import StorageFailed
+from aimx.errors import ResourcesExhausted, StorageFailed
 from aimx.model.delivery import Folder, Mark, Ref
 from aimx.store import indexdb, indexrow
 from aimx.store.browse import Directory, Place
@@ -104,12 +104,25 @@ class Index:
         """Something happened to a message: its file is read again, by the thread that writes. Returns: whether."""
         return self._put(place, stem, lambda writer: self._refresh(writer, place, owner, stem))
 
+    def seen(self, place: Place, owner: str, entry: indexrow.Entry) -> None:
+        """A message is not what the index said, but this. Its file is not read again: that may have cost a second."""
+
+        def work(writer: Writer) -> None:
+            directory = self._browsed(place, owner)
+            if directory is not None and indexrow.is_of(entry, directory.mark(entry.stem, entry.bundle)):
+                writer.put(place, entry)  # otherwise it has changed since, and the next look sees that
+
+        self._put(place, entry.stem, work)
+
+    def _browsed(self, place: Place, owner: str) -> Directory | None:
+        if place not in self._directories:
+            self._directories[place] = self._folders.browse(place.folder, place.mailbox, owner)
+        return self._directories[place]
+
     def _refresh(self, writer: Writer, place: Place, owner: str, stem: str) -> None:
         if writer.live(place) is None:
             return
-        if place not in self._directories:
-            self._directories[place] = self._folders.browse(place.folder, place.mailbox, owner)
-        directory = self._directories[place]
+        directory = self._browsed(place, owner)
         entry = read(directory, place.folder, stem) if directory is not None else None
         if entry is None:
             writer.drop(place, stem)
@@ -178,20 +191,26 @@ class Index:
             self._renewed("it was removed or replaced")
 
     @contextlib.contextmanager
-    def reader(self) -> Iterator[sqlite3.Connection]:
-        """A connection to ask. Raises: StorageFailed when there is no index."""
+    def reader(self, until: float = float("inf")) -> Iterator[sqlite3.Connection]:
+        """A connection to ask; `until`: the monotonic time when a question is given up.
+
+        Raises: StorageFailed when there is no index; ResourcesExhausted.
+        """
         self.check()
         with self._changed:
             identity = self._identity
             connection = self._readers.pop() if self._readers else None
         try:
             connection = connection or self._connect()
+            connection.set_progress_handler(lambda: time.monotonic() > until, limits.SEARCH_STEPS)
             connection.execute("BEGIN")  # one state of the index for all that is asked through it
             yield connection
             connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             if connection is not None:
                 connection.close()
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise ResourcesExhausted("the search takes too long; look for fewer or rarer words") from error
             if indexdb.is_damage(error):
                 self._renewed(str(error))
             raise IndexFailed("index.db cannot be read", detail=str(error)) from error

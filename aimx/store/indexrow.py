@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from aimx import limits
 from aimx.errors import Refused
 from aimx.mime import frontmatter
-from aimx.model.delivery import Folder
+from aimx.model.delivery import Folder, Mark
 from aimx.store import indexkey, indexwords
 from aimx.store.browse import Message
 
@@ -36,6 +36,16 @@ class Entry(NamedTuple):
     values: tuple[object, ...]
     words: tuple[str, ...]
     mentions: frozenset[int]
+
+    @property
+    def bundle(self) -> bool:
+        """Whether it lies in a directory of its own."""
+        return bool(self.values[COLUMNS.index("bundle")])
+
+
+def is_of(entry: Entry, mark: Mark | None) -> bool:
+    """Whether a file is still the one that an entry was made of."""
+    return mark is not None and entry.values[-4:] == (mark.dev, mark.ino, mark.size, mark.mtime_ns)
 
 
 def entry(folder: Folder, stem: str, message: Message) -> Entry:

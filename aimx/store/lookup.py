@@ -63,12 +63,13 @@ class Lookup:
         except IndexFailed:
             with self._opened(boxes, query.folder, care=False) as view:
                 streams = [diskquery.stream(place, directory, asked) for place, directory in view.directories.items()]
-                return view.page(indexquery.merged(streams), query, page.limit, page.offset)
+                return view.page(indexquery.merged(streams), asked, page.limit, page.offset)
 
     @_again
     def _asked(self, boxes: tuple[Box, ...], asked: Asked, page: Page) -> Found:
         query = asked.query
-        with self._opened(boxes, query.folder) as view, self._index.reader() as db:
+        given_up = time.monotonic() + limits.SEARCH_MOST_S
+        with self._opened(boxes, query.folder) as view, self._index.reader(given_up) as db:
             found = {place: indexquery.box(db, place) for place in view.directories}
             alone = len(found) == 1 and None not in found.values() and indexquery.can_skip(query)
             skip = page.offset if alone else 0
@@ -79,7 +80,7 @@ class Lookup:
                 else diskquery.stream(place, view.directories[place], asked)
                 for place, box in found.items()
             ]  # fmt: skip
-            return view.page(indexquery.merged(streams), query, page.limit, page.offset - skip)
+            return view.page(indexquery.merged(streams), asked, page.limit, page.offset - skip)
 
     @_again
     def counts(self, boxes: tuple[Box, ...]) -> dict[str, Counts]:
@@ -149,6 +150,7 @@ class _View(contextlib.AbstractContextManager["_View"]):
         self.directories: dict[Place, Directory] = {}
         self._owners: dict[Place, str] = {}
         self._missing: dict[Place, list[str]] = {}
+        self._reads = 0
 
     def __exit__(self, *_: object) -> None:
         try:
@@ -163,7 +165,7 @@ class _View(contextlib.AbstractContextManager["_View"]):
         self.directories[place] = directory
         self._owners[place] = owner
 
-    def page(self, stream: indexquery.Stream, query: Query, limit: int, offset: int) -> Found:
+    def page(self, stream: indexquery.Stream, asked: Asked, limit: int, offset: int) -> Found:
         """The first rows of a stream that are true, after so many left out."""
         rows: list[Row] = []
         last: Key | None = None
@@ -175,10 +177,12 @@ class _View(contextlib.AbstractContextManager["_View"]):
                 continue
             if len(rows) == limit:
                 return Found(tuple(rows), indexkey.cursor(last) if last is not None else "")
-            row = self._still(found, query)
+            row = self._still(found, asked.query)
             if row is not None:
                 rows.append(row)
                 last = found.key
+            if self._reads and asked.over():  # reading files takes as long as their owner wants
+                return Found(tuple(rows), indexkey.cursor(found.key), cut=True)
         return Found(tuple(rows))
 
     def _still(self, found: Candidate, query: Query) -> Row | None:
@@ -206,9 +210,10 @@ class _View(contextlib.AbstractContextManager["_View"]):
 
     def _again(self, place: Place, stem: str, known: bool = True) -> indexrow.Entry | None:
         """A message file that is not what the index knows."""
+        self._reads += 1
         entry = indexing.read(self.directories[place], place.folder, stem)
         if entry is not None:
-            self._index.note(place, self._owners[place], stem)
+            self._index.seen(place, self._owners[place], entry)
         elif known:
             self._missing.setdefault(place, []).append(stem)
         return entry

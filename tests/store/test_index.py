@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from aimx.errors import EmailNotFound, Refused
+from aimx import limits
+from aimx.errors import EmailNotFound, Refused, ResourcesExhausted
 from aimx.model.delivery import File
 from aimx.model.query import Term
 from tests.store.library import ALL, DEV, INBOX, OPS, Library, drop, message
@@ -194,6 +195,34 @@ def test_a_number_without_end_is_no_frontmatter(store, library, tmp_path):
     (row,) = library.find().rows
     assert (row.id, row.readable) == (STEM, False)
     assert library.ids("body") == [STEM]
+
+
+def test_a_search_that_takes_for_ever_is_given_up(store, library, tmp_path, monkeypatch):
+    """A long phrase is compared at every place of a text that repeats itself; an owner can write a lot of that."""
+    for number in range(20):
+        drop(tmp_path, f"2025-01-01-0000{number:02}-x", b"+++\n+++\n\n" + b"a b " * 20_000)
+    assert library.counts().inbox == 20
+    monkeypatch.setattr(limits, "SEARCH_MOST_S", 0.0)
+    with pytest.raises(ResourcesExhausted, match="fewer or rarer words"):
+        library.find("a b " * 20 + "a a")
+    monkeypatch.undo()
+    assert library.ids("a", limit=1) == ["2025-01-01-000019-x"]
+
+
+def test_a_page_ends_when_reading_what_changed_takes_long(store, library, tmp_path, monkeypatch):
+    for number in range(5):
+        drop(tmp_path, f"2025-01-01-00000{number}-x", subject="Before")
+    assert len(library.ids("before")) == 5
+    for number in range(5):
+        (tmp_path / f"data/inbox/ops/2025-01-01-00000{number}-x.md").write_bytes(b"+++\n+++\n\nAfter.\n")
+    monkeypatch.setattr(limits, "SEARCH_S", 0.0)
+    found = library.find("before")
+    assert (found.rows, found.cut) == ((), True)
+    assert found.next
+    monkeypatch.undo()
+    assert library.find("before", cursor=found.next).rows == ()
+    library.index.flush()
+    assert len(library.ids("after")) == 5
 
 
 # One message, one conversation
