@@ -31,6 +31,7 @@ def words(text: str) -> list[str]:
     """The words of a text as they are compared, nearly as FTS5 does it."""
     if not text.isascii():
         text = "".join(map(_base, spaced(text)))
+        text = text.replace("Σ", "σ").replace("ς", "σ")  # one letter, wherever in a word it stands
     return _WORD.findall(text.lower())
 
 
