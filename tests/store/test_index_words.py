@@ -1,5 +1,6 @@
 """The words of a search are compared alike by the index and without it."""
 
+import itertools
 import sqlite3
 
 import pytest
@@ -15,6 +16,7 @@ PIECES = (
     "ự", "😀", "\u00ad", "ǅ", "ά", "Й", "ё", "ª", "ſ", "\u212a", " ", "\n", ".", "@", "か\u3099", "\u3099",
 )  # fmt: skip
 TEXT = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
+NUMBERS = itertools.count(1)
 WANTED = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map("".join)
 
 
@@ -31,7 +33,7 @@ def _both(db, text: str, wanted: str) -> tuple[bool, bool]:
     """What the index and what the text itself says."""
     term = Term(wanted)
     columns = ("", "", "", text, "")
-    (number,) = db.execute("SELECT coalesce(max(rowid), 0) + 1 FROM words0").fetchone()
+    number = next(NUMBERS)
     values = (number, *map(indexwords.spaced, columns))
     db.execute(f"INSERT INTO words0 (rowid, {', '.join(indexwords.COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)", values)
     found = "SELECT 1 FROM words0 WHERE words0 MATCH ? AND rowid = ?"
