@@ -87,6 +87,9 @@ def _service(facts: Facts, style: Style) -> Iterator[str]:
 
 
 def _mailboxes(facts: Facts) -> Iterator[str]:
+    if not facts.mailboxes_known:
+        yield _fact("Total", _unknown(facts))
+        return
     boxes = facts.mailboxes
     total = sum(box.total or 0 for box in boxes)
     unread = (
@@ -125,6 +128,9 @@ def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 def _ownership(facts: Facts, style: Style) -> Iterator[str]:
     boxes = [box for box in facts.mailboxes if not box.catchall]
+    if not facts.mailboxes_known:
+        yield style.paint("dim", _unknown(facts))
+        return
     if not boxes:
         yield style.paint("dim", "(no non-catchall mailboxes)")
         return

@@ -171,3 +171,8 @@ class Facts(msgspec.Struct, frozen=True):
     old_socket: bool = False
     clock_synchronised: bool | None = None
     override: str | None = None  # the data directory that flag or environment names
+
+    @property
+    def mailboxes_known(self) -> bool:
+        """Somebody told which mailboxes there are: the file, or the daemon (of our own ones)."""
+        return self.config is not None or self.probe.state == "running" or self.config_file.state == "missing"

@@ -21,6 +21,12 @@ class Init(NamedTuple):
             return ""
         return f"sudo systemctl {verb} aimx" if self.kind == "systemd" else f"sudo rc-service aimx {verb}"
 
+    def environment(self) -> tuple[str, ...]:
+        """What shows where the service gets its variables from, for somebody who is to remove one."""
+        if not self.service:
+            return ()
+        return ("sudo systemctl edit --full aimx",) if self.kind == "systemd" else ("sudo vi /etc/conf.d/aimx",)
+
 
 def detect(root: Path = Path("/")) -> Init:
     """As sd_booted(3) and OpenRC's own tools decide it."""

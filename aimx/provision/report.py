@@ -20,12 +20,8 @@ def report(facts: Facts, findings: tuple[Finding, ...]) -> dict[str, Any]:
         "as_root": facts.root,
         "configuration": _configuration(facts),
         "service": _service(facts),
-        "mailboxes": [_mailbox(box) for box in facts.mailboxes],
-        "ownership": [
-            {"mailbox": box.name, "owner": box.owner, "uid": _uid(facts, box.owner)}
-            for box in facts.mailboxes
-            if not box.catchall
-        ],
+        "mailboxes": [_mailbox(box) for box in facts.mailboxes] if facts.mailboxes_known else None,
+        "ownership": _ownership(facts) if facts.mailboxes_known else None,
         "dns": [
             {"check": verdict.check, "state": verdict.state, "text": verdict.why, "publish": _record(verdict.record)}
             for verdict in zone.verdicts(facts)
@@ -36,6 +32,14 @@ def report(facts: Facts, findings: tuple[Finding, ...]) -> dict[str, Any]:
         ],
         "summary": counts,
     }
+
+
+def _ownership(facts: Facts) -> list[dict[str, Any]]:
+    return [
+        {"mailbox": box.name, "owner": box.owner, "uid": _uid(facts, box.owner)}
+        for box in facts.mailboxes
+        if not box.catchall
+    ]
 
 
 def _configuration(facts: Facts) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 
 from aimx.cli import doctor_text, main
 from aimx.cli.style import Style
+from aimx.daemon.certificate import server_context
 from aimx.flows.status import Dkim, Helpers
 from aimx.model.config import Hook, Mailbox
 from aimx.model.status import Share, Waiting
@@ -305,3 +307,51 @@ def test_every_id_is_in_the_book():
 
 def records() -> list[str]:
     return ["A", "AAAA", "MX", "SPF", "DKIM", "DMARC", "PTR"]
+
+
+ELSEWHERE = replace(STATUS, smtp=replace(STATUS.smtp, address="127.0.0.1:2525"))
+RESTARTS = {
+    "usual": (STATUS, ("sudo kill 42", "sudo aimx serve")),
+    "another-port": (ELSEWHERE, ("sudo kill 42", "sudo aimx serve --bind 127.0.0.1:2525")),
+}
+
+
+@pytest.mark.parametrize(("status", "fix"), RESTARTS.values(), ids=RESTARTS)
+def test_a_restart_by_hand_listens_where_the_daemon_did(status, fix):
+    status = replace(status, test_variables=("AIMX_TEST_DNS",))
+    facts = but(probe=replace(ROOT.probe, pid=42, status=status), init=Init("none", False))
+    (finding,) = checks.findings(facts)
+    assert finding.fix == fix
+
+
+def test_a_variable_of_a_service_is_removed_where_the_service_has_it():
+    facts = but(probe=_told(test_variables=("AIMX_TEST_DNS",)), init=Init("openrc", True))
+    (finding,) = checks.findings(facts)
+    assert finding.fix == ("sudo vi /etc/conf.d/aimx", "sudo rc-service aimx restart")
+
+
+def test_the_certificate_that_a_fix_makes_serves(tmp_path):
+    (finding,) = checks.findings(but(certificate=None, smtp=Smtp("127.0.0.1:25", "ours", "220 x ESMTP aimx")))
+    for line in finding.fix[:-1]:
+        words = shlex.split(line.replace("/etc/ssl/aimx", str(tmp_path / "ssl")))
+        assert words[0] == "sudo"
+        subprocess.run(words[1:], check=True, capture_output=True)
+    assert server_context(tmp_path / "ssl" / "cert.pem", tmp_path / "ssl" / "key.pem")
+    assert (tmp_path / "ssl" / "key.pem").stat().st_mode & 0o777 == 0o600
+
+
+SPOOLS = {"new": (1, NOW, "1 message for support waits in the spool for less than an hour: x"),
+          "old": (2, NOW - 7300, "2 messages for support wait in the spool for 2 h: x")}  # fmt: skip
+
+
+@pytest.mark.parametrize(("copies", "since", "text"), SPOOLS.values(), ids=SPOOLS)
+def test_what_waits_is_told_in_words(copies, since, text):
+    (finding,) = checks.findings(but(books=Books("read", "", (Waiting("support", copies, since, "x"),), index="read")))
+    assert finding.text == text
+
+
+def test_mailboxes_of_which_nobody_tells_are_not_none():
+    facts = but(ALICE, probe=ABSENT, mailboxes=(), owners=(), directories=())
+    told_of = report.report(facts, ())
+    assert (told_of["mailboxes"], told_of["ownership"]) == (None, None)
+    assert "0 messages" not in "\n".join(doctor_text.lines(facts, (), Style(coloured=False)))

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from aimx.provision.facts import Facts
 
-_CONFIG, _SOCKET = "/etc/aimx/config.toml", "/run/aimx/aimx.sock"
+_CONFIG, _SOCKET, _BIND = "/etc/aimx/config.toml", "/run/aimx/aimx.sock", "0.0.0.0:25"
 Severity = Literal["fail", "warn", "info", "skip"]
 
 
@@ -57,8 +57,11 @@ def restart(facts: Facts) -> tuple[str, ...]:
     """What starts the daemon anew."""
     if facts.init.service:
         return (facts.init.command("restart"),)
-    stop = (sudo(facts, "kill", str(facts.probe.pid)),) if facts.probe.pid is not None else ()
-    return (*stop, *start(facts))
+    if facts.probe.pid is None:
+        return start(facts)
+    status = facts.probe.status
+    bind = ("--bind", status.smtp.address) if status is not None and status.smtp.address != _BIND else ()
+    return (sudo(facts, "kill", str(facts.probe.pid)), ours(facts, "serve", *bind))
 
 
 def start(facts: Facts) -> tuple[str, ...]:

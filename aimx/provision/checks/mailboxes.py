@@ -84,10 +84,12 @@ def strays(facts: Facts) -> Findings:
 def spool(facts: Facts) -> Findings:
     """Copies that an owner's directory refused (R3)."""
     for waiting in facts.books.waiting if facts.books is not None else ():
-        since_h = max(0, int((facts.now - waiting.since) // 3600))
-        copies = f"{waiting.copies} message{'s' * (waiting.copies != 1)}"
+        hours = int((facts.now - waiting.since) // 3600)
+        age = f"for {hours} h" if hours > 0 else "for less than an hour"
+        copies = "1 message" if waiting.copies == 1 else f"{waiting.copies} messages"
+        wait = "waits" if waiting.copies == 1 else "wait"
         reason, _, command = waiting.reason.partition("; run: ")
-        text = f"{copies} for {waiting.mailbox} wait in the spool since {since_h} h: {reason}"
+        text = f"{copies} for {waiting.mailbox} {wait} in the spool {age}: {reason}"
         fix = (f"{'sudo ' * facts.as_root}{command}",) if command else ()
         if facts.config is not None and waiting.mailbox not in facts.config.mailboxes:
             fix = (ours(facts, "mailboxes", "create", waiting.mailbox),)

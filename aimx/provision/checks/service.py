@@ -3,7 +3,7 @@
 import shlex
 
 from aimx import limits
-from aimx.provision.checks.finding import Finding, Findings, reload, restart, start, sudo
+from aimx.provision.checks.finding import Finding, Findings, look_again, reload, restart, start, sudo
 from aimx.provision.facts import Facts
 
 _DAY_S = 86_400
@@ -61,7 +61,7 @@ def test_seams(facts: Facts) -> Findings:
             "AIMX_TEST_MX_PORT": "mail goes to another port than other mail servers listen on",
         }.get(name, "it is for tests")
         text = f"The daemon runs with {name}: {effect}"
-        yield Finding("TEST-VARIABLE", "warn", text, (f"unset {name}", *restart(facts)))
+        yield Finding("TEST-VARIABLE", "warn", text, (*facts.init.environment(), *restart(facts)))
 
 
 def certificate(facts: Facts) -> Findings:
@@ -70,14 +70,16 @@ def certificate(facts: Facts) -> Findings:
     if found is None:
         if facts.smtp.state == "ours" and not facts.smtp.starttls:
             text = "No certificate: other servers deliver in clear text (STARTTLS is not offered)"
-            yield Finding("TLS-MISSING", "warn", text, (*_self_signed(facts), *reload(facts)))
+            # Only root sees for certain that there is none: what is there must not be written over.
+            fix = (*_self_signed(facts), *reload(facts)) if facts.root else look_again(facts)
+            yield Finding("TLS-MISSING", "warn", text, fix)
         return
     left_s = found.not_after - facts.now
     if left_s < limits.CERTIFICATE_SOON_S:
         when = "has expired" if left_s < 0 else f"expires in {int(left_s // _DAY_S)} days"
-        renew = f"openssl x509 -noout -dates -in {_CERTIFICATE}"
         text = f"The certificate of {found.source} {when}"
-        yield Finding("TLS-EXPIRED" if left_s < 0 else "TLS-EXPIRES", "warn", text, (renew, *reload(facts)))
+        fix = (f"openssl x509 -noout -issuer -dates -in {_CERTIFICATE}", *reload(facts))
+        yield Finding("TLS-EXPIRED" if left_s < 0 else "TLS-EXPIRES", "warn", text, fix)
     elif found.not_before > facts.now:
         text = f"The certificate of {found.source} is not valid yet: is the clock right?"
         yield Finding("TLS-NOT-YET-VALID", "warn", text, ("date -u",))
