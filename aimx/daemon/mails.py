@@ -41,6 +41,8 @@ class StoredMails:
         self._marker = Marker(storage.committer)
         self._threads = trio.CapacityLimiter(limits.READ_THREADS)
         self._shares = _Shares()
+        # Who marks keeps whoever changes the mailbox itself waiting, and so must never wait for somebody's searches.
+        self._marking, self._marking_shares = trio.CapacityLimiter(limits.READ_THREADS), _Shares()
 
     async def counts(self, boxes: tuple[Box, ...]) -> dict[str, Counts]:
         """How much mail each box holds, by name."""
@@ -133,7 +135,9 @@ class StoredMails:
 
     async def _mark(self, box: Box, email_id: str, read: bool) -> None:
         for _ in range(limits.MARK_ATTEMPTS):
-            marking = await self._aside((box,), partial(self._marker.prepare, box, email_id, read, time.time()))
+            prepare = partial(self._marker.prepare, box, email_id, read, time.time())
+            async with self._marking_shares.one_of(box.owner):
+                marking = await trio.to_thread.run_sync(prepare, limiter=self._marking)
             if marking is None:
                 return
             try:

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 import trio
+import trio.testing
 
 from aimx import limits
 from aimx.config.load import load
@@ -62,4 +63,25 @@ def test_a_mailbox_that_is_no_longer_his_is_not_touched(tmp_path, after):
     with pytest.raises(Failed, match="try again"):
         trio.run(mails.mark, BOX, placed.id, True)
     assert (tmp_path / "data/inbox/ops" / placed.ref.file).read_bytes() == before
+    parts.close()
+
+
+def test_marking_waits_for_nobody_s_searches(tmp_path):
+    """It keeps whoever deletes the mailbox waiting, and he every other change of the configuration."""
+    parts = opened(tmp_path)
+    (placed,) = parts.committer.commit(plan(copy())).outcomes
+    mails = StoredMails(Storage(parts.committer, lambda: None), lambda _: None)
+    done = threading.Event()
+
+    async def story():
+        async with trio.open_nursery() as nursery:
+            for number in range(limits.READ_THREADS * 2):
+                nursery.start_soon(mails._aside, (Box("x", f"user{number}"),), lambda: done.wait(30))
+            await trio.testing.wait_all_tasks_blocked()
+            await mails.mark(BOX, placed.ref.id, True)
+            assert not done.is_set()
+            done.set()
+
+    trio.run(story)
+    assert b"\nread = true\n" in (tmp_path / "data/inbox/ops" / placed.ref.file).read_bytes()
     parts.close()
