@@ -43,6 +43,7 @@ class HookPool:
         self._threads = trio.CapacityLimiter(limits.HOOK_THREADS)
         self._mails: set[tuple[str, str, str, str, int]] = set()  # whose job is running; never two of one mail
         self._hooks: Counter[str] = Counter()  # running, by name
+        self._mailboxes: Counter[str] = Counter()  # the same, by mailbox
         self._tokens: dict[str, Task] = {}  # AIMX_JOB → what runs
         self._scope = trio.CancelScope()
         self._idle = trio.Event()
@@ -106,12 +107,13 @@ class HookPool:
         """Fill the free slots with the oldest jobs that may run now."""
         after = 0
         while len(self._mails) < limits.HOOK_POOL:
-            without = self._saturated()
-            rows = await self._db(lambda db, a=after, w=without: jobs.pending(db, a, limits.HOOK_ROWS, w))
+            without = self._saturated(), self._served()
+            rows = await self._db(lambda db, a=after, w=without: jobs.pending(db, a, limits.HOOK_ROWS, *w))
             for row in rows:
                 if len(self._mails) < limits.HOOK_POOL and await self._may_run(row):
                     self._mails.add(row.mail)
                     self._hooks[row.hook] += 1
+                    self._mailboxes[row.mailbox] += 1
                     nursery.start_soon(self._slot, row)
             if len(rows) < limits.HOOK_ROWS:
                 return
@@ -121,8 +123,24 @@ class HookPool:
         limit = self._config().hook_concurrency
         return tuple(sorted(name for name, count in self._hooks.items() if limit and count >= limit))
 
+    def _served(self) -> tuple[str, ...]:
+        """The mailboxes of owners who have all the places that one may have."""
+        full = self._full()
+        return tuple(sorted(box.name for box in self._config().mailboxes.values() if box.owner in full)) if full else ()
+
+    def _full(self) -> set[str]:
+        mailboxes = self._config().mailboxes
+        owners: Counter[str] = Counter()
+        for name, count in self._mailboxes.items():
+            if name in mailboxes:
+                owners[mailboxes[name].owner] += count
+        return {owner for owner, count in owners.items() if count >= limits.HOOK_POOL_OF_OWNER}
+
     async def _may_run(self, row: JobRow) -> bool:
         if row.mail in self._mails or row.hook in self._saturated():
+            return False
+        mailbox = self._config().mailboxes.get(row.mailbox)
+        if mailbox is not None and mailbox.owner in self._full():
             return False
         return not await self._db(lambda db: jobs.earlier(db, row))
 
@@ -137,8 +155,9 @@ class HookPool:
         finally:
             self._mails.discard(row.mail)
             self._hooks[row.hook] -= 1
-            if not self._hooks[row.hook]:
-                del self._hooks[row.hook]
+            self._mailboxes[row.mailbox] -= 1
+            self._hooks += Counter()  # drops the zeros
+            self._mailboxes += Counter()
             self._wake.set()
 
     async def _db(self, work):  # type: ignore[no-untyped-def]

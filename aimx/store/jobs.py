@@ -40,13 +40,16 @@ _pack = msgspec.msgpack.Encoder().encode
 _env = msgspec.msgpack.Decoder(dict[str, str]).decode
 
 
-def pending(db: sqlite3.Connection, after: int, count: int, without: tuple[str, ...] = ()) -> list[JobRow]:
-    """Pending jobs with an id above `after`, oldest first, none of the hooks named in `without`."""
-    marks = ", ".join("?" * len(without))
+def pending(
+    db: sqlite3.Connection, after: int, count: int, hooks: tuple[str, ...] = (), mailboxes: tuple[str, ...] = ()
+) -> list[JobRow]:
+    """Pending jobs with an id above `after`, oldest first, none of these hooks and of these mailboxes."""
+    marks, more = (", ".join("?" * len(without)) for without in (hooks, mailboxes))
     query = (
-        f"SELECT {_COLUMNS} FROM jobs WHERE state = 'pending' AND id > ? AND hook NOT IN ({marks}) ORDER BY id LIMIT ?"
+        f"SELECT {_COLUMNS} FROM jobs WHERE state = 'pending' AND id > ? AND hook NOT IN ({marks})"
+        f" AND mailbox NOT IN ({more}) ORDER BY id LIMIT ?"
     )
-    return [_row(row) for row in db.execute(query, (after, *without, count))]
+    return [_row(row) for row in db.execute(query, (after, *hooks, *mailboxes, count))]
 
 
 def of_mail(db: sqlite3.Connection, mailbox: str, email_id: str) -> list[JobRow]:

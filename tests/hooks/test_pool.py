@@ -77,13 +77,13 @@ def test_mail_is_taken_while_every_slot_is_busy(tmp_path):
     gate, up = tmp_path / "gate", tmp_path / "up"
     os.mkfifo(gate)
     up.mkdir()
-    count = limits.HOOK_POOL + 4
+    count = limits.HOOK_POOL_OF_OWNER + 4
     with Daemon(tmp_path / "t", config_text(hook("wait", f"touch {up}/$$; read x < {gate}"))) as daemon:
         with daemon.smtp() as client:
             for number in range(count):
                 client.sendmail("a@sender.test", [f"ops@{DOMAIN}"], mail(f"m{number}"))
         assert len(daemon.messages()) == count
-        until(lambda: len(list(up.iterdir())) == limits.HOOK_POOL)
+        until(lambda: len(list(up.iterdir())) == limits.HOOK_POOL_OF_OWNER)
         assert [state for (state,) in rows(daemon, "state")].count("pending") == 4
         held = os.open(gate, os.O_RDWR)
         os.write(held, b"go\n" * count)

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from aimx import limits
 from aimx.wire import codec
 from aimx.wire.frames import HookCreate, HookExplain, HookRuns, HookTest, MailboxCreate, MailboxDelete
 from tests.harness import DOMAIN, mail
@@ -129,3 +130,26 @@ def test_a_name_that_was_somebody_else_s_gives_nothing_of_his_mail(daemon, peopl
     assert users.run(people["bob"], plant, path) == ""
     assert say("bob", HookTest("again", path.stem))["stdout_tail"] == "Mine"
     assert [run["test"] for run in say("bob", HookExplain("again", path.stem))["runs"]] == [True]
+
+
+def test_one_owner_s_hooks_leave_places_for_others(people):
+    """Hers take as long as they may; his run all the same."""
+    names = {name: people[name].pw_name for name in ("alice", "bob")}
+    with dropping.daemon(names, people["bob"].pw_name) as busy:
+
+        def say(caller, request):
+            return ask(busy, people[caller], codec.encode_request(request))
+
+        def states(caller):
+            return [run["state"] for run in json.loads(say(caller, HookRuns()).partition("\n\n")[2])]
+
+        for name, cmd in (("alice", ["/bin/sleep", "300"]), ("bob", ["/bin/true"])):
+            wanted = json.dumps({"cmd": cmd, "fire_on_untrusted": True, "timeout_secs": 300}).encode()
+            assert say(name, HookCreate(name, "on_receive", wanted, name)) == "AIMX/1 OK\n"
+        with busy.smtp() as client:
+            for number in range(limits.HOOK_POOL):
+                client.sendmail("a@sender.test", [f"alice@{DOMAIN}"], mail(f"m{number}"))
+        until(lambda: states("alice").count("running") == limits.HOOK_POOL_OF_OWNER)
+        busy.send(mail(), f"bob@{DOMAIN}")
+        until(lambda: states("bob") == ["done"])
+        assert states("alice").count("waiting") == limits.HOOK_POOL - limits.HOOK_POOL_OF_OWNER
