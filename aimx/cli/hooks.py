@@ -69,7 +69,9 @@ def _list(options: argparse.Namespace) -> int:
 def _refuse_foreign(options: argparse.Namespace) -> None:
     """A mailbox without hooks is one thing, one that does not exist or is somebody else's another."""
     if all(row["name"] != options.mailbox for row in asking.ask(options, MailboxList(), CRUD).value()):
-        raise Refused(f"Mailbox '{options.mailbox}' does not exist" if os.geteuid() == 0 else "not authorized")
+        if os.geteuid() == 0:
+            raise DaemonRefused(f"mailbox-not-found: {options.mailbox}", code="ENOENT")
+        raise DaemonRefused("not authorized", code="EACCES")
 
 
 def command(cmd: list[str]) -> str:

@@ -123,7 +123,7 @@ def parser(command: Command) -> "Parser":
 def _near(name: str) -> str | None:
     from aimx.config import suggest
 
-    found = suggest.nearest(name, [command.name for command in COMMANDS if command.group])
+    found = suggest.nearest(name, ["help", *(command.name for command in COMMANDS if command.group)])
     return f"a similar subcommand exists: '{found}'" if found else None
 
 
@@ -152,7 +152,7 @@ def help_text() -> str:
     for group in (USER, SERVER):
         lines += ["", group]
         lines += [f"  {command.name:<12} {command.help}" for command in COMMANDS if command.group == group]
-    lines += ["", f"  {'help':<12} Print this message or the help of a command; with --man as a manual page"]
+    lines += ["", f"  {'help':<12} Print this message or the help of a command; --man: its manual"]
     lines += ["", "Options:"]
     lines += [f"  {option:<22} {what}" for option, what in OPTIONS]
     return "\n".join(lines)

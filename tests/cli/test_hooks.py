@@ -65,7 +65,7 @@ def test_the_list_of_one_mailbox(office):
     assert [row["name"] for row in rows][1:] == ["subjects"]
     assert set(rows[0]) == {"name", "mailbox", "event", "cmd", "fire_on_untrusted", "timeout_secs"}
     done = office.aimx("hooks", "list", "--mailbox", "ghost")
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "Error: Mailbox 'ghost' does not exist\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "Error: [ENOENT] mailbox-not-found: ghost\n")
 
 
 def test_a_hook_from_creation_to_deletion(office):

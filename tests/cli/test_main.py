@@ -162,6 +162,7 @@ def test_no_command_shows_the_help_and_fails():
 
 WRONG = {
     "unknown": (("status",), "unrecognized subcommand 'status'"),
+    "near-help": (("hlep",), "a similar subcommand exists: 'help'"),
     "near": (("sevre",), "a similar subcommand exists: 'serve'"),
     "not-the-hidden-one": (("ingst",), "unrecognized subcommand 'ingst'\n\nUsage"),
     "option-before": (("--colour", "serve"), "unexpected argument '--colour' found"),
