@@ -9,7 +9,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
-from aimx.errors import ConfigInvalid, MailboxNotFound, MailboxTaken
+from aimx.errors import ConfigInvalid, MailboxNotFound, MailboxTaken, Refused
 from aimx.model.address import folded
 
 Edit = Callable[[tomlkit.TOMLDocument], None]
@@ -36,13 +36,21 @@ def add_mailbox(name: str, address: str, owner: str) -> Edit:
     return edit
 
 
-def remove_mailbox(name: str) -> Edit:
-    """The table of a mailbox with its hooks goes. The edit raises MailboxNotFound, ConfigInvalid."""
+def remove_mailbox(name: str, owner: str | None = None) -> Edit:
+    """The table of a mailbox with its hooks goes. The edit raises MailboxNotFound, ConfigInvalid, Refused.
+
+    `owner`: who has it in force; on disk it may have been given to somebody else.
+    """
 
     def edit(document: tomlkit.TOMLDocument) -> None:
         wanted = _plain(document)
         if name not in wanted.get("mailboxes", {}):
             raise MailboxNotFound(f"mailbox-not-found: {name}")
+        if owner is not None and wanted["mailboxes"][name].get("owner") != owner:
+            raise Refused(
+                f"config.toml was edited and not reloaded, and mailbox '{name}' changes hands there;"
+                " run `systemctl reload aimx` first"
+            )
         del wanted["mailboxes"][name]
         with _by_hand():
             del document["mailboxes"][name]

@@ -244,7 +244,7 @@ async def delete(fx: Effects, config: Config, frame: MailboxDelete, authorized: 
             taken = None
             _refuse_full(mailbox.name, await desk.directories.contents(mailbox.name))
         try:
-            await target.change(alone, change.remove_mailbox(mailbox.name), caller)
+            await target.change(alone, change.remove_mailbox(mailbox.name, mailbox.owner), caller)
         except BaseException:
             if taken is not None:
                 await desk.directories.restore(taken)

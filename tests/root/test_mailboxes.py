@@ -452,3 +452,18 @@ def test_a_user_has_only_so_many_names(daemon, people, say):
     finally:
         for path in left:
             path.rmdir()
+
+
+def test_what_was_given_away_on_disk_is_not_deleted_by_who_had_it(daemon, people, say):
+    """The operator has edited the file and not reloaded it; what is there by now is for the next owner."""
+    assert re.fullmatch(DONE, say("alice", MailboxCreate("moving")))
+    path = daemon.etc / "config.toml"
+    text = path.read_text()
+    head, _, rest = text.partition("[mailboxes.moving]")
+    moved = f"{head}[mailboxes.moving]" + rest.replace(people["alice"].pw_name, people["bob"].pw_name, 1)
+    path.write_text(moved)
+    for force in (False, True):
+        assert "changes hands there; run `systemctl reload aimx` first" in say("alice", MailboxDelete("moving", force))
+    assert path.read_text() == moved
+    path.write_text(text)
+    assert re.fullmatch(DONE, say("alice", MailboxDelete("moving")))
