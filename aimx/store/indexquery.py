@@ -80,8 +80,7 @@ def stream(db: sqlite3.Connection, box: Box, asked: Asked) -> Stream:
     if not terms:
         return _listing(db, box, asked)
     positive = tuple(term for term in terms if not term.negated)
-    few = asked.query.thread or (asked.query.unread and box.unread <= limits.SEARCH_FEW)
-    if not asked.full_text or not positive or few:
+    if not asked.full_text or not positive or _few(db, box, asked.query):
         return _tested(db, box, asked, terms)
     if box.disordered:
         numbers = _first_numbers(db, box, _expression(terms))
@@ -90,6 +89,19 @@ def stream(db: sqlite3.Connection, box: Box, asked: Asked) -> Stream:
     if period is None:
         return _hits(db, box, asked, terms)
     return merged([_hits(db, box, asked, terms, period), _tested(db, box, asked, terms, strange=True)])
+
+
+def _few(db: sqlite3.Connection, box: Box, query: Query) -> bool:
+    """Whether what is asked for besides words leaves so few messages that each can be tested."""
+    if query.thread or (query.unread and box.unread <= limits.SEARCH_FEW):
+        return True
+    if not query.has_attachment:
+        return False
+    counted = (
+        "SELECT count(*) FROM (SELECT 1 FROM messages INDEXED BY messages_with_files"
+        " WHERE box = ? AND attachments > 0 LIMIT ?)"
+    )
+    return bool(db.execute(counted, (box.id, limits.SEARCH_FEW + 1)).fetchone()[0] <= limits.SEARCH_FEW)
 
 
 def can_skip(query: Query) -> bool:

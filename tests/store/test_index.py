@@ -279,6 +279,18 @@ def test_filters_narrow_a_list_and_a_search_alike(store, library, tmp_path):
         assert short(folder=None, boxes=DEV) == []
 
 
+@pytest.mark.parametrize("query", [{"has_attachment": True}, {"unread": True}], ids=["attachments", "unread"])
+def test_few_messages_that_fit_are_found_at_once_among_many_that_hold_the_word(library, tmp_path, monkeypatch, query):
+    read = message("read").replace(b"read = false", b"read = true")
+    for number in range(30):
+        drop(tmp_path, f"2025-01-02-0000{number:02}-hello", read)
+    attached = message("one").replace(b"read = false", b"read = false\n\n[[attachments]]\nsize = 1")
+    drop(tmp_path, "2025-01-01-000000-one", attached)
+    library.counts()
+    monkeypatch.setattr(limits, "SEARCH_S", -1.0)  # the time is over at the first look at the clock
+    assert library.ids("hi", limit=1, **query) == ["2025-01-01-000000-one"]
+
+
 SEARCHES = [
     ("word", [Term("budget")], "a"),
     ("case", [Term("BUDGET")], "a"),
