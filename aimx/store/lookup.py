@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 from aimx import limits
-from aimx.errors import EmailNotFound
+from aimx.errors import EmailNotFound, Refused
 from aimx.model.delivery import Folder, Mark
 from aimx.model.query import Box, Counts, Found, Page, Query, Row
 from aimx.store import diskquery, indexkey, indexquery, indexrow, indexwords, layout
@@ -54,7 +54,9 @@ class Lookup:
         self._reconciler = reconciler
 
     def find(self, boxes: tuple[Box, ...], query: Query, page: Page) -> Found:
-        """One page. Raises: Refused for a cursor that is none; StorageFailed."""
+        """One page. Raises: Refused for a cursor that is none, and for too many words; StorageFailed."""
+        if sum(len(indexwords.words(term.text)) for term in query.terms) > limits.SEARCH_WORDS:
+            raise Refused(f"more than {limits.SEARCH_WORDS} words to look for")
         after = indexkey.read_cursor(page.cursor) if page.cursor else None
         until = time.monotonic() + limits.SEARCH_S
         asked = Asked(query, after, lambda: time.monotonic() > until, self._index.full_text, lambda *_: ())

@@ -291,6 +291,16 @@ def test_few_messages_that_fit_are_found_at_once_among_many_that_hold_the_word(l
     assert library.ids("hi", limit=1, **query) == ["2025-01-01-000000-one"]
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [["hi " * 101], ["hi " * 50, "hi " * 51], ["会" * 101], [Term("hi " * 101, negated=True)]],
+    ids=["phrase", "phrases", "Han", "negated"],
+)
+def test_a_search_that_would_take_minutes_is_refused(store, library, terms):
+    with pytest.raises(Refused, match="more than 100 words"):
+        library.find(*terms)
+
+
 SEARCHES = [
     ("word", [Term("budget")], "a"),
     ("case", [Term("BUDGET")], "a"),
