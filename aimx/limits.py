@@ -170,7 +170,9 @@ SEARCH_S = 1.0  # one page; then the answer says where to go on
 SEARCH_MOST_S = 10.0  # what has found nothing to tell by then is given up
 SEARCH_STEPS = 100  # of SQLite between two looks at the clock; some tenths of a millisecond
 SEARCH_ROWS = 10_000  # looked at together, between two looks at the clock
-SEARCH_FEW = 500  # unread messages, or ones with attachments, that are tested one by one for words, a few microseconds each
+SEARCH_FEW = (
+    500  # unread messages, or ones with attachments, that are tested one by one for words, a few microseconds each
+)
 SEARCH_TESTED = 1000  # messages tested for words together, between two looks at the clock
 SEARCH_PREFIX_CHARACTERS = 3  # of a word with a star; shorter ones stand for too many
 CONVERSATION_ROWS = 500  # messages of one conversation
