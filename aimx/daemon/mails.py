@@ -49,7 +49,7 @@ class StoredMails:
         return await self._aside(boxes, partial(self._lookup.counts, boxes))
 
     async def find(self, boxes: tuple[Box, ...], query: Query, page: Page) -> Found:
-        """One page; every row's file was there a moment ago. Raises: Refused for a cursor that is none, or many words."""
+        """One page; every row's file was there a moment ago. Raises: Refused for a bad cursor or too many words."""
         return await self._aside(boxes, partial(self._lookup.find, boxes, query, page))
 
     async def reindex(self, boxes: tuple[Box, ...], whole: bool) -> AsyncGenerator[Progress, None]:
