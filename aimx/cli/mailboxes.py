@@ -155,7 +155,8 @@ def _delete(options: argparse.Namespace) -> int:
         output.write(json.dumps({"deleted": name, "force": options.force}))
     else:
         output.good(f"Mailbox '{name}' deleted.")
-        diagnostics.say(f"  The empty directories inbox/{name}/ and sent/{name}/ stay on disk; `rmdir` tidies them up.")
+        tidy = "`rmdir` tidies them up" if os.geteuid() == 0 else "root may `rmdir` them"
+        diagnostics.say(f"  The empty directories inbox/{name}/ and sent/{name}/ stay on disk; {tidy}.")
     asking.restart(asked)
     return 0
 

@@ -258,8 +258,9 @@ async def delete(fx: Effects, config: Config, frame: MailboxDelete, authorized: 
 def _refuse_full(mailbox: str, held: Contents) -> None:
     if held.total:
         files = "1 file" if held.total == 1 else f"{held.total} files"
+        where = f" ({held.waiting} in the spool: `aimx doctor` says why)" if held.waiting else ""
         raise MailboxNotEmpty(
-            f"inbox={held.inbox} sent={held.sent}: mailbox '{mailbox}' has {files}; archive or remove them first"
+            f"inbox={held.inbox} sent={held.sent}: mailbox '{mailbox}' has {files}{where}; archive or remove them first"
         )
 
 

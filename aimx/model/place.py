@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 
 class Contents(NamedTuple):
-    """Entries of `inbox/<name>` and `sent/<name>`, copies that wait in the spool included."""
+    """Entries of `inbox/<name>` and `sent/<name>`, copies that wait in the spool included; `waiting` counts those."""
 
     inbox: int
     sent: int
+    waiting: int = 0
 
     @property
     def total(self) -> int:

@@ -59,7 +59,7 @@ class MailboxDirectories:
         """Raises: DirectoryConflict, OSError, StorageFailed."""
         waiting = self._state.run(lambda db: ledger.spool_counts(db, mailbox))
         inbox, sent = (self._entries(folder, mailbox) + waiting.get(folder, 0) for folder in FOLDERS)
-        return Contents(inbox, sent)
+        return Contents(inbox, sent, sum(waiting.values()))
 
     def strays(self, configured: frozenset[str]) -> tuple[Stray, ...]:
         """Directories below inbox/ that no mailbox is configured for, by name. Raises: OSError."""

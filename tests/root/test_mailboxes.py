@@ -363,6 +363,17 @@ def test_mail_that_arrives_meanwhile_is_wiped_or_refused(daemon, say):
     assert os.listdir(daemon.data / ".aimx" / "spool") == []
 
 
+def test_who_may_not_delete_is_told_what_waits_where_he_sees_no_file(daemon, people, say):
+    assert re.fullmatch(DONE, say("alice", MailboxCreate("held")))
+    box = daemon.data / "inbox" / "held"
+    os.chown(box, people["bob"].pw_uid, -1)
+    daemon.send(mail(), f"held@{DOMAIN}")
+    told = say("alice", MailboxDelete("held"))
+    assert "inbox=1 sent=0: mailbox 'held' has 1 file (1 in the spool: `aimx doctor` says why); archive" in told
+    os.chown(box, people["alice"].pw_uid, -1)
+    assert re.fullmatch(DONE, say("alice", MailboxDelete("held", force=True)))
+
+
 # The command line
 
 
@@ -377,7 +388,9 @@ def test_a_user_needs_neither_root_nor_the_configuration(daemon, people, aimx):
     names = [line.split()[0] for line in aimx("alice", "mailboxes", "list").stdout.splitlines()[1:]]
     assert "by-hand" in names
     assert "bob" not in names
-    assert aimx("alice", "mailboxes", "delete", "by-hand", "-y").stdout == "Mailbox 'by-hand' deleted.\n"
+    done = aimx("alice", "mailboxes", "delete", "by-hand", "-y")
+    assert done.stdout == "Mailbox 'by-hand' deleted.\n"
+    assert done.stderr == "  The empty directories inbox/by-hand/ and sent/by-hand/ stay on disk; root may `rmdir` them.\n"
 
 
 TOLD = {
