@@ -390,7 +390,9 @@ def test_a_user_needs_neither_root_nor_the_configuration(daemon, people, aimx):
     assert "bob" not in names
     done = aimx("alice", "mailboxes", "delete", "by-hand", "-y")
     assert done.stdout == "Mailbox 'by-hand' deleted.\n"
-    assert done.stderr == "  The empty directories inbox/by-hand/ and sent/by-hand/ stay on disk; root may `rmdir` them.\n"
+    assert (
+        done.stderr == "  The empty directories inbox/by-hand/ and sent/by-hand/ stay on disk; root may `rmdir` them.\n"
+    )
 
 
 TOLD = {
