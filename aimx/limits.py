@@ -55,6 +55,7 @@ HTML_OUTPUT_FACTOR = 4  # output beyond this multiple of the input (at least of 
 HTML_OUTPUT_FLOOR = 8 * KIB  # a small table may legitimately grow
 HEADER_VALUE_CHARACTERS = 1_048_576  # one frontmatter string
 FRONTMATTER_FOREIGN_CHARACTERS = 1 * MIB  # written otherwise than we do: by hand, or by the original
+FRONTMATTER_QUICK_OCTETS = 16 * KIB  # tomllib takes some hundredths of a second for the worst of that size
 FRONTMATTER_KEY_PARTS = 64  # of a dotted key; two are many
 FRONTMATTER_OCTETS = 12 * MIB  # read back: four octets for each one of a header, and 1000 attachment tables
 ADDRESSES = 1000  # addresses read from one field

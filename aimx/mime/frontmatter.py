@@ -131,6 +131,22 @@ def _refuse_huge(found: dict[str, Any]) -> None:
             raise Refused("the frontmatter has an integer of more than 64 bits")
 
 
+def is_quick(octets: bytes) -> bool:
+    """Whether the block at the beginning of a document is short, or as we write it; others may take a second to read.
+
+    A block that has no end here is neither.
+    """
+    block = span(octets)
+    if block is None:
+        return _DELIMITER_LINE.match(octets) is None or len(octets) <= limits.FRONTMATTER_QUICK_OCTETS
+    if block[1] - block[0] <= limits.FRONTMATTER_QUICK_OCTETS:
+        return True
+    try:
+        return plainfields.read(octets[slice(*block)].decode()) is not None
+    except ValueError:
+        return True  # no TOML, which is seen at once
+
+
 def _fields(octets: bytes) -> dict[str, Any]:
     """Raises: Refused."""
     try:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from aimx import limits, log
 from aimx.errors import ResourcesExhausted, StorageFailed
+from aimx.mime import frontmatter
 from aimx.model.delivery import Folder, Mark, Ref
 from aimx.store import indexdb, indexrow
 from aimx.store.browse import Directory, Place
@@ -123,7 +124,11 @@ class Index:
         if writer.live(place) is None:
             return
         directory = self._browsed(place, owner)
-        entry = read(directory, place.folder, stem) if directory is not None else None
+        try:
+            entry = read(directory, place.folder, stem, hurried=True) if directory is not None else None
+        except Slow:
+            self._stamps.drop(place)  # whoever asks next compares the directory and reads it
+            return
         if entry is None:
             writer.drop(place, stem)
         else:
@@ -358,10 +363,16 @@ class Index:
             self._healthy = False
 
 
-def read(directory: Directory, folder: Folder, stem: str, bundle: bool | None = None) -> indexrow.Entry | None:
+class Slow(Exception):
+    """To read this message would take long, and it is not one that we wrote so."""
+
+
+def read(
+    directory: Directory, folder: Folder, stem: str, bundle: bool | None = None, hurried: bool = False
+) -> indexrow.Entry | None:
     """A message file as the index holds it; None when there is none that may be read. Raises: OSError for ours.
 
-    `bundle`: where it lies, if that is known.
+    `bundle`: where it lies, if that is known. `hurried`: rather Slow than what takes long.
     """
     if bundle is None:
         message = directory.find(stem, limits.INDEX_READ_OCTETS)
@@ -369,6 +380,8 @@ def read(directory: Directory, folder: Folder, stem: str, bundle: bool | None = 
         message = directory.message(stem, bundle, limits.INDEX_READ_OCTETS)
     if message is None:
         return None
+    if hurried and not frontmatter.is_quick(message.octets):
+        raise Slow(stem)
     entry = indexrow.entry(folder, stem, message)
     if not entry.readable and message.mark.size > len(message.octets):
         most = limits.FRONTMATTER_OCTETS + limits.INDEX_TEXT_OCTETS

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import threading
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ from aimx import limits
 from aimx.errors import EmailNotFound, Refused, ResourcesExhausted
 from aimx.model.delivery import File
 from aimx.model.query import Term
+from aimx.store import indexrow
 from tests.store.library import ALL, DEV, INBOX, OPS, Library, drop, message
 from tests.store.parts import AT, copy, opened, plan
 
@@ -223,6 +225,25 @@ def test_a_page_ends_when_reading_what_changed_takes_long(store, library, tmp_pa
     assert library.find("before", cursor=found.next).rows == ()
     library.index.flush()
     assert len(library.ids("after")) == 5
+
+
+def test_the_thread_that_writes_reads_nothing_that_takes_long(store, library, tmp_path, monkeypatch):
+    """It is one for everybody; the owner has put something else in the place of the mail that has just come."""
+    assert library.ids() == []
+    slow = b'+++\nsubject = "Slow"\nx = [' + b"1," * 20_000 + b"]\n+++\n\nBody words.\n"
+    readers = []
+    real = indexrow.entry
+    monkeypatch.setattr(indexrow, "entry", lambda *told: readers.append(threading.current_thread().name) or real(*told))
+    with store.committer.index._changed:  # it waits until the owner is done
+        store.committer.commit(plan())
+        drop(tmp_path, STEM, slow)
+    library.index.flush()
+    assert readers == []
+    library.later()
+    (row,) = library.find().rows
+    assert (row.subject, row.readable) == ("Slow", True)
+    assert "index" not in readers
+    assert library.ids("words") == [STEM]
 
 
 # One message, one conversation
