@@ -355,3 +355,18 @@ def test_mailboxes_of_which_nobody_tells_are_not_none():
     told_of = report.report(facts, ())
     assert (told_of["mailboxes"], told_of["ownership"]) == (None, None)
     assert "0 messages" not in "\n".join(doctor_text.lines(facts, (), Style(coloured=False)))
+
+
+def test_a_hook_is_made_anew_as_it_was_but_for_the_path():
+    hook = Hook("triage", "on_receive", ("/opt/agent", "-p", "it's mail"), True, 30, True)
+    facts = but(
+        config=_config(_hooked(hook), healthy.CATCHALL),
+        programs=(Program("triage", "support", "/opt/agent", "missing"),),
+    )
+    (finding,) = checks.findings(facts)
+    away, again = map(shlex.split, finding.fix)
+    assert away == ["sudo", "aimx", "hooks", "delete", "triage", "--yes"]
+    options = main.parser(main.find("hooks")).parse_args(again[3:])
+    assert json.loads(options.cmd) == ["/correct/path/to/agent", "-p", "it's mail"]
+    assert (options.mailbox, options.event, options.name) == ("support", "on_receive", "triage")
+    assert (options.timeout_secs, options.fire_on_untrusted, options.skip_automated) == (30, True, True)

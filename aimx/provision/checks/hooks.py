@@ -1,8 +1,11 @@
 """Will hooks run, and did they?"""
 
+import json
+import shlex
+
 from aimx import limits
-from aimx.provision.checks.finding import Finding, Findings, restart
-from aimx.provision.facts import Facts
+from aimx.provision.checks.finding import Finding, Findings, ours, restart
+from aimx.provision.facts import Facts, Program
 
 
 def never(facts: Facts) -> Findings:
@@ -27,7 +30,21 @@ def programs(facts: Facts) -> Findings:
         if program.state in ("missing", "not-executable"):
             what = "does not exist" if program.state == "missing" else "is not a program that may be executed"
             text = f"{program.path}, which the hook {program.hook} of {program.mailbox} starts, {what}"
-            yield Finding("HOOK-PROGRAM-MISSING", "warn", text, (f"ls -l {program.path}",))
+            again = _again(facts, program) if program.state == "missing" else ()
+            yield Finding("HOOK-PROGRAM-MISSING", "warn", text, again or (shlex.join(["ls", "-l", program.path]),))
+
+
+def _again(facts: Facts, program: Program) -> tuple[str, ...]:
+    """The hook once more, as it was but for the path, which only a person knows (guide)."""
+    box = facts.config.mailboxes.get(program.mailbox) if facts.config is not None else None
+    hook = next((hook for hook in box.hooks if hook.name == program.hook), None) if box is not None else None
+    if hook is None:
+        return ()
+    cmd = json.dumps([f"/correct/path/to/{program.path.rpartition('/')[2]}", *hook.cmd[1:]], ensure_ascii=False)
+    words = ["--mailbox", program.mailbox, "--event", hook.event, "--cmd", cmd, "--name", hook.name]
+    words += ["--timeout-secs", str(hook.timeout_secs)] * (hook.timeout_secs != limits.HOOK_TIMEOUT_DEFAULT_S)
+    words += ["--fire-on-untrusted"] * hook.fire_on_untrusted + ["--skip-automated"] * hook.skip_automated
+    return ours(facts, "hooks", "delete", hook.name, "--yes"), ours(facts, "hooks", "create", *words)
 
 
 def backlog(facts: Facts) -> Findings:
