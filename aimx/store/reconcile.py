@@ -172,7 +172,8 @@ class Reconciler:
         care.strange = {stem: name for stem, name in care.strange.items() if stem in names}
         for entries in self._read(place, directory, changed, care, names):
             self._index.run(partial(_put, place, entries))
-        self.missing(place, directory, known.keys() - names.keys())
+        replaced = [stem for stem in changed if stem in known and stem in care.strange]  # by what is no mail
+        self.missing(place, directory, [*(known.keys() - names.keys()), *replaced])
         self._settle(place, stamp, care, sweep)
         self._index.submit(lambda writer: writer.stamp(place, self._stamps.known(place) or NOWHERE))
 

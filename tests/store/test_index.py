@@ -1,6 +1,7 @@
 """index.db: lists, counts and searches that say what the files say; disposable."""
 
 import os
+import shutil
 import sqlite3
 import threading
 from functools import partial
@@ -10,9 +11,9 @@ import pytest
 from aimx import limits
 from aimx.errors import EmailNotFound, Refused, ResourcesExhausted
 from aimx.model.delivery import File
-from aimx.model.query import Term
+from aimx.model.query import Counts, Term
 from aimx.store import indexrow
-from tests.store.library import ALL, DEV, INBOX, OPS, Library, drop, message
+from tests.store.library import ALL, DEV, INBOX, OPS, Library, drop, indexed, message
 from tests.store.parts import AT, copy, opened, plan
 
 STEM = "2025-03-14-150926-hello"
@@ -135,6 +136,31 @@ def test_a_removed_message_is_not_listed_and_is_told(store, library, tmp_path):
     assert library.ids() == [f"{STEM}-3", STEM]
     assert library.gone == [f"{STEM}-2"]
     assert (library.counts().inbox, library.counts().unread) == (2, 2)
+
+
+def _without_message(box):
+    (box / STEM / f"{STEM}.md").unlink()
+
+
+def _as_a_link(box):
+    shutil.rmtree(box / STEM)
+    (box / f"{STEM}.md").symlink_to("/etc/passwd")
+
+
+def _as_a_directory(box):
+    shutil.rmtree(box / STEM)
+    (box / STEM).mkdir()
+
+
+@pytest.mark.parametrize("spoil", [_without_message, _as_a_link, _as_a_directory])
+def test_a_name_that_no_longer_holds_mail_is_not_counted(store, library, tmp_path, spoil):
+    store.committer.commit(plan(copy(files=(File("a.txt", b"one"),))))
+    assert library.counts() == Counts(1, 1, 0)
+    library.later()
+    spoil(tmp_path / "data/inbox/ops")
+    assert library.counts() == Counts(0, 0, 0)
+    assert library.gone == [STEM]
+    assert indexed(store) == []
 
 
 def test_an_edit_in_place_shows_at_once(store, library, tmp_path):
