@@ -267,6 +267,7 @@ STREAM_HEARTBEAT_S = 15.0  # a stream without news says that it lives
 CLIENT_STREAM_S = 60.0  # a stream that is silent for so long has nobody at its other end
 SEARCH_TERMS = 32  # words to look for in one search; eight are many
 SEARCH_WORDS = 100  # in all of them; each costs 8 ms among 100,000 messages that hold it, and nothing can stop it
+SEARCH_PREFIXES = 2  # of them with a star; one that begins every word there is costs 0.4 s among 20,000 messages
 LIST_ROWS = 50  # guide: the default page
 LIST_ROWS_MAX = 200  # guide: further ones are clamped
 READ_PIECE_OCTETS = 1 * MIB  # of a message file in one answer, unless less is asked for

@@ -57,6 +57,8 @@ class Lookup:
         """One page. Raises: Refused for a cursor that is none, and for too many words; StorageFailed."""
         if sum(len(indexwords.words(term.text)) for term in query.terms) > limits.SEARCH_WORDS:
             raise Refused(f"more than {limits.SEARCH_WORDS} words to look for")
+        if sum(map(indexwords.is_prefix, query.terms)) > limits.SEARCH_PREFIXES:
+            raise Refused(f"more than {limits.SEARCH_PREFIXES} words with a star to look for")
         after = indexkey.read_cursor(page.cursor) if page.cursor else None
         until = time.monotonic() + limits.SEARCH_S
         asked = Asked(query, after, lambda: time.monotonic() > until, self._index.full_text, lambda *_: ())

@@ -348,6 +348,13 @@ def test_a_search_that_would_take_minutes_is_refused(store, library, terms):
         library.find(*terms)
 
 
+def test_few_words_have_a_star(store, library):
+    store.committer.commit(plan())
+    assert library.ids("Hel*", "sen*") == [STEM]
+    with pytest.raises(Refused, match="more than 2 words with a star"):
+        library.find("Hel*", "sen*", Term("wor*", negated=True))
+
+
 SEARCHES = [
     ("word", [Term("budget")], "a"),
     ("case", [Term("BUDGET")], "a"),
