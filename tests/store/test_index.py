@@ -350,9 +350,9 @@ def test_a_search_that_would_take_minutes_is_refused(store, library, terms):
 
 def test_few_words_have_a_star(store, library):
     store.committer.commit(plan())
-    assert library.ids("Hel*", "sen*") == [STEM]
+    assert library.ids("Hel*", "hell*") == [STEM]
     with pytest.raises(Refused, match="more than 2 words with a star"):
-        library.find("Hel*", "sen*", Term("wor*", negated=True))
+        library.find("Hel*", "hell*", Term("wor*", negated=True))
 
 
 SEARCHES = [
