@@ -77,8 +77,8 @@ def opened(config_dir: Path, selector: str | None) -> Iterator[int]:
     """
     fds = [files.open_directory(str(config_dir))]
     try:
+        fcntl.flock(fds[-1], fcntl.LOCK_EX)  # before a directory is made, too
         fds.append(files.ensure_directory("dkim", 0o755, fds[-1]))
-        fcntl.flock(fds[-1], fcntl.LOCK_EX)
         if selector is not None:
             fds.append(files.ensure_directory(selector.lower(), 0o755, fds[-1]))
         yield fds[-1]

@@ -147,11 +147,11 @@ def test_while_a_pair_is_replaced_there_is_always_a_whole_key(etc):
     ).public_pem
 
 
-def test_two_at_once_agree_on_one_pair(etc):
+def test_several_at_once_agree_on_one_pair(etc):
     argv = [sys.executable, "-m", "aimx.cli.main", "dkim-keygen"]
     env = {**os.environ, "AIMX_CONFIG_DIR": str(etc)}
-    both = [subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(2)]
-    outputs = {process.communicate(timeout=60)[0] for process in both}
+    several = [subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(4)]
+    outputs = {process.communicate(timeout=60)[0] for process in several}
     assert len(outputs) == 1
     assert SigningKey(tree(etc)["private.key"][1]).record.encode() in outputs.pop()
 
