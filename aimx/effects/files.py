@@ -30,7 +30,11 @@ def ensure_directory(name: str, mode: int, parent: int) -> int:
     try:
         return open_directory(name, parent)
     except FileNotFoundError:
-        make_directory(name, mode, parent, None)
+        try:
+            make_directory(name, mode, parent, None)
+        except (FileExistsError, FileNotFoundError):  # another process makes it too, and was first
+            with contextlib.suppress(OSError):
+                os.rmdir(making(name), dir_fd=parent)
     return open_directory(name, parent)
 
 

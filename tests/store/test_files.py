@@ -1,6 +1,8 @@
 """Files through descriptors: shared directory syncs, removal of hostile trees, directories made whole."""
 
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -142,3 +144,32 @@ def test_rename_never_replaces_an_empty_squatter(home, tmp_path):
     (tmp_path / "squatted").mkdir()
     with pytest.raises(FileExistsError):
         files.rename_noreplace(home, "mine", home, "squatted")
+
+
+ENSURE = """
+import os, sys
+from aimx.effects import files
+home = files.open_directory(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.read()
+for number in range(100):
+    os.close(files.ensure_directory(str(number), 0o755, home))
+"""
+
+
+def test_processes_that_make_the_same_directories_at_once_all_get_them(tmp_path):
+    argv = [sys.executable, "-c", ENSURE, str(tmp_path)]
+    several = [subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    try:
+        for process in several:
+            assert process.stdout.readline() == "ready\n"
+        for process in several:
+            process.stdin.close()
+        assert [process.wait(60) for process in several] == [0, 0, 0]
+    finally:
+        for process in several:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+    assert {path.name for path in tmp_path.iterdir()} == {str(number) for number in range(100)}
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o755}
