@@ -11,19 +11,11 @@ import pytest
 from aimx.wire import codec
 from aimx.wire.frames import HookCreate, HookDelete, HookList, MailboxDelete
 from tests.hooks.test_pool import until
-from tests.root import dropping, users
+from tests.root import dropping
 from tests.root.test_authorization import ask, error
 
 pytestmark = pytest.mark.root
 OK = "AIMX/1 OK\n"
-
-
-@pytest.fixture(scope="module")
-def people():
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    with users.users("a", "b") as made:
-        yield {"alice": made["a"], "bob": made["b"], "root": users.pwd.getpwnam("root")}
 
 
 @pytest.fixture(scope="module")

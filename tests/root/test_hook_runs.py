@@ -18,14 +18,6 @@ SCRIPT = 'id -u; id -g; pwd; echo "$HOME $USER"; cat "$AIMX_FILEPATH" | head -n 
 
 
 @pytest.fixture(scope="module")
-def people():
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    with users.users("a", "b") as made:
-        yield {"alice": made["a"], "bob": made["b"], "root": users.pwd.getpwnam("root")}
-
-
-@pytest.fixture(scope="module")
 def daemon(people):
     with dropping.daemon({name: people[name].pw_name for name in ("alice", "bob")}, people["bob"].pw_name) as running:
         yield running
