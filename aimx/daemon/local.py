@@ -10,10 +10,12 @@ import trio
 
 from aimx.config import load, origins
 from aimx.config.live import LiveConfig
+from aimx.config.places import runtime_directory
 from aimx.daemon import settings
 from aimx.daemon.administration import Administration
 from aimx.daemon.events import LoggedEvents
 from aimx.daemon.hookpool import HookPool
+from aimx.daemon.hookrunner import HookRunner
 from aimx.daemon.mails import StoredMails
 from aimx.daemon.places import Places
 from aimx.daemon.resolver import ResolverClient
@@ -21,6 +23,7 @@ from aimx.daemon.serve import spawner_options
 from aimx.daemon.storage import Storage, open_storage
 from aimx.daemon.trials import Trials
 from aimx.daemon.workers import WorkerPool
+from aimx.effects import executors
 from aimx.effects.api import Desk, Effects
 from aimx.effects.process import SpawnerClient
 from aimx.errors import sole
@@ -111,12 +114,14 @@ class _Here(AbstractContextManager["_Here"]):
             administration = Administration(live, _told_nobody, storage.gates)
             register = origins.beside(live.path, config.source)
             mails = StoredMails(storage, self.events.post)
-            trials = Trials(lambda: self.fx, lambda: self.hooks, self.parts.state, self.parts.committer.folders)
+            trials = Trials(lambda: self.runner, self.parts.state, self.parts.committer.folders)
             desk = Desk(mails, administration, self.places, register, trials)
+        executor = executors.choose(self.spawner, Path(runtime_directory()))
         self.fx = Effects(
-            time.time, self.workers, self.resolver, storage, self.spawner, self.parts.accounts, self.events, desk=desk
+            time.time, self.workers, self.resolver, storage, executor, self.parts.accounts, self.events, desk=desk
         )
-        self.hooks = HookPool(self.fx, self.parts.state, self.parts.committer.folders, current)
+        self.runner = HookRunner(self.fx, self.parts.state, self.parts.committer.folders, current)
+        self.hooks = HookPool(self.runner, current)
 
     def __exit__(self, *_: object) -> None:
         self.parts.close()

@@ -23,6 +23,7 @@ from aimx.daemon.certificate import Certificate
 from aimx.daemon.events import LoggedEvents
 from aimx.daemon.health import DaemonHealth
 from aimx.daemon.hookpool import HookPool
+from aimx.daemon.hookrunner import HookRunner
 from aimx.daemon.inbound import Inbound
 from aimx.daemon.listener import SmtpListener
 from aimx.daemon.mails import StoredMails
@@ -35,7 +36,7 @@ from aimx.daemon.trials import Trials
 from aimx.daemon.verbd import SocketServer
 from aimx.daemon.watching import Watching, owners
 from aimx.daemon.workers import WorkerPool
-from aimx.effects import descriptors, maildrop, privileges
+from aimx.effects import descriptors, executors, maildrop, privileges
 from aimx.effects.accounts import Accounts
 from aimx.effects.api import Desk, Effects, Sending
 from aimx.effects.memory import MemoryBudget
@@ -96,8 +97,9 @@ class Daemon:
             self.signing, lambda: str(uuid.uuid4()), self._in_hook, self.network, lambda: own_smtp, random.shuffle,
             mx_port(), mail_drop(),
         )  # fmt: skip
+        self.executor = executors.choose(self.spawner, options.socket_file.parent)
         self.fx = Effects(
-            time.time, self.workers, self.resolver, self.storage, self.spawner, self.storage_parts.accounts,
+            time.time, self.workers, self.resolver, self.storage, self.executor, self.storage_parts.accounts,
             self.events, sending, self._desk(),
         )  # fmt: skip
         memory = MemoryBudget(limits.MEMORY_OCTETS, limits.MEMORY_WAIT_S)
@@ -105,7 +107,8 @@ class Daemon:
         own = OwnConnections(self.network, self.resolver, self._session_config)
         self.listener = SmtpListener(smtp_socket, inbound.services(self.live), lambda: self.certificate.context, own)
         parts = self.storage_parts
-        self.hooks = HookPool(self.fx, parts.state, parts.committer.folders, self._session_config)
+        self.runner = HookRunner(self.fx, parts.state, parts.committer.folders, self._session_config)
+        self.hooks = HookPool(self.runner, self._session_config)
         self.storage.on_runnable(self.hooks.wake)
         self.socket = SocketServer(options.socket_file, self._handle, memory, dispatch.admit)
         self._sockets = self.socket.listen()
@@ -121,7 +124,7 @@ class Daemon:
         self.mails = StoredMails(self.storage, self.events.post)
         return Desk(
             self.mails, self.administration, self.places,
-            self.origins, Trials(lambda: self.fx, lambda: self.hooks, parts.state, parts.committer.folders),
+            self.origins, Trials(lambda: self.runner, parts.state, parts.committer.folders),
             self.watching, DaemonHealth(self, time.time()),
         )  # fmt: skip
 
@@ -132,7 +135,7 @@ class Daemon:
         return tuple(map(target.box, self.live.current.mailboxes.values()))
 
     def _in_hook(self, token: str, caller: Caller) -> HookEvent | None:
-        return self.hooks.event_of(token, caller)
+        return self.runner.event_of(token, caller)
 
     async def _handle(self, request: Request, caller: Caller) -> Answer:
         return await dispatch.dispatch(self.fx, self.live.current, request, caller)

@@ -7,18 +7,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
-import msgspec
 import trio
 
 from aimx import limits
-from aimx.daemon.hookpool import HookPool
-from aimx.effects.api import Effects
+from aimx.daemon.hookrunner import HookRunner
 from aimx.effects.runs import Trial
 from aimx.errors import EmailNotFound, ResourcesExhausted
-from aimx.flows.fire import Run
-from aimx.model.event import HookStarted
 from aimx.model.hook import HookRun, Recorded, RunsAsked, Tried
-from aimx.store import eventlog, jobs, runs
+from aimx.store import jobs, runs
 from aimx.store.jobs import JobRow
 from aimx.store.mailbox import Folders, Unreadable
 from aimx.store.state import State
@@ -29,10 +25,9 @@ T = TypeVar("T")
 class Trials:
     """Implements effects.runs.Runs."""
 
-    def __init__(self, fx: Callable[[], Effects], pool: Callable[[], HookPool], state: State, folders: Folders) -> None:
-        """`fx` and `pool` exist once somebody asks."""
-        self._fx = fx
-        self._pool = pool
+    def __init__(self, runner: Callable[[], HookRunner], state: State, folders: Folders) -> None:
+        """`runner` exists once somebody asks."""
+        self._runner = runner
         self._state = state
         self._folders = folders
         self._busy: Counter[int] = Counter()
@@ -84,32 +79,15 @@ class Trials:
             raise EmailNotFound(f"email '{trial.email_id}' not found in {trial.folder}/{mailbox.name}") from error
 
     async def _run(self, trial: Trial, stdin: int) -> Tried:
-        pool, uid = self._pool(), trial.account.uid
         row = JobRow(
             0, trial.hook.name, trial.mailbox.name, trial.hook.event, trial.folder, trial.email_id, trial.path, 0,
             trial.env, "",
         )  # fmt: skip
-        row = msgspec.structs.replace(row, id=await self._db(lambda db: self._begin(db, row, uid)))
-        self._fx().events.logged()
-        task = msgspec.structs.replace(pool.task(row, trial.hook, trial.account), test=True)
-        run = Run(-1, False, 0, "", "interrupted")
-        try:
-            with pool.knowing(task):
-                run = await pool.fire(task, stdin, limits.HOOK_TEST_TAIL_CHARACTERS)
-        finally:
-            tail = run.stderr_tail[-limits.HOOK_STDERR_TAIL_CHARACTERS :]
-            with trio.CancelScope(shield=True):
-                await pool.record(row, task, msgspec.structs.replace(run, stderr_tail=tail))
+        number, run = await self._runner().try_out(row, trial.hook, trial.account, stdin)
         return Tried(
-            row.id, run.exit_code, run.timed_out, run.duration_ms, run.reason, run.stdout_tail, run.stderr_tail
-        )
-
-    def _begin(self, db, row: JobRow, uid: int) -> int:  # type: ignore[no-untyped-def]
-        now = self._fx().now()
-        run = jobs.start_test(db, row, now, uid)
-        started = HookStarted(at=now, mailbox=row.mailbox, owner_uid=uid, hook=row.hook, id=row.email_id, run=run)
-        eventlog.append(db, started)
-        return run
+            number, run.exit_code, run.timed_out, run.duration_ms, run.reason, run.stdout_tail, run.stderr_tail,
+            run.cpu_ms, run.peak_octets,
+        )  # fmt: skip
 
     async def _db(self, work):  # type: ignore[no-untyped-def]
         return await self._thread(lambda: self._state.run(work))

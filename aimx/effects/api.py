@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 import trio
@@ -19,7 +19,7 @@ from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
 from aimx.model.event import Event, MailboxDeleted
 from aimx.model.hook import Origin, Written
-from aimx.model.job import Exited, JobSpec, NeedDns, SpawnFailed
+from aimx.model.job import Ended, Execution, Exited, JobSpec, NeedDns, SpawnFailed
 from aimx.model.message import Examined
 from aimx.model.outbound import Composed, ComposeOrder
 from aimx.model.place import Contents, Stray
@@ -277,6 +277,32 @@ class Spawner(Protocol):
         """Start a program as its owner. Safe to cancel: either nothing was started or the process is returned."""
 
 
+Sandbox = Literal["systemd-run", "fallback"]  # as the log calls it
+
+
+class Running(Protocol):
+    """A hook that was asked for."""
+
+    async def ended(self) -> Ended:
+        """Its end, which is brought about at its time limit: TERM, and KILL after HOOK_KILL_AFTER_S.
+
+        Cancelled: a run that `outlives` the daemon goes on, any other one has ended when this returns.
+        """
+
+
+class Executor(Protocol):
+    """What runs hooks (U4). One per daemon."""
+
+    name: Sandbox
+    outlives: bool  # its runs go on while there is no daemon, and `resume` finds them again
+
+    async def start(self, order: Execution, fds: tuple[int, int, int]) -> Running:
+        """Start a program as its owner; it has stdin, stdout and stderr when this returns. Its failure is an end."""
+
+    async def resume(self, unit: str, timeout_s: float) -> Ended | None:
+        """The end of a run that an earlier daemon started, awaited as in `Running.ended`; None: nothing is known."""
+
+
 class ConnectFailed(Exception):
     """No connection to this address; the text says why."""
 
@@ -349,7 +375,7 @@ class Effects(msgspec.Struct, frozen=True):
     workers: Workers
     resolver: Resolver
     store: Store
-    spawner: Spawner
+    executor: Executor
     accounts: Accounts
     events: Events
     sending: Sending | None = None

@@ -1,26 +1,25 @@
 """Run one hook job to its end: environment, process, deadline, log line."""
 
 import os
-import signal
 
 import msgspec
 import trio
 
 from aimx import limits, log
 from aimx.effects.accounts import Account
-from aimx.effects.api import Effects, Process
+from aimx.effects.api import Effects
 from aimx.model.config import Hook
-from aimx.model.job import Exited, JobSpec
+from aimx.model.job import Ended, Execution, JobSpec
 from aimx.policy import firing
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_LOST = Exited(0, -1, 0)
 
 
 class Task(msgspec.Struct, frozen=True):
     """One runnable job with what the daemon holds for it. `env` are the values that come from the mail.
 
     `token` is the secret by which processes of this run are recognised (U5). `test`: somebody asked for this run.
+    `unit` is the name by which a run that outlives its daemon is found again, `memory_max` as in config.toml.
     """
 
     run: int
@@ -34,6 +33,8 @@ class Task(msgspec.Struct, frozen=True):
     change_identity: bool
     token: str
     test: bool = False
+    unit: str = ""
+    memory_max: str = ""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -48,6 +49,14 @@ class Run(msgspec.Struct, frozen=True):
     stderr_tail: str
     reason: str | None = None
     stdout_tail: str = ""
+    cpu_ms: int | None = None
+    peak_octets: int | None = None
+
+
+def execution(task: Task) -> Execution:
+    """The run as its executor gets it."""
+    title = f"aimx hook {task.hook.name} of mailbox {task.mailbox}"
+    return Execution(specification(task), task.hook.timeout_secs, task.memory_max, task.unit, title)
 
 
 def specification(task: Task) -> JobSpec:
@@ -73,7 +82,7 @@ def specification(task: Task) -> JobSpec:
 async def fire(fx: Effects, task: Task, stdin: int, shown: int = limits.HOOK_STDERR_TAIL_CHARACTERS) -> Run:
     """Run one hook. Returns its outcome with the last `shown` characters of its output; a failing hook is a value.
 
-    Cancellation: the hook gets TERM, then KILL, and has ended when this returns.
+    Cancellation: as `effects.api.Running.ended`.
     """
     started = trio.current_time()
     out_r, out_w = os.pipe2(os.O_CLOEXEC)
@@ -81,46 +90,27 @@ async def fire(fx: Effects, task: Task, stdin: int, shown: int = limits.HOOK_STD
     told, tail = Tail(limits.HOOK_OUTPUT_OCTETS), Tail(limits.HOOK_OUTPUT_OCTETS)
     async with trio.lowlevel.FdStream(out_r) as stdout, trio.lowlevel.FdStream(err_r) as stderr:
         try:
-            process = await fx.spawner.run_as(specification(task), (stdin, out_w, err_w))
+            running = await fx.executor.start(execution(task), (stdin, out_w, err_w))
         finally:
             os.close(out_w)
             os.close(err_w)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_drain, stdout, told)
             nursery.start_soon(_drain, stderr, tail)
-            ended, timed_out = await _supervise(process, task.hook.timeout_secs)
+            ended = await running.ended()
             # The group is gone; whatever still holds the pipes left it on purpose and is not waited for.
             nursery.cancel_scope.deadline = trio.current_time() + limits.HOOK_LINGER_S
     duration_ms = round((trio.current_time() - started) * 1000)
-    if process.problem is not None:
-        why = f"spawn-failed: {process.problem.step}: {os.strerror(process.problem.errno)}"
-        return Run(-1, timed_out, duration_ms, why, "spawn-failed")
-    reason = "interrupted" if ended.code == -1 and ended.signal == 0 else None
-    return Run(ended.code, timed_out, duration_ms, tail.text(shown), reason, told.text(shown))
+    return outcome(ended, duration_ms, told.text(shown), tail.text(shown))
 
 
-async def _supervise(process: Process, timeout_s: float) -> tuple[Exited, bool]:
-    """Wait for the end, or bring it about at the limit."""
-    try:
-        with trio.move_on_after(timeout_s):
-            return await process.wait(), False
-    except trio.Cancelled:
-        await _stop(process)
-        raise
-    return await _stop(process), True
-
-
-async def _stop(process: Process) -> Exited:
-    """TERM, then KILL; what does not even end then is given up."""
-    with trio.CancelScope(shield=True):
-        for number, patience_s in (
-            (signal.SIGTERM, limits.HOOK_KILL_AFTER_S),
-            (signal.SIGKILL, limits.HOOK_REAP_S),
-        ):
-            await process.signal(number)
-            with trio.move_on_after(patience_s):
-                return await process.wait()
-    return _LOST
+def outcome(ended: Ended, duration_ms: int, stdout: str = "", stderr: str = "") -> Run:
+    """How a run ended, as it is recorded."""
+    usage = ended.cpu_ms, ended.peak_octets
+    if ended.problem:
+        return Run(-1, ended.timed_out, duration_ms, f"spawn-failed: {ended.problem}", "spawn-failed", "", *usage)
+    reason = "interrupted" if ended.lost else None
+    return Run(ended.exit_code, ended.timed_out, duration_ms, stderr, reason, stdout, *usage)
 
 
 class Tail:

@@ -44,6 +44,8 @@ class Told(msgspec.Struct, frozen=True):
     duration_ms: int | None
     stderr_tail: str | None
     reason: str | None
+    cpu_ms: int | None
+    peak_octets: int | None
 
 
 def _told(run: HookRun) -> Told:

@@ -30,7 +30,10 @@ class RunsAsked(NamedTuple):
 
 
 class HookRun(msgspec.Struct, frozen=True):
-    """One run, past, present or to come; times are seconds since the epoch. `test`: it was asked for."""
+    """One run, past, present or to come; times are seconds since the epoch. `test`: it was asked for.
+
+    `cpu_ms` and `peak_octets` (of memory) are None where they are not known.
+    """
 
     run: int
     hook: str
@@ -47,6 +50,8 @@ class HookRun(msgspec.Struct, frozen=True):
     duration_ms: int | None
     stderr_tail: str | None
     reason: str | None
+    cpu_ms: int | None = None
+    peak_octets: int | None = None
 
 
 class Recorded(NamedTuple):
@@ -66,3 +71,5 @@ class Tried(msgspec.Struct, frozen=True):
     reason: str | None
     stdout_tail: str
     stderr_tail: str
+    cpu_ms: int | None = None
+    peak_octets: int | None = None

@@ -98,6 +98,34 @@ class JobSpec(msgspec.Struct, frozen=True, array_like=True):
     change_identity: bool = True
 
 
+class Execution(msgspec.Struct, frozen=True):
+    """One run of a hook, as an executor is given it. `unit` is a name that no other run has or will have.
+
+    `memory_max` is in the words of systemd's MemoryMax. `title` names hook and mailbox; it is for everybody to see.
+    """
+
+    spec: JobSpec
+    timeout_s: float
+    memory_max: str
+    unit: str
+    title: str
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a run ended. `exit_code` is -1 when a signal ended it or it never ran its program.
+
+    `problem`: why it never ran, in words for the operator. `lost`: it was seen to begin and nobody saw its end.
+    `cpu_ms` and `peak_octets` (of memory) are None where they are not known.
+    """
+
+    exit_code: int
+    timed_out: bool = False
+    problem: str = ""
+    lost: bool = False
+    cpu_ms: int | None = None
+    peak_octets: int | None = None
+
+
 class Spawn(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Start a process. role `worker`/`resolver`: one descriptor, its channel. role `hook`: three descriptors.
 
@@ -135,12 +163,15 @@ class SpawnFailed(msgspec.Struct, frozen=True, tag=True, array_like=True):
 class Exited(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The process ended. `code` is the exit status; -1 when a signal ended it, which `signal` then names.
 
-    -1 without a signal: nobody saw its end, because the spawner was lost.
+    -1 without a signal: nobody saw its end, because the spawner was lost. `cpu_ms` and `peak_octets` are those of the
+    program and of the children that it waited for (getrusage); `peak_octets` is the largest of them.
     """
 
     id: int
     code: int
     signal: int
+    cpu_ms: int = 0
+    peak_octets: int = 0
 
 
 FromWorker = Ready | Done | NeedDns | Declined | Broken

@@ -161,12 +161,13 @@ class Spawner:
     def _end(self, pid: int) -> None:
         self._report(self._ids[pid])
         self._kill_group(pid, signal.SIGKILL)  # what a hook left behind ends with it, as in a systemd unit
-        _, status = os.waitpid(pid, 0)
+        _, status, used = os.wait4(pid, 0)
         request_id = self._ids.pop(pid)
         del self._pids[request_id]
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
-        self._send(Exited(request_id, code, number))
+        cpu_ms = round((used.ru_utime + used.ru_stime) * 1000)
+        self._send(Exited(request_id, code, number, cpu_ms, used.ru_maxrss * 1024))
 
 
 def _options(words: list[str]) -> dict[str, int]:

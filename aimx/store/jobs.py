@@ -1,10 +1,11 @@
 """Hook jobs as rows: (held →) pending → started (durable before the spawn) → done | interrupted; or skipped."""
 
 import sqlite3
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from aimx.model.config import HookEvent
 from aimx.model.event import HookFinished
 from aimx.store import eventlog
 
@@ -17,7 +18,7 @@ class JobRow(msgspec.Struct, frozen=True, array_like=True):
     id: int
     hook: str
     mailbox: str
-    event: str
+    event: HookEvent
     folder: str
     email_id: str
     path: str
@@ -85,28 +86,77 @@ def waits(db: sqlite3.Connection, job_id: int) -> bool:
     return db.execute("SELECT 1 FROM jobs WHERE id = ? AND state = 'pending'", (job_id,)).fetchone() is not None
 
 
-def start(db: sqlite3.Connection, job_id: int, now: float, uid: int) -> bool:
+class Start(NamedTuple):
+    """What becomes durable before a program starts. `uid`: whom it runs as.
+
+    `unit` and `token` are kept for a run that outlives its daemon; both None: it ends with it.
+    """
+
+    now: float
+    uid: int
+    unit: str | None = None
+    token: str | None = None
+
+
+def start(db: sqlite3.Connection, job_id: int, begun: Start) -> bool:
     """Claim a job; durable when the transaction is, so that no crash runs it twice."""
-    query = "UPDATE jobs SET state = 'started', started = ?, owner_uid = ? WHERE id = ? AND state = 'pending'"
-    return db.execute(query, (now, uid, job_id)).rowcount == 1
+    query = (
+        "UPDATE jobs SET state = 'started', started = ?, owner_uid = ?, unit = ?, token = ?"
+        " WHERE id = ? AND state = 'pending'"
+    )
+    return db.execute(query, (*begun, job_id)).rowcount == 1
 
 
-def start_test(db: sqlite3.Connection, job: JobRow, now: float, uid: int) -> int:
-    """A run that was asked for: started at once, never queued, and in no conversation, so that no budget counts it."""
-    row = (*msgspec.structs.astuple(job)[1:6], job.path, _TEST, _pack(job.env), "", now, now, uid)
+def unit(db: sqlite3.Connection, job_id: int) -> str:
+    """A name for a run that none had or will have: a state.db that is lost and begun anew has another epoch."""
+    (epoch,) = db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+    return f"aimx-hook-{epoch}-{job_id}.service"
+
+
+def insert_test(db: sqlite3.Connection, job: JobRow, now: float, uid: int) -> int:
+    """A run that was asked for: never queued, and in no conversation, so that no budget counts it; yet to `start`."""
+    row = (*msgspec.structs.astuple(job)[1:6], job.path, _TEST, _pack(job.env), "", now, uid)
     query = (
         "INSERT INTO jobs (state, hook, mailbox, event, folder, email_id, path, message, env, conversation, created,"
-        " started, owner_uid) VALUES ('started', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " owner_uid) VALUES ('pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
     return int(db.execute(query, row).lastrowid or 0)
 
 
-def finish(db: sqlite3.Connection, job_id: int, now: float, result: tuple[int, bool, int, str, str | None]) -> None:
-    """Record how a run ended: exit_code, timed_out, duration_ms, stderr_tail, reason (`interrupted` is a state)."""
-    state = "interrupted" if result[4] == "interrupted" else "done"
+class Outliving(NamedTuple):
+    """A run that an earlier daemon started and that did not end with it."""
+
+    row: JobRow
+    unit: str
+    token: str
+    started: float
+    uid: int
+
+
+def outliving(db: sqlite3.Connection) -> list[Outliving]:
+    """Runs whose end nobody has recorded, oldest first."""
+    query = f"SELECT unit, token, started, owner_uid, {_COLUMNS} FROM jobs WHERE state = 'started' ORDER BY id"
+    return [Outliving(_row(row[4:]), row[0], row[1] or "", row[2], row[3]) for row in db.execute(query) if row[0]]
+
+
+class Result(NamedTuple):
+    """How a run ended; `interrupted` as `reason` is a state of its own."""
+
+    exit_code: int
+    timed_out: bool
+    duration_ms: int
+    stderr_tail: str
+    reason: str | None
+    cpu_ms: int | None
+    peak_octets: int | None
+
+
+def finish(db: sqlite3.Connection, job_id: int, now: float, result: Result) -> None:
+    """Record how a run ended."""
+    state = "interrupted" if result.reason in ("interrupted", RESTART) else "done"
     db.execute(
-        "UPDATE jobs SET state = ?, ended = ?, exit_code = ?, timed_out = ?, duration_ms = ?, stderr_tail = ?,"
-        " reason = ? WHERE id = ?",
+        "UPDATE jobs SET state = ?, token = NULL, ended = ?, exit_code = ?, timed_out = ?, duration_ms = ?,"
+        " stderr_tail = ?, reason = ?, cpu_ms = ?, peak_octets = ? WHERE id = ?",
         (state, now, *result, job_id),
     )
 
@@ -139,14 +189,16 @@ def skip_all(db: sqlite3.Connection, mailbox: str, now: float, reason: str) -> l
 
 
 def interrupt_started(db: sqlite3.Connection, now: float) -> list[HookFinished]:
-    """After a crash: what had started did not end under our eyes, and is never started again.
+    """After a crash: what had started, and ended with the daemon, did not end under our eyes and never starts again.
 
     Returns:
         The events that tell so, logged; to whom it ran as, whoever has the mailbox by now.
     """
-    query = "SELECT id, hook, mailbox, email_id, owner_uid FROM jobs WHERE state = 'started' ORDER BY id"
+    query = (
+        "SELECT id, hook, mailbox, email_id, owner_uid FROM jobs WHERE state = 'started' AND unit IS NULL ORDER BY id"
+    )
     rows = db.execute(query).fetchall()
-    query = "UPDATE jobs SET state = 'interrupted', ended = ?, reason = ? WHERE state = 'started'"
+    query = "UPDATE jobs SET state = 'interrupted', ended = ?, reason = ? WHERE state = 'started' AND unit IS NULL"
     db.execute(query, (now, RESTART))
     told = [
         HookFinished(

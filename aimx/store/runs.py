@@ -13,7 +13,7 @@ from aimx.model.hook import HookRun, Recorded, RunsAsked
 _STATES = {"held": "waiting", "pending": "waiting", "started": "running"}
 _COLUMNS = (
     "id, hook, mailbox, event, email_id, state, message = 0, created, started, ended, exit_code, timed_out,"
-    " duration_ms, stderr_tail, reason"
+    " duration_ms, stderr_tail, reason, cpu_ms, peak_octets"
 )
 _env = msgspec.msgpack.Decoder(dict[str, str]).decode
 

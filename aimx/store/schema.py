@@ -23,11 +23,13 @@ CREATE TABLE IF NOT EXISTS spool (
 -- state: (held until its caller has an answer →) pending → started (durable before the spawn) → done | interrupted;
 -- or skipped. message: what the jobs of one mail have in common; 0: a run that was asked for as a test.
 -- owner_uid: who owned the mailbox when the job was made, then whom it ran as; a later owner is not told of it.
+-- unit: by which a run that outlives its daemon is found again, NULL for others; token: AIMX_JOB of such a run.
 CREATE TABLE IF NOT EXISTS jobs (
   id INTEGER PRIMARY KEY, state TEXT NOT NULL, hook TEXT NOT NULL, mailbox TEXT NOT NULL, event TEXT NOT NULL,
   folder TEXT NOT NULL, email_id TEXT NOT NULL, path TEXT NOT NULL, message INTEGER NOT NULL,
   env BLOB NOT NULL, conversation TEXT NOT NULL, created REAL NOT NULL, started REAL, ended REAL,
-  exit_code INTEGER, timed_out INTEGER, duration_ms INTEGER, stderr_tail TEXT, reason TEXT, owner_uid INTEGER);
+  exit_code INTEGER, timed_out INTEGER, duration_ms INTEGER, stderr_tail TEXT, reason TEXT, owner_uid INTEGER,
+  unit TEXT, token TEXT, cpu_ms INTEGER, peak_octets INTEGER);
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, id);
 CREATE INDEX IF NOT EXISTS jobs_by_mailbox ON jobs (mailbox, id);
 CREATE INDEX IF NOT EXISTS jobs_by_hook ON jobs (hook, conversation, started);
@@ -45,4 +47,10 @@ CREATE TABLE IF NOT EXISTS events (
 """
 
 # Columns that a database of an earlier aimx lacks; who does not know them passes over them.
-ADDED = (("jobs", "owner_uid", "INTEGER"),)
+ADDED = (
+    ("jobs", "owner_uid", "INTEGER"),
+    ("jobs", "unit", "TEXT"),
+    ("jobs", "token", "TEXT"),
+    ("jobs", "cpu_ms", "INTEGER"),
+    ("jobs", "peak_octets", "INTEGER"),
+)

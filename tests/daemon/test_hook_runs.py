@@ -95,7 +95,7 @@ def test_runs_are_told_newest_first_with_what_became_of_them(office, first):
     (run,) = ask(office, HookRuns(hook="trusting", id=first))
     assert set(run) == {
         "run", "hook", "mailbox", "event", "email_id", "state", "test", "created", "started", "ended", "exit_code",
-        "timed_out", "duration_ms", "stderr_tail", "reason",
+        "timed_out", "duration_ms", "stderr_tail", "reason", "cpu_ms", "peak_octets",
     }  # fmt: skip
     assert run["created"].endswith("Z")
     assert run["stderr_tail"] == "First"

@@ -6,7 +6,7 @@ import inspect
 import msgspec
 
 from aimx.config import legacy
-from aimx.daemon import hookpool
+from aimx.daemon import hookrunner
 from aimx.effects.accounts import Account
 from aimx.flows import fire
 from aimx.mime import outbound
@@ -36,7 +36,7 @@ def _reasons() -> set[str]:
     """What a hook can be skipped for: by the rule, and by the pool."""
     hooks = (Hook("a", "on_receive", ("/x",)), Hook("b", "on_receive", ("/x",), True, skip_automated=True))
     ruled = firing.on_receive(Mailbox("m", "m@a.test", "alice", hooks=hooks), "false", automated=True)
-    tree = ast.parse(inspect.getsource(hookpool))
+    tree = ast.parse(inspect.getsource(hookrunner))
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     skips = [call.args[1] for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "_skip"]
     claims = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_claim")

@@ -12,6 +12,7 @@ from aimx.daemon.serve import spawner_options
 from aimx.daemon.workers import WorkerPool
 from aimx.effects.accounts import Accounts, own_account
 from aimx.effects.api import Effects
+from aimx.effects.forked import Forked
 from aimx.effects.payload import Payload
 from aimx.effects.process import SpawnerClient
 from aimx.flows.fire import Task
@@ -41,7 +42,7 @@ class Stage:
     def __init__(self, spawner: SpawnerClient, workers: WorkerPool, resolver: ResolverClient, nursery) -> None:
         self.spawner, self.workers, self.resolver, self.nursery = spawner, workers, resolver, nursery
         accounts = Accounts(as_root=os.geteuid() == 0)
-        self.fx = Effects(time.time, workers, resolver, None, spawner, accounts, Unheard())
+        self.fx = Effects(time.time, workers, resolver, None, Forked(spawner), accounts, Unheard())
 
     async def ready(self, count: int) -> tuple[int, ...]:
         """Wait until that many workers take work."""

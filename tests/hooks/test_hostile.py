@@ -14,6 +14,7 @@ from aimx.config.load import load
 from aimx.daemon import helpers
 from aimx.daemon.helpers import Garbled, Helper, Kind
 from aimx.daemon.hookpool import HookPool
+from aimx.daemon.hookrunner import HookRunner
 from aimx.daemon.resolver import ResolverClient
 from aimx.daemon.workers import Slot, WorkerPool, believable
 from aimx.effects import framing
@@ -151,7 +152,7 @@ def test_a_database_that_cannot_be_used_for_a_while_ends_no_daemon(tmp_path, mon
 
     async def play():
         async with stage() as here:
-            pool = HookPool(here.fx, parts.state, parts.committer.folders, lambda: config)
+            pool = HookPool(HookRunner(here.fx, parts.state, parts.committer.folders, lambda: config), lambda: config)
             other.execute("BEGIN IMMEDIATE")
             here.nursery.start_soon(pool.run)
             assert not await pool._look(here.nursery)
@@ -176,10 +177,10 @@ def test_a_row_that_ran_since_it_was_read_does_not_run_again(tmp_path):
 
     async def play():
         async with stage() as here:
-            pool = HookPool(here.fx, parts.state, parts.committer.folders, lambda: config)
+            runner = HookRunner(here.fx, parts.state, parts.committer.folders, lambda: config)
             (row,) = parts.state.run(lambda db: jobs.pending(db, 0, 9))
-            await pool._job(row)
-            await pool._job(row)
+            await runner.job(row)
+            await runner.job(row)
 
     trio.run(play)
     assert out.read_text() == "ran\n"
