@@ -36,6 +36,7 @@ COMMANDS = (
     Command("mailboxes", "aimx.cli.mailboxes", "Manage mailboxes", USER, brief=True, aliases=("mailbox",)),
     Command("emails", "aimx.cli.emails", "List, search, read and mark mail", USER, brief=True, aliases=("email",)),
     Command("hooks", "aimx.cli.hooks", "Manage hooks", USER, brief=True, aliases=("hook",)),
+    Command("mcp", "aimx.cli.mcp", "Serve your agent by MCP on standard input and output", USER),
     Command("watch", "aimx.cli.watch", "Show what happens in your mailboxes, as it happens", USER),
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),

@@ -8,8 +8,9 @@ import os
 import sys
 
 from aimx import client, limits
-from aimx.cli import attachments, diagnostics, letter, output
+from aimx.cli import diagnostics, letter, output
 from aimx.config import places
+from aimx.drafting import attachments, fields
 from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, DaemonUnavailable, Exit, Failed, Refused, WireError, told
 from aimx.mime.submission import submission
 from aimx.model.draft import Draft
@@ -71,9 +72,7 @@ def _request(options: argparse.Namespace, draft: Draft) -> Send:
         if size > limits.FRAME_BODY_OCTETS:
             most = attachments.mebibytes(limits.FRAME_BODY_OCTETS)
             raise Refused(f"{what} takes {attachments.mebibytes(size)}, and {most} is the most that can be sent")
-    job = os.environ.get("AIMX_JOB", "")
-    token = job if job.isascii() and job.isprintable() and job == job.strip() else ""
-    return Send(octets, html, options.text_only, token[: limits.HEADER_LINE_OCTETS // 2] or None, options.dry_run)
+    return Send(octets, html, options.text_only, fields.hook_job(), options.dry_run)
 
 
 def _exchange(options: argparse.Namespace, draft: Draft, request: Send) -> int:

@@ -17,6 +17,7 @@ HOMES = {
     "html2text": ("aimx/mime/text.py",),
     "publicsuffixlist": ("aimx/mailauth/",),
     "idna": ("aimx/model/domain.py",),
+    "mcp": ("aimx/mcp/server.py",),
     "tomlkit": ("aimx/config/",),
     "dns": ("aimx/resolver/", "aimx/demo/"),
     "sqlite3": ("aimx/store/",),

@@ -1,0 +1,103 @@
+"""The daemon asked from trio, over the codec of the blocking client. Cancelling a call closes its connection."""
+
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import trio
+
+from aimx import limits
+from aimx.config import places
+from aimx.errors import DaemonAbsent, DaemonSilent, DaemonUnavailable, WireError
+from aimx.mcp.tool import ToolError
+from aimx.wire import answers, codec
+from aimx.wire.frames import Request, Response
+
+_NOBODY = (FileNotFoundError, ConnectionRefusedError, PermissionError)
+
+
+class SocketDaemon:
+    """Implements mcp.tool.Daemon."""
+
+    async def ask(self, request: Request, timeout_s: float | None = None) -> Response:
+        """One request and its answer."""
+        with trio.move_on_after(timeout_s or limits.CLIENT_ADMIN_S) as scope:
+            stream = await _connect()
+            async with stream:
+                try:
+                    await _send(stream, codec.encode_request(request))
+                    answer = await _all(stream)
+                except OSError as error:
+                    raise DaemonSilent(f"the aimx daemon broke off: {error.strerror}") from error
+        if scope.cancelled_caught:
+            raise DaemonSilent("the aimx daemon did not answer in time")
+        return answers.decode_response(answer, type(request))
+
+    async def value(self, request: Request) -> Any:
+        """The JSON of a successful answer."""
+        response = await self.ask(request)
+        if response.kind == "error":
+            raise refused(response)
+        return json.loads(response.body)
+
+    async def lines(self, request: Request) -> AsyncGenerator[dict[str, Any], None]:
+        """The objects of a stream, until the daemon ends it. Raises: ToolError, DaemonUnavailable, WireError."""
+        async with await _connect() as stream:
+            await _send(stream, codec.encode_request(request))
+            held, head = b"", True
+            async for piece in stream:
+                *whole, held = (held + piece).split(b"\n")
+                if head:
+                    if b"" not in whole:
+                        held = b"\n".join([*whole, held])
+                        continue
+                    end = whole.index(b"")
+                    response = answers.decode_response(b"\n".join([*whole[:end], b"", b""]), type(request))
+                    if response.kind == "error":
+                        raise refused(response)
+                    head, whole = False, whole[end + 1 :]
+                for line in whole:
+                    if problem := answers.decode_problem(line + b"\n"):
+                        raise refused(problem)
+                    yield json.loads(line)
+                if len(held) > limits.STREAM_LINE_OCTETS:
+                    raise WireError(f"a line of the answer exceeds {limits.STREAM_LINE_OCTETS} bytes")
+
+
+def refused(response: Response) -> ToolError:
+    """The daemon's code and reason (M2)."""
+    between = " " if response.code == "EACCES" else ": "
+    return ToolError(f"{response.code}{between}{response.reason}")
+
+
+async def _connect() -> trio.SocketStream:
+    path = places.socket_name()
+    try:
+        with trio.fail_after(limits.CLIENT_CONNECT_S):
+            return await trio.open_unix_socket(path)
+    except trio.TooSlowError:
+        raise DaemonUnavailable(f"the aimx daemon on {path} did not answer in time") from None
+    except OSError as error:
+        kind = DaemonAbsent if isinstance(error, _NOBODY) else DaemonUnavailable
+        raise kind(f"no aimx daemon answers on {path}", detail=error.strerror or str(error)) from error
+
+
+async def _send(stream: trio.SocketStream, octets: bytes) -> None:
+    """A daemon that refuses a frame early stops reading: what it said is still to be read."""
+    try:
+        await stream.send_all(octets)
+        await stream.send_eof()
+    except trio.BrokenResourceError:
+        return
+
+
+async def _all(stream: trio.SocketStream) -> bytes:
+    answer = bytearray()
+    try:
+        async for piece in stream:
+            answer += piece
+            if len(answer) > limits.CLIENT_ANSWER_OCTETS:
+                raise WireError(f"answer exceeds {limits.CLIENT_ANSWER_OCTETS} bytes")
+    except trio.BrokenResourceError:
+        pass  # reset after an early refusal: what came before it is the answer
+    return bytes(answer)

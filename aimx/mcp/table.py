@@ -1,0 +1,11 @@
+"""All tools, in the order in which clients list them: the guide's twelve, then ours."""
+
+from aimx.mcp import mailboxes
+from aimx.mcp.tool import Tool
+
+TOOLS: tuple[Tool, ...] = (*mailboxes.TOOLS,)
+
+
+def chosen(core: bool) -> dict[str, Tool]:
+    """The tools to serve, by name. `core`: only the guide's."""
+    return {tool.name: tool for tool in TOOLS if tool.core or not core}
