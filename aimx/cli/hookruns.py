@@ -1,6 +1,7 @@
 """`aimx hooks runs`, `test` and `explain`: what became of hooks, and why."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from aimx import limits
@@ -23,13 +24,19 @@ def shown(text: str) -> str:
     return diagnostics.visible(text).replace("\n", "\\x0a")
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Columns as wide as they have to be, so that nothing is cut."""
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]], below: Sequence[Sequence[str]] = ()) -> None:
+    """Columns as wide as they have to be, so that nothing is cut. `below`: lines that belong to each row."""
     cells = [tuple(map(shown, row)) for row in rows]
     widths = [max(len(row[column]) for row in (head, *cells)) for column in range(len(head))]
     for number, row in enumerate((head, *cells)):
         line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         output.write(line if number else output.bold(line))
+        for text in below[number - 1] if number and below else ():
+            output.write(f"    {shown(text)}")
+
+
+def _email(options: argparse.Namespace) -> str | None:
+    return options.id if options.email is None else options.email
 
 
 # runs
@@ -39,15 +46,15 @@ def _runs_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--mailbox", metavar="NAME", help="only those of one mailbox of yours")
     add("--hook", metavar="NAME", help="only those of one hook")
-    add("--id", metavar="ID", help="only those for one email")
-    add("--limit", metavar="N", type=int, default=limits.HOOK_RUNS_ROWS, help="how many, up to 500 [default: 50]")
+    add("--email", "--id", dest="id", metavar="ID", help="only those for one email")
+    add("--limit", metavar="N", type=int, default=limits.HOOK_RUNS_ROWS_MAX, help="how many of the last 500")
     _json(parser, "the rows")
 
 
 def _runs(options: argparse.Namespace) -> int:
     asked = asking.ask(options, HookRuns(options.mailbox, options.hook, options.id, options.limit), _WORK)
     if options.json:
-        output.write(asked.response.body.decode())
+        output.write_json(asked.response.body)
     elif rows := asked.value():
         _table(rows)
     else:
@@ -57,17 +64,24 @@ def _runs(options: argparse.Namespace) -> int:
 
 def _table(rows: list[dict[str, Any]]) -> None:
     table(
-        ("CREATED", "HOOK", "MAILBOX", "EVENT", "EMAIL", "STATE", "EXIT", "MS", "NOTE"),
+        ("CREATED", "HOOK", "MAILBOX", "EVENT", "EMAIL", "STATE", "EXIT", "MS", "CPU", "MEMORY", "NOTE"),
         [
             (row["created"], row["hook"], row["mailbox"], row["event"], row["email_id"] or "-", row["state"],
-             _number(row["exit_code"]), _number(row["duration_ms"]), _note(row))
+             _number(row["exit_code"]), _number(row["duration_ms"]), *_usage(row), _note(row))
             for row in rows
         ],
+        [last_lines(row["stderr_tail"] or "") for row in rows],
     )  # fmt: skip
 
 
-def _number(value: int | None) -> str:
-    return "-" if value is None else str(value)
+def _number(value: int | None, unit: str = "") -> str:
+    return "-" if value is None else f"{value}{unit}"
+
+
+def _usage(row: dict[str, Any]) -> tuple[str, str]:
+    """Processor time and peak of memory; a daemon of another version may not tell them."""
+    peak = row.get("peak_octets")
+    return _number(row.get("cpu_ms"), " ms"), "-" if peak is None else f"{peak / limits.MIB:.1f} MiB"
 
 
 def _note(row: dict[str, Any]) -> str:
@@ -77,19 +91,28 @@ def _note(row: dict[str, Any]) -> str:
     return ", ".join(notes)
 
 
+def last_lines(text: str) -> list[str]:
+    """The end of what a hook wrote, as much of it as a table has room for."""
+    lines = [line for line in text.splitlines() if line.strip()][-limits.HOOK_RUNS_LINES :]
+    width = limits.HOOK_RUNS_LINE_CHARACTERS
+    return [f"stderr: {line if len(line) <= width else line[: width - 1] + '…'}" for line in lines]
+
+
 # explain
 
 
 def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="HOOK", help="the hook")
-    parser.add_argument("id", metavar="ID", help="the email, in the inbox or the sent folder of the hook's mailbox")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--email", metavar="ID", help="the email, in the inbox or sent folder of the hook's mailbox")
+    which.add_argument("id", metavar="ID", nargs="?", help="the same")
     _json(parser, "the explanation")
 
 
 def _explain(options: argparse.Namespace) -> int:
-    asked = asking.ask(options, HookExplain(options.name, options.id), _WORK)
+    asked = asking.ask(options, HookExplain(options.name, _email(options) or ""), _WORK)
     if options.json:
-        output.write(asked.response.body.decode())
+        output.write_json(asked.response.body)
         return 0
     told = asked.value()
     where = f"{told['event']} on mailbox {told['mailbox']}, {_ORIGINS.get(told['origin'], told['origin'])}"
@@ -118,16 +141,19 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _test_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="HOOK", help="the hook")
-    parser.add_argument("--id", metavar="ID", help="for this email; without it, for a sample that nobody sent")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--email", metavar="ID", help="for this email")
+    which.add_argument("--sample", action="store_true", help="for a sample that nobody sent; so too without --email")
+    which.add_argument("--id", metavar="ID", help="the same as --email")
     _json(parser, "the outcome")
 
 
 def _test(options: argparse.Namespace) -> int:
-    asked = asking.ask(options, HookTest(options.name, options.id), _WORK, limits.CLIENT_TEST_S)
+    asked = asking.ask(options, HookTest(options.name, _email(options)), _WORK, limits.CLIENT_TEST_S)
     told = asked.value()
     fine = told["exit_code"] == 0 and not told["timed_out"] and told["reason"] is None
     if options.json:
-        output.write(asked.response.body.decode())
+        output.write_json(asked.response.body)
         return Exit.OK if fine else Exit.FAILED
     end = "timed out" if told["timed_out"] else told["reason"] or f"exit code {told['exit_code']}"
     line = shown(f"Hook {told['hook']} ran for {told['email_id']}: {end} after {told['duration_ms']} ms")

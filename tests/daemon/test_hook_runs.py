@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 
 import pytest
@@ -267,9 +268,9 @@ def test_without_an_owner_nothing_runs_and_the_explanation_says_so(office):
 def test_the_commands_show_it(office, first):
     done = office.aimx("hooks", "runs", "--mailbox", "ops", "--id", first, "--hook", "strict")
     assert done.stdout.splitlines()[0].split() == [
-        "CREATED", "HOOK", "MAILBOX", "EVENT", "EMAIL", "STATE", "EXIT", "MS", "NOTE",
+        "CREATED", "HOOK", "MAILBOX", "EVENT", "EMAIL", "STATE", "EXIT", "MS", "CPU", "MEMORY", "NOTE",
     ]  # fmt: skip
-    assert "skipped  -     -   trusted=none fire_on_untrusted=false" in done.stdout
+    assert "skipped  -     -   -     -         trusted=none fire_on_untrusted=false" in done.stdout
     done = office.aimx("hooks", "runs", "--hook", "ghost")
     assert (done.returncode, done.stdout) == (0, "No hook runs.\n")
     assert json.loads(office.aimx("hooks", "runs", "--json", "--limit", "2").stdout)[1]["hook"]
@@ -284,6 +285,46 @@ def test_the_commands_show_it(office, first):
     assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["stdout: nothing", "stderr: nothing"])
     assert json.loads(office.aimx("hooks", "test", "strict", "--json").stdout)["stdout_tail"] == "out"
     assert "tip: a similar hook exists: 'strict'" in office.aimx("hooks", "explain", "strct", first).stderr
+
+
+def test_the_email_is_named_by_a_flag_or_a_place_and_only_once(office, first):
+    told = [office.aimx("hook", "explain", "strict", *words, "--json").stdout for words in ((first,), ("--email", first))]
+    assert json.loads(told[0]) == json.loads(told[1])
+    for flag in ("--email", "--id"):
+        assert json.loads(office.aimx("hooks", "test", "strict", flag, first, "--json").stdout)["email_id"] == first
+    assert json.loads(office.aimx("hooks", "test", "strict", "--sample", "--json").stdout)["email_id"] == "sample"
+
+
+WRONG = {
+    "explain-twice": ("explain", "strict", "x", "--email", "y"),
+    "explain-nothing": ("explain", "strict"),
+    "test-sample-and-email": ("test", "strict", "--sample", "--email", "x"),
+    "test-sample-and-id": ("test", "strict", "--sample", "--id", "x"),
+    "test-email-and-id": ("test", "strict", "--email", "x", "--id", "x"),
+}
+
+
+@pytest.mark.parametrize("words", WRONG.values(), ids=WRONG)
+def test_an_email_that_is_not_clear_is_a_usage_error(tmp_path, words):
+    done = Office(Daemon(tmp_path)).aimx("hooks", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage: aimx hooks" in done.stderr
+
+
+def test_the_end_of_stderr_stands_below_a_run_bounded_and_visible(office):
+    script = r"printf 'one\ntwo\n\nthree\n\033]0;x\007%0400d' 7 >&2; exit 9"
+    office.aimx("hooks", "create", "--mailbox", "other", "--event", "on_receive", "--name", "writes",
+                "--cmd", json.dumps(["/bin/sh", "-c", script]))  # fmt: skip
+    office.aimx("hooks", "test", "writes")
+    done = office.aimx("hooks", "runs", "--hook", "writes")
+    _, row, *below = done.stdout.splitlines()
+    assert re.search(r"done   9     \d+ +\d+ ms  \d+\.\d MiB  test$", row), row
+    assert below[:2] == ["    stderr: two", "    stderr: three"]
+    assert below[2].startswith("    stderr: \\x1b]0;x\\x0700000")
+    assert below[2].endswith("0…")
+    assert len(below) == limits.HOOK_RUNS_LINES
+    assert json.loads(office.aimx("hooks", "runs", "--hook", "writes", "--json").stdout)[0]["stderr_tail"].endswith("7")
+    office.aimx("hooks", "delete", "writes", "-y")
 
 
 def test_output_of_a_hook_is_not_sent_to_the_terminal_as_it_is(office):
