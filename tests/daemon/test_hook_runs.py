@@ -288,7 +288,9 @@ def test_the_commands_show_it(office, first):
 
 
 def test_the_email_is_named_by_a_flag_or_a_place_and_only_once(office, first):
-    told = [office.aimx("hook", "explain", "strict", *words, "--json").stdout for words in ((first,), ("--email", first))]
+    told = [
+        office.aimx("hook", "explain", "strict", *words, "--json").stdout for words in ((first,), ("--email", first))
+    ]
     assert json.loads(told[0]) == json.loads(told[1])
     for flag in ("--email", "--id"):
         assert json.loads(office.aimx("hooks", "test", "strict", flag, first, "--json").stdout)["email_id"] == first
