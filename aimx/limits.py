@@ -275,6 +275,12 @@ LIST_ROWS_MAX = 200  # guide: further ones are clamped
 READ_PIECE_OCTETS = 1 * MIB  # of a message file in one answer, unless less is asked for
 METER_S = 0.1  # between two looks of a line of progress on a terminal
 CLIENT_ADMIN_S = 60.0  # every other request; a slow directory service or disk, never a remote server
+MCP_EMAIL_OCTETS = 4 * MIB  # of a message file in one answer to an agent; no model reads a million words at once
+MCP_READ_TRIES = 3  # a file that is marked between two pieces of it is fetched anew
+MCP_COMPOSE_THREADS = 2  # letters that one agent composes at once, each with files of 25 MiB at most
+REFERENCES_WRITTEN = (
+    100  # Message-IDs in an answer's References; RFC 5537 section 3.4.4 asks for the first and the last
+)
 CLIENT_REPLY_S = 700.0  # a SEND waits for memory, workers and remote servers, each at most for its own time
 
 # Sending

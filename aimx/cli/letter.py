@@ -21,14 +21,13 @@ def draft(options: argparse.Namespace) -> Draft:
     """The letter, files first and then its header (the order in which the original looks). Raises: Refused."""
     files = attachments.collect(options.attachment)
     for header, option in _HEADERS:
-        _one_line(header, getattr(options, option))
+        given = getattr(options, option)
+        fields.one_line(header, [given] if isinstance(given, str) else given or [])
     author = fields.addresses("From", [options.from_])
     if len(author) != 1:
         raise Refused("From must hold exactly one address")
     to, cc, bcc = (fields.addresses(name, getattr(options, name.lower())) for name in ("To", "Cc", "Bcc"))
-    parent = fields.message_ids("--reply-to", options.reply_to or "")
-    if len(parent) > 1:
-        raise Refused("--reply-to takes one Message-ID; a chain goes to --references")
+    parent = fields.parent("--reply-to", "--references", options.reply_to or "")
     chain = fields.message_ids("--references", options.references or "")
     return Draft(
         from_=author[0],
@@ -44,20 +43,6 @@ def draft(options: argparse.Namespace) -> Draft:
         references=chain or parent,
         attachments=files,
     )
-
-
-def html(options: argparse.Namespace) -> bytes | None:
-    """The caller's own HTML; None when there is none (empty HTML is HTML)."""
-    if options.html_body is None:
-        return None
-    text = fields.text_of("--html-body", options.html_body)
-    return text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
-
-
-def _one_line(header: str, given: str | list[str] | None) -> None:
-    texts = [given] if isinstance(given, str) else given or []
-    if any("\r" in text or "\n" in text for text in texts):
-        raise Refused(f"Header '{header}' contains CRLF characters. Possible header injection")
 
 
 def _body(options: argparse.Namespace) -> str:

@@ -7,14 +7,12 @@ import argparse
 import os
 import sys
 
-from aimx import client, limits
+from aimx import client
 from aimx.cli import diagnostics, letter, output
 from aimx.config import places
-from aimx.drafting import attachments, fields
-from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, DaemonUnavailable, Exit, Failed, Refused, WireError, told
-from aimx.mime.submission import submission
+from aimx.drafting import submit
+from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, DaemonUnavailable, Exit, Failed, WireError, told
 from aimx.model.draft import Draft
-from aimx.wire import frames
 from aimx.wire.frames import Response, Send
 
 ROOT = "send is a per-user operation, run without sudo"
@@ -49,30 +47,15 @@ def run(options: argparse.Namespace) -> int:
     if os.geteuid() == 0:
         return _failed(options, "EACCES", ROOT, Exit.USAGE)
     if options.text_only and options.html_body is not None:
-        return _failed(options, "MALFORMED", _exclusive(), Exit.USAGE)
+        return _failed(options, "MALFORMED", submit.exclusive(), Exit.USAGE)
     if not (options.to or options.cc or options.bcc):
         raise diagnostics.wrong_usage("the following arguments are required: --to", "aimx send [OPTIONS]")
     try:
         draft = letter.draft(options)
-        request = _request(options, draft)
+        request = submit.request(draft, options.text_only, options.html_body, "--html-body", options.dry_run)
     except AimxError as error:
         return _failed(options, "VALIDATION", told(error))
     return _exchange(options, draft, request)
-
-
-def _exclusive() -> str:
-    rule = frames.BY_FRAME[Send].exclusive
-    assert rule is not None
-    return rule[2]
-
-
-def _request(options: argparse.Namespace, draft: Draft) -> Send:
-    octets, html = submission(draft), letter.html(options)
-    for what, size in (("the message", len(octets)), ("--html-body", len(html or b""))):
-        if size > limits.FRAME_BODY_OCTETS:
-            most = attachments.mebibytes(limits.FRAME_BODY_OCTETS)
-            raise Refused(f"{what} takes {attachments.mebibytes(size)}, and {most} is the most that can be sent")
-    return Send(octets, html, options.text_only, fields.hook_job(), options.dry_run)
 
 
 def _exchange(options: argparse.Namespace, draft: Draft, request: Send) -> int:

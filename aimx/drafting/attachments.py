@@ -62,7 +62,7 @@ def mebibytes(octets: float) -> str:
 def _open(path: str) -> int:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a path that holds a NUL names no file
         raise Refused(f"Attachment file not found: {path}") from None
     except OSError as error:
         if _special(path):

@@ -21,6 +21,12 @@ def text_of(option: str, text: str) -> str:
     return text
 
 
+def one_line(header: str, texts: list[str]) -> None:
+    """Raises: Refused for what would become another header field."""
+    if any("\r" in text or "\n" in text for text in texts):
+        raise Refused(f"Header '{header}' contains CRLF characters. Possible header injection")
+
+
 def addresses(header: str, texts: list[str]) -> tuple[NamedAddress, ...]:
     """Each text may list several, with commas; quoted names may hold commas of their own."""
     return tuple(named for text in texts for named in _listed(header, text_of(header, text)))
@@ -50,6 +56,14 @@ def message_ids(option: str, text: str) -> tuple[str, ...]:
     for word, inner in zip(words, found, strict=True):
         if not inner or "<" in inner or ">" in inner:
             raise Refused(f"{option}: not a Message-ID: {word!r}; write '<id@example.com>'")
+    return found
+
+
+def parent(option: str, chain: str, text: str) -> tuple[str, ...]:
+    """The one message that is answered, or none. `chain`: the option for several. Raises: Refused."""
+    found = message_ids(option, text)
+    if len(found) > 1:
+        raise Refused(f"{option} takes one Message-ID; a chain goes to {chain}")
     return found
 
 

@@ -8,7 +8,7 @@ import trio
 
 from aimx import limits
 from aimx.config import places
-from aimx.errors import DaemonAbsent, DaemonSilent, DaemonUnavailable, WireError
+from aimx.errors import DaemonAbsent, DaemonSilent, DaemonUnavailable, WireCode, WireError
 from aimx.mcp.tool import ToolError
 from aimx.wire import answers, codec
 from aimx.wire.frames import Request, Response
@@ -21,11 +21,12 @@ class SocketDaemon:
 
     async def ask(self, request: Request, timeout_s: float | None = None) -> Response:
         """One request and its answer."""
+        octets = _framed(request)
         with trio.move_on_after(timeout_s or limits.CLIENT_ADMIN_S) as scope:
             stream = await _connect()
             async with stream:
                 try:
-                    await _send(stream, codec.encode_request(request))
+                    await _send(stream, octets)
                     answer = await _all(stream)
                 except OSError as error:
                     raise DaemonSilent(f"the aimx daemon broke off: {error.strerror}") from error
@@ -35,15 +36,23 @@ class SocketDaemon:
 
     async def value(self, request: Request) -> Any:
         """The JSON of a successful answer."""
+        return json.loads(await self._body(request))
+
+    async def done(self, request: Request) -> None:
+        """Have it done."""
+        await self._body(request)
+
+    async def _body(self, request: Request) -> bytes:
         response = await self.ask(request)
         if response.kind == "error":
             raise refused(response)
-        return json.loads(response.body)
+        return response.body
 
     async def lines(self, request: Request) -> AsyncGenerator[dict[str, Any], None]:
         """The objects of a stream, until the daemon ends it. Raises: ToolError, DaemonUnavailable, WireError."""
+        octets = _framed(request)
         async with await _connect() as stream:
-            await _send(stream, codec.encode_request(request))
+            await _send(stream, octets)
             held, head = b"", True
             async for piece in stream:
                 *whole, held = (held + piece).split(b"\n")
@@ -68,6 +77,14 @@ def refused(response: Response) -> ToolError:
     """The daemon's code and reason (M2)."""
     between = " " if response.code == "EACCES" else ": "
     return ToolError(f"{response.code}{between}{response.reason}")
+
+
+def _framed(request: Request) -> bytes:
+    """The octets of a request. Raises: ToolError for a value that no request can hold: nothing was asked."""
+    try:
+        return codec.encode_request(request)
+    except WireError as error:
+        raise ToolError(f"{WireCode.MALFORMED}: {error.reason}") from None
 
 
 async def _connect() -> trio.SocketStream:

@@ -1,9 +1,16 @@
 """All tools, in the order in which clients list them: the guide's twelve, then ours."""
 
-from aimx.mcp import mailboxes
+from aimx.mcp import emails, hooks, mailboxes, sending
 from aimx.mcp.tool import Tool
 
-TOOLS: tuple[Tool, ...] = (*mailboxes.TOOLS,)
+TOOLS: tuple[Tool, ...] = (
+    *mailboxes.TOOLS,
+    emails.LIST,
+    emails.READ,
+    *sending.TOOLS,
+    *emails.MARKS,
+    *hooks.TOOLS,
+)
 
 
 def chosen(core: bool) -> dict[str, Tool]:

@@ -20,6 +20,9 @@ class Daemon(Protocol):
     async def value(self, request: Request) -> Any:
         """The JSON of a successful answer. Raises: ToolError with the daemon's code and reason; as `ask`."""
 
+    async def done(self, request: Request) -> None:
+        """Have it done. Raises: as `value`."""
+
 
 class Call(NamedTuple):
     """What a tool may use. `progress(done, total, message)` reaches clients that asked for it."""
@@ -50,7 +53,10 @@ class Hints(NamedTuple):
 
 
 class Tool(NamedTuple):
-    """One tool. `strict`: an argument that it does not know is an error. `core`: one of the guide's twelve."""
+    """One tool. `strict`: an argument that it does not know is an error. `core`: one of the guide's twelve.
+
+    `absent`: what is said when no daemon answers, if that is not what all others say.
+    """
 
     name: str
     title: str
@@ -61,13 +67,14 @@ class Tool(NamedTuple):
     run: Callable[[Call, Any], Awaitable[Told]]
     strict: bool = False
     core: bool = True
+    absent: str = ""
 
 
-def rows(found: list[Any]) -> Told:
-    """A list: a bare JSON array as text, `{"result": […]}` for programs, because that has to be an object."""
-    return Told(msgspec.json.encode(found).decode(), {"result": found})
+def rows(found: list[Any], **more: Any) -> Told:
+    """A list: a bare JSON array as text, `{"result": […]}` and more for programs, because that has to be an object."""
+    return Told(msgspec.json.encode(found).decode(), {"result": found, **more})
 
 
-def line(text: str, **fields: Any) -> Told:
+def line(text: str, /, **fields: Any) -> Told:
     """A sentence, and what is in it by name."""
     return Told(text, fields)

@@ -1,0 +1,44 @@
+"""Parameters that several tools have in common, as they are described to agents."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from aimx.mcp.tool import ToolError
+
+MailboxName = Annotated[str, Meta(description="Mailbox name (the local part of its address); one that you own.")]
+EmailId = Annotated[
+    str, Meta(description="Email id, the filename stem that email_list shows, e.g. 2025-01-15-103000-meeting.")
+]
+# A value that is none gets the tool's own words, so the schema only tells.
+Folder = Annotated[str, Meta(description='"inbox" (default) or "sent".', extra_json_schema={"enum": ["inbox", "sent"]})]
+TextOnly = Annotated[
+    bool,
+    Meta(
+        description="Send the body verbatim as text/plain, without Markdown rendering and without HTML. Leave it false"
+        " unless the message is a short automatic notice or the user asked for plain text. Excludes html_body."
+    ),
+]
+HtmlBody = Annotated[
+    str,
+    Meta(
+        description="HTML that is used verbatim as the text/html part; body becomes the text/plain part. Leave it out"
+        " unless the user gave you HTML: Markdown in body is rendered for you. Excludes text_only."
+    ),
+]
+
+
+def folder(text: str) -> str:
+    """The folder that is meant. Raises: ToolError."""
+    if text in ("inbox", "sent"):
+        return text
+    raise ToolError(f'Invalid folder \'{text}\': expected "inbox" or "sent".')
+
+
+def email_id(text: str) -> str:
+    """An id that can be asked for. Raises: ToolError."""
+    if not text:
+        raise ToolError("Email ID cannot be empty.")
+    if "\r" in text or "\n" in text or "\0" in text or text != text.strip():
+        raise ToolError("Email ID contains invalid characters.")
+    return text
