@@ -18,8 +18,9 @@ from aimx.effects.api import Effects
 from aimx.flows import fire
 from aimx.flows.fire import Run, Task
 from aimx.model.caller import Caller
-from aimx.model.config import Config, Hook, HookEvent, Mailbox
+from aimx.model.config import Config, Hook, Mailbox
 from aimx.model.event import Event, HookFinished, HookSkipped, HookStarted
+from aimx.model.hook import Within
 from aimx.policy import firing
 from aimx.store import eventlog, jobs
 from aimx.store.jobs import JobRow, Outliving, Result, Start
@@ -40,7 +41,7 @@ class HookRunner:
         self._folders = folders
         self._config = config
         self._threads = trio.CapacityLimiter(limits.HOOK_THREADS)
-        self._tokens: dict[str, tuple[int, HookEvent]] = {}  # AIMX_JOB → whom it runs as, and what for
+        self._tokens: dict[str, tuple[int, Within]] = {}  # AIMX_JOB → whom it runs as, and what for
 
     async def db(self, work):  # type: ignore[no-untyped-def]
         """One unit of work of state.db. Raises: StorageFailed."""
@@ -50,19 +51,19 @@ class HookRunner:
         """Something short that blocks."""
         return await trio.to_thread.run_sync(work, limiter=self._threads)
 
-    def event_of(self, token: str, caller: Caller) -> HookEvent | None:
-        """The event of the running hook that has this token (U5), if the caller is its owner or root."""
-        uid, event = self._tokens.get(token, (None, None))
-        return event if caller.is_root or caller.uid == uid else None
+    def within(self, token: str, caller: Caller) -> Within | None:
+        """The running hook that has this token (U5), if the caller is its owner or root."""
+        uid, within = self._tokens.get(token, (None, None))
+        return within if caller.is_root or caller.uid == uid else None
 
     @contextmanager
-    def _knowing(self, token: str, uid: int, event: HookEvent) -> Iterator[None]:
+    def _knowing(self, task: Task, uid: int) -> Iterator[None]:
         """Processes of a run are recognised by its token."""
-        self._tokens[token] = (uid, event)
+        self._tokens[task.token] = (uid, task.within)
         try:
             yield
         finally:
-            del self._tokens[token]
+            del self._tokens[task.token]
 
     # A job of mail
 
@@ -96,6 +97,7 @@ class HookRunner:
         return Task(
             row.id, hook, row.mailbox, row.email_id, row.path, directory, row.env, account,
             change_identity=self._fx.accounts.as_root, token=secrets.token_hex(16), memory_max=config.hook_memory_max,
+            conversation=row.conversation,
         )  # fmt: skip
 
     def _claim(self, db, row: JobRow, task: Task) -> Task | str | None:  # type: ignore[no-untyped-def]
@@ -145,7 +147,7 @@ class HookRunner:
         """Run and record. Cancelled: what outlives this daemon is recorded by the next one."""
         run = _INTERRUPTED
         try:
-            with self._knowing(task.token, task.account.uid, task.hook.event):
+            with self._knowing(task, task.account.uid):
                 try:
                     run = await fire.fire(self._fx, task, stdin, shown)
                 except OSError as error:  # no descriptors are left: that is an outcome too
@@ -211,7 +213,7 @@ class HookRunner:
         hook = Hook(row.hook, row.event, (), timeout_secs=limits.HOOK_TIMEOUT_MAX_S)
         account = Account(str(left.uid), left.uid, left.uid, "", "", ())
         task = msgspec.structs.replace(self._task(row, hook, account), token=left.token, unit=left.unit)
-        with self._knowing(left.token, left.uid, hook.event):
+        with self._knowing(task, left.uid):
             ended = await self._fx.executor.resume(left.unit, hook.timeout_secs)
         if ended is None:
             await self._record(task, Run(-1, False, 0, "", jobs.RESTART))

@@ -46,8 +46,9 @@ from aimx.errors import ConfigInvalid, Failed, ResourcesExhausted, sole
 from aimx.flows import dispatch, target
 from aimx.flows.answer import Answer
 from aimx.model.caller import Caller
-from aimx.model.config import Config, HookEvent
+from aimx.model.config import Config
 from aimx.model.event import ConfigReloaded
+from aimx.model.hook import Within
 from aimx.model.query import Box
 from aimx.wire.frames import Request
 
@@ -134,8 +135,8 @@ class Daemon:
     def _boxes(self) -> tuple[Box, ...]:
         return tuple(map(target.box, self.live.current.mailboxes.values()))
 
-    def _in_hook(self, token: str, caller: Caller) -> HookEvent | None:
-        return self.runner.event_of(token, caller)
+    def _in_hook(self, token: str, caller: Caller) -> Within | None:
+        return self.runner.within(token, caller)
 
     async def _handle(self, request: Request, caller: Caller) -> Answer:
         return await dispatch.dispatch(self.fx, self.live.current, request, caller)

@@ -13,8 +13,8 @@ from aimx import limits
 from aimx.daemon.hookrunner import HookRunner
 from aimx.effects.runs import Trial
 from aimx.errors import EmailNotFound, ResourcesExhausted
-from aimx.model.hook import HookRun, Recorded, RunsAsked, Tried
-from aimx.store import jobs, runs
+from aimx.model.hook import Budget, BudgetAsked, HookRun, Recorded, RunsAsked, Tried
+from aimx.store import conversations, jobs, runs
 from aimx.store.jobs import JobRow
 from aimx.store.mailbox import Folders, Unreadable
 from aimx.store.state import State
@@ -41,9 +41,17 @@ class Trials:
         """What was recorded for a mail's hooks when it came or went, while the mailbox was this user's."""
         return await self._db(lambda db: runs.recorded(db, hook, (mailbox, uid), event, email_id))
 
-    async def fires(self, hook: str, conversation: str, since: float) -> int:
-        """How often a hook was started for a conversation."""
-        return await self._db(lambda db: jobs.fires(db, hook, conversation, since))
+    async def budget(self, asked: BudgetAsked) -> Budget:
+        """What is used of a budget."""
+
+        def look(db):  # type: ignore[no-untyped-def]
+            found = asked.conversation or conversations.known(db, asked.mailbox, asked.thread) or asked.new
+            if not found:
+                return Budget("", 0, None)
+            of = (asked.hook, found, asked.since)
+            return Budget(found, jobs.fires(db, *of), jobs.frees(db, *of, asked.most) if asked.most else None)
+
+        return await self._db(look)
 
     async def try_out(self, trial: Trial) -> Tried:
         """Run a hook now and record it as a test."""

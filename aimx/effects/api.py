@@ -13,12 +13,12 @@ from aimx.effects.memory import MemoryBudget, Shares
 from aimx.effects.payload import Payload
 from aimx.effects.runs import Runs
 from aimx.model.caller import Caller
-from aimx.model.config import Config, HookEvent
+from aimx.model.config import Config
 from aimx.model.delivery import CommitPlan, Conclusion, Folder, Outcome
 from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
 from aimx.model.event import Event, MailboxDeleted
-from aimx.model.hook import Origin, Written
+from aimx.model.hook import Origin, Within, Written
 from aimx.model.job import Ended, Execution, Exited, JobSpec, NeedDns, SpawnFailed
 from aimx.model.message import Examined
 from aimx.model.outbound import Composed, ComposeOrder
@@ -333,15 +333,15 @@ def _outbound_memory() -> Shares:
 class Sending(msgspec.Struct, frozen=True):
     """What only sending needs.
 
-    `token` makes an unguessable string; `in_hook` says of which event's running hook one is, if its owner or root
-    presents it (U5). `own_smtp` is where our own listener is reached. `shuffle` reorders a list in place. `mx_port` is
+    `token` makes an unguessable string; `in_hook` says of which hook run one is, if its owner or root presents it
+    (U5). `own_smtp` is where our own listener is reached. `shuffle` reorders a list in place. `mx_port` is
     25 but in tests. `drop` takes a message instead of the network (O7); None: there is none. `memory` bounds what
     composed messages take while they are on their way.
     """
 
     signer: Signer
     token: Callable[[], str]
-    in_hook: Callable[[str, Caller], HookEvent | None]
+    in_hook: Callable[[str, Caller], Within | None]
     network: Network
     own_smtp: Callable[[], tuple[str, int]]
     shuffle: Callable[[list[Any]], None]

@@ -7,7 +7,7 @@ import msgspec
 from aimx.effects.accounts import Account
 from aimx.model.config import Hook, Mailbox
 from aimx.model.delivery import Folder
-from aimx.model.hook import HookRun, Recorded, RunsAsked, Tried
+from aimx.model.hook import Budget, BudgetAsked, HookRun, Recorded, RunsAsked, Tried
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -35,8 +35,8 @@ class Runs(Protocol):
         Raises: StorageFailed.
         """
 
-    async def fires(self, hook: str, conversation: str, since: float) -> int:
-        """How often a hook was started for a conversation (U5). Raises: StorageFailed."""
+    async def budget(self, asked: BudgetAsked) -> Budget:
+        """What is used of the budget of a hook for a message's conversation (U5). Raises: StorageFailed."""
 
     async def try_out(self, trial: Trial) -> Tried:
         """Run a hook now and record it as a test. Counts towards no budget; nothing else is held up by it.

@@ -9,6 +9,7 @@ from aimx import limits, log
 from aimx.effects.accounts import Account
 from aimx.effects.api import Effects
 from aimx.model.config import Hook
+from aimx.model.hook import Within
 from aimx.model.job import Ended, Execution, JobSpec
 from aimx.policy import firing
 
@@ -19,7 +20,8 @@ class Task(msgspec.Struct, frozen=True):
     """One runnable job with what the daemon holds for it. `env` are the values that come from the mail.
 
     `token` is the secret by which processes of this run are recognised (U5). `test`: somebody asked for this run.
-    `unit` is the name by which a run that outlives its daemon is found again, `memory_max` as in config.toml.
+    `unit` is the name by which a run that outlives its daemon is found again, `memory_max` as in config.toml,
+    `conversation` what the run is counted in.
     """
 
     run: int
@@ -35,6 +37,12 @@ class Task(msgspec.Struct, frozen=True):
     test: bool = False
     unit: str = ""
     memory_max: str = ""
+    conversation: str = ""
+
+    @property
+    def within(self) -> Within:
+        """What is known of a message that is sent from this run."""
+        return Within(self.hook.event, self.mailbox, self.env.get("AIMX_MESSAGE_ID", ""), self.conversation)
 
 
 class Run(msgspec.Struct, frozen=True):

@@ -12,10 +12,10 @@ from aimx.effects.api import Effects
 from aimx.effects.runs import Trial
 from aimx.errors import EmailNotFound, Refused
 from aimx.flows import target
-from aimx.mime import dates, frontmatter, sample
+from aimx.mime import addresses, dates, frontmatter, sample
 from aimx.model.config import Config, Hook, Mailbox
 from aimx.model.delivery import Folder
-from aimx.model.hook import HookRun, RunsAsked, State, Written
+from aimx.model.hook import BudgetAsked, HookRun, RunsAsked, State, Thread, Written
 from aimx.model.query import Piece
 from aimx.policy import firing, gates
 from aimx.policy.authorize import Action, Anyone, Authorized
@@ -107,9 +107,9 @@ async def explain(fx: Effects, config: Config, frame: HookExplain, authorized: A
     account = await target.look(fx.accounts.find, mailbox.owner)
     passed = [
         gates.event(hook, message),
-        gates.trust(hook, message),
+        gates.trust(hook, mailbox, message, _author(message)),
         gates.automated(hook, message),
-        await _budget(fx, config, hook, await _conversation(fx, mailbox, hook, account, (message, frame.id))),
+        await _budget(fx, config, await _asked(fx, config, authorized, account, (message, frame.id))),
         gates.owner(mailbox, account.uid if account is not None else None),
     ]
     if account is not None:
@@ -159,22 +159,33 @@ async def _fields(piece: Piece) -> dict[str, object]:
     return await trio.to_thread.run_sync(read, limiter=_READING)
 
 
-async def _conversation(
-    fx: Effects, mailbox: Mailbox, hook: Hook, account: Account | None, of: tuple[Message, str]
-) -> str:
-    """What the budget of a message counts: as it was recorded, else as its front matter gives it."""
+def _author(message: Message) -> str:
+    """The addr-spec of From; empty when there is not exactly one."""
+    found = addresses.read(message.text("from")).mailboxes
+    return found[0].addr_spec if len(found) == 1 else ""
+
+
+async def _asked(
+    fx: Effects, config: Config, authorized: Authorized, account: Account | None, of: tuple[Message, str]
+) -> BudgetAsked:
+    """What the budget of a message counts: as it was recorded, else as what its front matter names gives it."""
+    mailbox, hook = target.the_hook(authorized)
     message, email_id = of
+    since, most = fx.now() - limits.HOOK_BUDGET_WINDOW_S, config.hook_thread_budget
     recorded = None
     if account is not None:
         known = target.desk(fx).runs
         recorded = await known.recorded(hook.name, mailbox.name, hook.event, email_id, account.uid)
-    return recorded.conversation if recorded is not None else gates.conversation(hook, message)
+    if recorded is not None:
+        return BudgetAsked(hook.name, mailbox.name, recorded.conversation, Thread(), "", since, most)
+    thread, new = gates.thread(hook, message), gates.conversation(hook, message)
+    return BudgetAsked(hook.name, mailbox.name, "", thread, new, since, most)
 
 
-async def _budget(fx: Effects, config: Config, hook: Hook, conversation: str) -> Gate:
-    since = fx.now() - limits.HOOK_BUDGET_WINDOW_S
-    used = await target.desk(fx).runs.fires(hook.name, conversation, since) if conversation else 0
-    return gates.budget(config.hook_thread_budget, conversation, used)
+async def _budget(fx: Effects, config: Config, asked: BudgetAsked) -> Gate:
+    found = await target.desk(fx).runs.budget(asked)
+    frees = dates.utc(found.freed + limits.HOOK_BUDGET_WINDOW_S) if found.freed is not None else ""
+    return gates.budget(config.hook_thread_budget, found, frees)
 
 
 async def _places(config: Config, mailbox: Mailbox, hook: Hook, account: Account) -> list[Gate]:

@@ -14,6 +14,7 @@ from aimx.flows.examine import examine
 from aimx.model.config import Config, Mailbox
 from aimx.model.delivery import CommitPlan, Copy, HookJob, InSpool, Outcome, Placed
 from aimx.model.envelope import Envelope
+from aimx.model.hook import Thread
 from aimx.model.message import Examined
 from aimx.policy import firing, trust
 from aimx.store import document, layout
@@ -48,21 +49,23 @@ async def accept(
 
 
 def _copy(message: Examined, body: bytes, envelope: Envelope, rcpt: str, mailbox: Mailbox) -> Copy:
-    verdict = trust.evaluate(mailbox, message.headers, message.auth)
-    firings = firing.on_receive(mailbox, verdict.trusted, message.headers.automated)
-    env = firing.mail_environment(message.headers)
-    conversation = firing.conversation(message.headers)
+    headers = message.headers
+    verdict = trust.evaluate(mailbox, headers, message.auth)
+    firings = firing.on_receive(mailbox, verdict.trusted, headers.automated)
+    env = firing.mail_environment(headers)
+    conversation = firing.conversation(headers)
     return Copy(
         mailbox=mailbox.name,
         folder="inbox",
         owner=mailbox.owner,
-        stem=layout.stem(envelope.received_at, message.headers.subject),
+        stem=layout.stem(envelope.received_at, headers.subject),
         document=document.head(message, envelope, rcpt, mailbox, verdict),
         files=document.files(message),
         jobs=tuple(HookJob(hook.name, mailbox.name, "on_receive", env, conversation) for hook in firings.fire),
         skips=firings.skips,
         summary=_summary(message, verdict.trusted),
         body=body,
+        thread=Thread(firing.names(headers.message_id, headers.in_reply_to, headers.references.split())),
     )
 
 

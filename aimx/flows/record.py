@@ -2,8 +2,8 @@
 
 from aimx import limits
 from aimx.effects.api import Effects
-from aimx.model.config import HookEvent
 from aimx.model.delivery import CommitPlan, Conclusion, Copy, Placed
+from aimx.model.hook import Thread, Within
 from aimx.model.outbound import Record, Submission
 from aimx.policy import firing
 from aimx.policy.verdict import Verdict
@@ -11,8 +11,8 @@ from aimx.store import document, layout, sent
 from aimx.store.sent import Letter
 
 
-async def begin(fx: Effects, letter: Letter) -> Placed:
-    """Write down that a message is about to leave.
+async def begin(fx: Effects, letter: Letter, within: Within | None) -> Placed:
+    """Write down that a message is about to leave. `within`: the hook run that it is sent from.
 
     Commits: the record, its status `pending`. Cancellation: shielded.
     Raises: StorageFailed with nothing kept, also when its owner's directory takes no record.
@@ -27,24 +27,23 @@ async def begin(fx: Effects, letter: Letter) -> Placed:
         files=sent.files(letter),
         summary={**_summary(submission), "status": "pending"},
         body=sent.text(letter),
+        thread=Thread(firing.names(submission.message_id, submission.in_reply_to, submission.references), within),
     )
     (placed,) = await fx.store.commit(CommitPlan((copy,), fx.now(), may_spool=False))
     assert isinstance(placed, Placed)
     return placed
 
 
-async def end(
-    fx: Effects, letter: Letter, placed: Placed, decided: Verdict, within: HookEvent | None
-) -> tuple[int, ...]:
+async def end(fx: Effects, letter: Letter, placed: Placed, decided: Verdict, within: Within | None) -> tuple[int, ...]:
     """Write down how it ended, or nothing of it when all recipients were deferred (S6).
 
-    `within`: in a hook of which event it was sent.
+    `within`: the hook run that it was sent from.
     Returns: the hook runs that have to be released once the caller has its answer (O5).
     Commits: the record, those runs and the event. Cancellation: shielded.
     """
     kept, mailbox, submission, at = decided.record, letter.mailbox, letter.submission, fx.now()
     head = document.with_id(sent.head(letter, kept), placed.id) if kept is not None else None
-    jobs = firing.after_send(mailbox, submission, decided.status, sent.instant(at), within)
+    jobs = firing.after_send(mailbox, submission, decided.status, sent.instant(at), within.event if within else None)
     conclusion = Conclusion(placed, head, sent.text(letter), jobs, at, decided.status, _summary(submission))
     return await fx.store.conclude(conclusion)
 

@@ -78,7 +78,7 @@ async def _send(
     letter = Letter(mailbox, submission, msgspec.structs.replace(composed, body=b""), len(parcel.octets))
     del composed, octets
     held.keep(2 * len(parcel.octets))
-    placed = await record.begin(fx, letter)
+    placed = await record.begin(fx, letter, within)
     outcomes = await _deliver(fx, config, parcel, submission)
     decided = verdict.decide(outcomes, fx.now())
     jobs = await record.end(fx, letter, placed, decided, within)

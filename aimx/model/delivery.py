@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from aimx.model.hook import Thread
 from aimx.model.outbound import SendStatus
 
 Folder = Literal["inbox", "sent"]
@@ -17,7 +18,10 @@ class File(msgspec.Struct, frozen=True, array_like=True):
 
 
 class HookJob(msgspec.Struct, frozen=True, array_like=True):
-    """A hook run promised together with a copy. `env` holds the values that come from the mail."""
+    """A hook run promised together with a copy. `env` holds the values that come from the mail.
+
+    `conversation` is what the budget counts over (U5), unless the mail belongs to one that is known; empty: nothing.
+    """
 
     hook: str
     mailbox: str
@@ -50,6 +54,7 @@ class Copy(msgspec.Struct, frozen=True):
     skips: tuple[Skip, ...] = ()
     summary: dict[str, str] = {}
     body: bytes = b""
+    thread: Thread = Thread()
 
     @property
     def bundle(self) -> bool:

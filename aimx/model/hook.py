@@ -4,6 +4,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from aimx.model.config import HookEvent
+
 Origin = Literal["operator", "mcp"]
 
 
@@ -14,6 +16,26 @@ class Written(NamedTuple):
     name: str
     event: str
     cmd: tuple[str, ...]
+
+
+class Within(msgspec.Struct, frozen=True, array_like=True):
+    """The hook run that a message is sent from: of which event, for which message, and what it was counted in."""
+
+    event: HookEvent
+    mailbox: str
+    message_id: str
+    conversation: str
+
+
+class Thread(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of a message's place among others (U9).
+
+    `names`: its own Message-ID, where it has one first, then those that it answers, nearest first. `within`: the hook
+    run that it is sent from, if it is.
+    """
+
+    names: tuple[str, ...] = ()
+    within: Within | None = None
 
 
 State = Literal["waiting", "running", "done", "interrupted", "skipped"]
@@ -52,6 +74,32 @@ class HookRun(msgspec.Struct, frozen=True):
     reason: str | None
     cpu_ms: int | None = None
     peak_octets: int | None = None
+
+
+class BudgetAsked(NamedTuple):
+    """Of which budget something is asked. `conversation`: as it was recorded, or empty; `thread` then finds it.
+
+    `new` is the conversation of a message of none that is known. `since`: from when on runs count.
+    """
+
+    hook: str
+    mailbox: str
+    conversation: str
+    thread: Thread
+    new: str
+    since: float
+    most: int
+
+
+class Budget(NamedTuple):
+    """What is used of a budget. `freed`: the start whose end of counting leaves room again; None while there is room.
+
+    `conversation` is empty when the message is of none.
+    """
+
+    conversation: str
+    used: int
+    freed: float | None
 
 
 class Recorded(NamedTuple):

@@ -1,5 +1,6 @@
 """Which hooks fire for a message (guide, "How hooks fire"; U5), and with what environment?"""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from aimx import limits
@@ -80,6 +81,14 @@ def conversation(headers: Headers) -> str:
     """What the budget counts over; empty for mail that names no message, not even itself: it has none in common."""
     named = headers.message_id or headers.in_reply_to or headers.references
     return headers.thread_id if named else ""
+
+
+def names(own: str, in_reply_to: str, references: Sequence[str]) -> tuple[str, ...]:
+    """The Message-IDs by which a message's conversation is found: its own, its parent's, the nearest and the first."""
+    chain = [*reversed(references)]
+    nearest = dict.fromkeys(name for name in (own, in_reply_to, *chain) if name)
+    kept = [*nearest][: limits.CONVERSATION_NAMES - 1]
+    return tuple(dict.fromkeys([*kept, *chain[-1:]]))
 
 
 def environment(mail: dict[str, str], ours: dict[str, str]) -> dict[str, str]:

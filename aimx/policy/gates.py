@@ -11,7 +11,9 @@ import msgspec
 from aimx import limits
 from aimx.model.config import Hook, Mailbox
 from aimx.model.delivery import Folder
+from aimx.model.hook import Budget, Thread
 from aimx.policy import firing
+from aimx.policy.trust import matches
 
 Source = Literal["config.toml", "front matter", "state.db", "system"]
 
@@ -44,8 +46,8 @@ def event(hook: Hook, message: Message) -> Gate:
     return Gate("event", message.folder == wanted, f"event = {hook.event}, the message was {happened}", "config.toml")
 
 
-def trust(hook: Hook, message: Message) -> Gate:
-    """The guide's rule."""
+def trust(hook: Hook, mailbox: Mailbox, message: Message, author: str) -> Gate:
+    """The guide's rule: what was decided stands in the message, and beside it what the policy says of `author` now."""
     if hook.event != "on_receive":
         return Gate("trust", None, "after_send hooks have no trust gate", "config.toml")
     trusted = message.text("trusted") or "none"
@@ -53,7 +55,21 @@ def trust(hook: Hook, message: Message) -> Gate:
         return Gate("trust", True, f"trusted={trusted} fire_on_untrusted=true", "config.toml")
     reason = message.text("trust_reason")
     why = f"trusted={trusted} fire_on_untrusted=false" + (f" ({reason})" if reason else "")
-    return Gate("trust", trusted == "true", why, "front matter")
+    dkim = f"; dkim={message.text('dkim')}" if message.text("dkim") else ""
+    return Gate("trust", trusted == "true", f"{why}; {_policy(mailbox, author)}{dkim}", "front matter")
+
+
+def _policy(mailbox: Mailbox, author: str) -> str:
+    if mailbox.trust == "none":
+        return "trust = none now: no mail is trusted"
+    if not author:
+        return f"trust = {mailbox.trust} now, there is no one author to look for in trusted_senders"
+    found = next((pattern for pattern in mailbox.trusted_senders if matches(pattern, author)), None)
+    if found is not None:
+        return f"trust = {mailbox.trust} now, {author} matches {found}"
+    count = len(mailbox.trusted_senders)
+    patterns = "the one pattern" if count == 1 else f"any of {count} patterns"
+    return f"trust = {mailbox.trust} now, {author} does not match {patterns} of trusted_senders"
 
 
 def automated(hook: Hook, message: Message) -> Gate:
@@ -65,14 +81,15 @@ def automated(hook: Hook, message: Message) -> Gate:
     return Gate("automated", not written, why, "front matter")
 
 
-def budget(most: int, conversation: str, used: int) -> Gate:
-    """Two agents cannot mail each other for ever (U5)."""
+def budget(most: int, found: Budget, frees: str) -> Gate:
+    """Two agents cannot mail each other for ever (U5). `frees`: when there is room again; empty while there is."""
     hours = limits.HOOK_BUDGET_WINDOW_S // 3600
     if not most:
         return Gate("budget", True, "hook_thread_budget = 0: there is none", "config.toml")
-    if not conversation:
+    if not found.conversation:
         return Gate("budget", True, "no conversation to count in", "state.db")
-    return Gate("budget", used < most, f"{used} of {most} runs within {hours} hours in this conversation", "state.db")
+    why = f"{found.used} of {most} runs within {hours} hours in this conversation"
+    return Gate("budget", found.used < most, f"{why}; room again at {frees}" if frees else why, "state.db")
 
 
 def owner(mailbox: Mailbox, uid: int | None) -> Gate:
@@ -92,6 +109,15 @@ def conversation(hook: Hook, message: Message) -> str:
     """As `firing.conversation`, of a message for which nothing was recorded. Sent mail is not counted."""
     named = any(message.text(key) for key in ("message_id", "in_reply_to", "references"))
     return message.text("thread_id") if named and hook.event == "on_receive" else ""
+
+
+def thread(hook: Hook, message: Message) -> Thread:
+    """By what its conversation is known, as `conversation`."""
+    if hook.event != "on_receive":
+        return Thread()
+    texts = (message.text(key) for key in ("message_id", "in_reply_to", "references"))
+    own, parent, references = texts
+    return Thread(firing.names(own, parent, references.split()))
 
 
 def environment(message: Message, hook: Hook) -> dict[str, str]:

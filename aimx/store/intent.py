@@ -3,6 +3,7 @@
 import msgspec
 
 from aimx.model.delivery import Folder, HookJob, Mark, Skip
+from aimx.model.hook import Thread
 
 
 class Staged(msgspec.Struct, frozen=True, array_like=True):
@@ -24,6 +25,7 @@ class Staged(msgspec.Struct, frozen=True, array_like=True):
     skips: tuple[Skip, ...]
     summary: dict[str, str]
     mark: Mark
+    thread: Thread = Thread()
 
     @property
     def name(self) -> str:

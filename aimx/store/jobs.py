@@ -81,6 +81,16 @@ def fires(db: sqlite3.Connection, hook: str, conversation: str, since: float) ->
     return int(db.execute(query, (hook, conversation, since)).fetchone()[0])
 
 
+def frees(db: sqlite3.Connection, hook: str, conversation: str, since: float, most: int) -> float | None:
+    """The start whose end of counting leaves room in a budget that is used up; None when there is room."""
+    query = (
+        "SELECT started FROM jobs WHERE hook = ? AND conversation = ? AND started > ? ORDER BY started DESC LIMIT 1"
+        " OFFSET ?"
+    )
+    row = db.execute(query, (hook, conversation, since, most - 1)).fetchone()
+    return row[0] if row is not None else None
+
+
 def waits(db: sqlite3.Connection, job_id: int) -> bool:
     """Whether a job is still pending: a row that was read a moment ago may have run meanwhile."""
     return db.execute("SELECT 1 FROM jobs WHERE id = ? AND state = 'pending'", (job_id,)).fetchone() is not None

@@ -8,7 +8,7 @@ import msgspec
 from aimx import limits
 from aimx.model.delivery import Conclusion
 from aimx.model.event import Event, HookSkipped, Received, Sent, Spooled
-from aimx.store import eventlog, intent, layout
+from aimx.store import conversations, eventlog, intent, layout
 from aimx.store.intent import Intent, Staged
 
 
@@ -77,9 +77,14 @@ def settle_copy(
         )
         return [eventlog.append(db, Spooled(at=at, mailbox=staged.mailbox, owner_uid=None, reason=copy.spooled))]
     path = layout.message_path(data_dir, staged.folder, staged.mailbox, copy.stem, staged.bundle)
+    if staged.folder == "sent":
+        conversations.sent(db, staged.mailbox, staged.thread, at)
+    if staged.jobs:
+        seed = staged.jobs[0].conversation
+        counted = conversations.received(db, staged.mailbox, staged.thread, seed, at)
     for job in staged.jobs:
         row = ("pending", job.hook, job.mailbox, job.event, staged.folder, copy.stem, path, message, copy.owner_uid)
-        _insert_job(db, row, intent.encode(job.env), job.conversation, at, None)
+        _insert_job(db, row, intent.encode(job.env), counted, at, None)
     for skip in staged.skips:
         where = (staged.folder, copy.stem, path, message, copy.owner_uid)
         row = ("skipped", skip.hook, staged.mailbox, "on_receive", *where)
@@ -154,6 +159,7 @@ def prune(db: sqlite3.Connection, now: float) -> None:
     """Forget what is old: repeats, events, finished runs. Budgets count runs within their window, so those stay."""
     db.execute("DELETE FROM repeats WHERE at <= ?", (now - limits.REPEAT_S,))
     eventlog.prune(db)
+    conversations.prune(db, now)
     finished = "state IN ('done', 'interrupted', 'skipped')"
     newest = f"SELECT id FROM jobs WHERE {finished} ORDER BY id DESC LIMIT 1 OFFSET ?"
     db.execute(

@@ -34,6 +34,11 @@ CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, id);
 CREATE INDEX IF NOT EXISTS jobs_by_mailbox ON jobs (mailbox, id);
 CREATE INDEX IF NOT EXISTS jobs_by_hook ON jobs (hook, conversation, started);
 
+-- Messages of which conversation (U5) for 24 hours. key: hash of who knows it and the Message-ID.
+CREATE TABLE IF NOT EXISTS conversations (
+  key BLOB PRIMARY KEY, conversation TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS conversations_by_age ON conversations (at);
+
 CREATE TABLE IF NOT EXISTS repeats (key BLOB NOT NULL, mailbox TEXT NOT NULL, at REAL NOT NULL,
   PRIMARY KEY (key, mailbox)) WITHOUT ROWID;
 

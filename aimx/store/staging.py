@@ -75,7 +75,7 @@ def write(home: int, copy: Copy, stem: str, litter: Litter) -> Staged:
     sizes = ((f"{stem}.md", len(head) + len(copy.body)), *((file.name, len(file.octets)) for file in copy.files))
     return Staged(
         entry, inode, copy.mailbox, copy.folder, copy.owner, stem, copy.bundle, sizes, copy.jobs, copy.skips,
-        copy.summary, mark(status),
+        copy.summary, mark(status), copy.thread,
     )  # fmt: skip
 
 
@@ -142,6 +142,7 @@ def renumber(home: int, staged: Staged, stem: str, scratch: int, litter: Litter)
     return Staged(
         entry, inode, staged.mailbox, staged.folder, staged.owner, stem, staged.bundle,
         ((f"{stem}.md", len(octets)), *with_files.items()), staged.jobs, staged.skips, staged.summary, mark(status),
+        staged.thread,
     )  # fmt: skip
 
 

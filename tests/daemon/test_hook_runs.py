@@ -4,6 +4,7 @@ import json
 import os
 import re
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -141,7 +142,11 @@ def test_every_gate_is_told_in_order(office, first):
 
 
 CLOSED = {
-    "strict": ("trust", "trusted=none fire_on_untrusted=false", "front matter"),
+    "strict": (
+        "trust",
+        "trusted=none fire_on_untrusted=false; trust = none now: no mail is trusted; dkim=none",
+        "front matter",
+    ),
     "personal": ("automated", "skip_automated=true automated=true", "front matter"),
     "broken": ("program", "no-such-program: No such file or directory", "system"),
 }
@@ -180,10 +185,11 @@ def test_a_used_budget_closes_its_gate_and_runs_that_were_asked_for_use_none(off
     assert (newest["state"], newest["reason"]) == ("skipped", "thread-budget")
     explained = ask(office, HookExplain("trusting", newest["email_id"]))
     assert not explained["fires"]
-    assert gate(explained, "budget") == {
-        "gate": "budget", "passes": False, "why": "2 of 2 runs within 24 hours in this conversation",
-        "source": "state.db",
-    }  # fmt: skip
+    assert (gate(explained, "budget")["passes"], gate(explained, "budget")["source"]) == (False, "state.db")
+    why, _, frees = gate(explained, "budget")["why"].partition("; room again at ")
+    assert why == "2 of 2 runs within 24 hours in this conversation"
+    first_run = min(run["started"] for run in ended() if run["state"] == "done")
+    assert datetime.fromisoformat(frees) - datetime.fromisoformat(first_run) == timedelta(days=1)
 
 
 def test_what_cannot_be_explained(office, first):
@@ -196,7 +202,7 @@ def test_front_matter_that_cannot_be_read_is_no_trust(office):
     path = office.daemon.data / "inbox" / "ops" / "by-hand.md"
     path.write_text("no front matter\n")
     explained = ask(office, HookExplain("strict", "by-hand"))
-    assert gate(explained, "trust")["why"] == "trusted=none fire_on_untrusted=false"
+    assert gate(explained, "trust")["why"].startswith("trusted=none fire_on_untrusted=false; ")
     path.unlink()
 
 
@@ -275,7 +281,10 @@ def test_the_commands_show_it(office, first):
     assert (done.returncode, done.stdout) == (0, "No hook runs.\n")
     assert json.loads(office.aimx("hooks", "runs", "--json", "--limit", "2").stdout)[1]["hook"]
     done = office.aimx("hooks", "explain", "strict", first)
-    assert "  FAIL  trust      trusted=none fire_on_untrusted=false  [front matter]\n" in done.stdout
+    assert (
+        "  FAIL  trust      trusted=none fire_on_untrusted=false; trust = none now: no mail is trusted;" in done.stdout
+    )
+    assert "; dkim=none  [front matter]\n" in done.stdout
     assert "It would not fire now: trust.\nWhat happened:\n" in done.stdout
     done = office.aimx("hook", "test", "trusting", "--id", first)
     assert done.returncode == 1
