@@ -24,7 +24,7 @@ def traced(fx: Effects, trace: Trace) -> Effects:
     """The same effects, recorded."""
     assert fx.desk is not None
     desk = {name: Recorder(f"desk.{name}", getattr(fx.desk, name), trace) for name in Desk.__struct_fields__}
-    plain = ("workers", "resolver", "store", "spawner", "accounts", "events", "sending")
+    plain = ("workers", "resolver", "store", "executor", "accounts", "events", "sending")
     recorders = {name: Recorder(name, getattr(fx, name), trace) for name in plain}
 
     def now() -> float:

@@ -265,6 +265,6 @@ class World:
             own_smtp=lambda: ("127.0.0.1", 25), shuffle=lambda names: names.reverse(),
         )  # fmt: skip
         return Effects(
-            now=lambda: 0.0, workers=None, resolver=self.resolver, store=None, spawner=None, accounts=None,
+            now=lambda: 0.0, workers=None, resolver=self.resolver, store=None, executor=None, accounts=None,
             events=None, sending=sending,
         )  # fmt: skip
