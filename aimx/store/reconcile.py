@@ -107,9 +107,10 @@ class Reconciler:
 
     def tidy(self) -> Iterator[None]:
         """Take away what nobody asks any more, and make searches fast again, a part of the work at a time."""
-        with self._guard:
+        unused = self._index.run(lambda writer: writer.unused())
+        with self._guard:  # afterwards: a box that was seen just now is known to be building by then
             busy = frozenset(self._building)
-        for box in self._index.run(lambda writer: writer.unused()):
+        for box in unused:
             while box not in busy and self._index.run(partial(_clear, box)):
                 yield
         self._index.run(lambda writer: writer.sweep())
@@ -136,9 +137,7 @@ class Reconciler:
 
     def _build(self, place: Place, directory: Directory, care: _Care) -> Iterator[int]:
         stamp, names = self._listed(directory)
-        box = self._index.run(lambda writer: writer.begin(place))
-        with self._guard:
-            self._building.add(box)
+        box = self._index.run(lambda writer: self._begin(writer, place))
         waiting: deque[Promise] = deque()
         done = 0
         try:
@@ -158,6 +157,13 @@ class Reconciler:
         finally:
             with self._guard:
                 self._building.discard(box)
+
+    def _begin(self, writer: Writer, place: Place) -> int:
+        """In the transaction that makes the box, so that nobody finds it who does not find it building."""
+        box = writer.begin(place)
+        with self._guard:
+            self._building.add(box)
+        return box
 
     def _compare(self, place: Place, directory: Directory, care: _Care) -> None:
         sweep = self._monotonic() - care.swept >= limits.RECONCILE_SWEEP_S
