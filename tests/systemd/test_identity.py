@@ -7,7 +7,7 @@ import pytest
 from tests.harness import DOMAIN, mail
 from tests.systemd.host import HOMES, OWNERS
 
-SUBJECT = 'A "subject" with \\, $HOME, %h, ${AIMX_ID}, `id`, $(id), \'quotes\' and = signs;#'
+SUBJECT = "A \"subject\" with \\, $HOME, %h, ${AIMX_ID}, `id`, $(id), 'quotes' and = signs;#"
 MAIL = mail(SUBJECT, From='"Sen Der" <a@sender.test>', **{"Message-ID": "<one@sender.test>"})
 
 
@@ -23,6 +23,7 @@ def owner(request):
 
 def ids(host, owner):
     """uid, primary gid, all gids, as the machine's `id` says."""
+
     def say(*options):
         return sorted(int(word) for word in host.machine.run("id", *options, owner).split())
 
