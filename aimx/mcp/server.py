@@ -1,28 +1,16 @@
 """The MCP server: both protocol eras over standard input and output, one table of tools behind it.
 
-The one home of the SDK. Nothing but the protocol is ever written to standard output.
+Nothing but the protocol is ever written to standard output.
 """
 
 import msgspec
 import trio
-from mcp.server.lowlevel import Server
-from mcp.server.stdio import stdio_server
-from mcp.shared.exceptions import MCPError
-from mcp_types import (
-    INVALID_PARAMS,
-    CallToolRequestParams,
-    CallToolResult,
-    ListToolsResult,
-    PaginatedRequestParams,
-    TextContent,
-    ToolAnnotations,
-)
-from mcp_types import Tool as Described
 
 from aimx import __version__, log
 from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, WireError, told
 from aimx.mcp import schema, table
 from aimx.mcp.daemon import SocketDaemon
+from aimx.mcp.sdk import MCPError, Server, stdio_server, types
 from aimx.mcp.tool import Call, Daemon, Tool, ToolError
 
 ABSENT = "aimx daemon not running. Start with 'sudo systemctl start aimx'"
@@ -43,19 +31,19 @@ class Serving:
         self._tools = tools
         self._daemon = daemon
 
-    async def list_tools(self, _context: object, _params: PaginatedRequestParams | None) -> ListToolsResult:
+    async def list_tools(self, _context: object, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         """tools/list."""
-        return ListToolsResult(tools=[describe(tool) for tool in self._tools.values()])
+        return types.ListToolsResult(tools=[describe(tool) for tool in self._tools.values()])
 
-    async def call_tool(self, context: object, params: CallToolRequestParams) -> CallToolResult:
+    async def call_tool(self, context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
         """tools/call. What a tool cannot do is a result that says so; a call that is none is a protocol error."""
         tool = self._tools.get(params.name)
         if tool is None:
-            raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name}")
+            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name}")
         try:
             arguments = schema.read(tool.arguments, params.arguments or {}, tool.strict)
         except msgspec.ValidationError as error:
-            raise MCPError(INVALID_PARAMS, f"{tool.name}: {error}") from None
+            raise MCPError(types.INVALID_PARAMS, f"{tool.name}: {error}") from None
         try:
             done = await tool.run(Call(self._daemon, _progress(context)), arguments)
         except ToolError as error:
@@ -65,20 +53,20 @@ class Serving:
         except Exception as error:  # noqa: BLE001  a shell: no client sees an exception
             log.error("tool-failed", tool=tool.name, why=f"{type(error).__name__}: {error}")
             return _failed(told(error))
-        content = [TextContent(text=done.text), *done.more]
-        return CallToolResult(content=content, structured_content=done.structured)
+        content = [types.TextContent(text=done.text), *done.more]
+        return types.CallToolResult(content=content, structured_content=done.structured)
 
 
-def describe(tool: Tool) -> Described:
+def describe(tool: Tool) -> types.Tool:
     """A tool as clients see it."""
     hints = tool.hints
-    return Described(
+    return types.Tool(
         name=tool.name,
         title=tool.title,
         description=tool.description,
         input_schema=schema.of(tool.arguments, tool.strict),
         output_schema=schema.of(tool.result),
-        annotations=ToolAnnotations(
+        annotations=types.ToolAnnotations(
             title=tool.title,
             read_only_hint=hints.read_only,
             destructive_hint=hints.destructive,
@@ -97,8 +85,8 @@ def _why(tool: Tool, error: AimxError) -> str:
     return f"{reason}; it may have been done all the same: look before you ask again" if unsure else reason
 
 
-def _failed(text: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(text=text)], is_error=True)
+def _failed(text: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(text=text)], is_error=True)
 
 
 def _progress(context):  # type: ignore[no-untyped-def]
