@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import corpus, gauge, index, sending, starting, watching
+from tests.bench import answering, corpus, gauge, index, sending, starting, watching
 from tests.bench.bench import Bench, Figures, load
 from tests.bench.load import Plan
 from tests.root import users
@@ -127,6 +127,7 @@ def main() -> None:
             throughput(bench, quick)
             watching.show(bench, quick)
             starting.show(bench.daemon, quick)
+            answering.show(bench.daemon, quick)
             memory(bench, "idle, after all that mail")
             print(f"\n{bench.verified()}")
         finally:

@@ -28,6 +28,11 @@ HEAVY = (
 
 
 def _loaded(code: str, *options: str) -> set[str]:
+    """Top-level names."""
+    return {name.partition(".")[0] for name in _modules(code, *options)}
+
+
+def _modules(code: str, *options: str) -> set[str]:
     text = subprocess.run(
         [sys.executable, *options, "-c", f"{code}\nimport sys; print(' '.join(sys.modules))"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -35,7 +40,7 @@ def _loaded(code: str, *options: str) -> set[str]:
         capture_output=True,
         text=True,
     ).stdout
-    return {name.partition(".")[0] for name in text.splitlines()[-1].split()}
+    return set(text.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize(
@@ -103,3 +108,14 @@ def test_a_letter_is_sent_with_next_to_nothing_loaded():
     loaded = _loaded(SEND, "-S")  # no site: an installation from sources loads much for itself
     assert "aimx" in loaded
     assert not loaded & {*HEAVY, *SLOW, "idna"}
+
+
+ELSEWHERE = ("starlette", "sse_starlette", "uvicorn", "httpx2", "httpcore2", "jsonschema", "mcp.client", "mcp.cli",
+             "mcp.server.auth", "mcp.server.streamable_http", "mcp.server.mcpserver", "aimx.store", "aimx.daemon",
+             "aimx.cli", "rich", "tomlkit", "cryptography", "sqlite3", "lxml", "premailer")  # fmt: skip
+
+
+def test_the_mcp_server_loads_neither_http_nor_clients_nor_the_daemon():
+    modules = _modules("import aimx.mcp.server")
+    assert "mcp.server.lowlevel.server" in modules
+    assert [name for name in modules if name.startswith(ELSEWHERE)] == []
