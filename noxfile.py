@@ -27,8 +27,11 @@ def _install(session: nox.Session) -> None:
 
 
 def _run(session: nox.Session, program: str, *words: str, **env: str) -> None:
-    """Run a program of the shared environment."""
-    session.run(f"{_BIN}/{program}", *words, env=env, external=True)
+    """Run a program of the shared environment.
+
+    Bytecode is kept whatever the caller's environment says: the tests start hundreds of processes from these sources.
+    """
+    session.run(f"{_BIN}/{program}", *words, env={"PYTHONDONTWRITEBYTECODE": None, **env}, external=True)
 
 
 @nox.session(python=False)
