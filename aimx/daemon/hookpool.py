@@ -3,13 +3,13 @@
 The rows of state.db are the queue: whatever the backlog, only a screenful of it is ever in memory.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import trio
 
 from aimx import limits, log
+from aimx.daemon.hookplaces import Places
 from aimx.daemon.hookrunner import HookRunner
 from aimx.errors import StorageFailed
 from aimx.model.config import Config
@@ -24,9 +24,7 @@ class HookPool:
         self._runner = runner
         self._config = config
         self._wake = trio.Event()
-        self._mails: set[tuple[str, str, str, str, int]] = set()  # whose job is running; never two of one mail
-        self._hooks: Counter[str] = Counter()  # running, by name
-        self._mailboxes: Counter[str] = Counter()  # the same, by mailbox
+        self._places = Places()
         self._scope = trio.CancelScope()
         self._idle = trio.Event()
 
@@ -63,8 +61,7 @@ class HookPool:
         while True:
             try:
                 for left in await self._runner.db(jobs.outliving):
-                    self._take(left.row)
-                    nursery.start_soon(self._slot, left.row, partial(self._runner.resume, left))
+                    self._begin(nursery, left.row, partial(self._runner.resume, left))
                 return
             except StorageFailed as error:
                 log.error("hooks-not-resumed", why=error.detail or error.reason)
@@ -82,48 +79,14 @@ class HookPool:
         return True
 
     async def _start_some(self, nursery: trio.Nursery) -> None:
-        """Fill the free slots with the oldest jobs that may run now."""
-        after = 0
-        while len(self._mails) < limits.HOOK_POOL:
-            without = self._saturated(), self._served()
-            rows = await self._runner.db(lambda db, a=after, w=without: jobs.pending(db, a, limits.HOOK_ROWS, *w))
-            for row in rows:
-                if len(self._mails) < limits.HOOK_POOL and await self._may_run(row):
-                    self._take(row)
-                    nursery.start_soon(self._slot, row, partial(self._runner.job, row))
-            if len(rows) < limits.HOOK_ROWS:
-                return
-            after = rows[-1].id
+        """Fill the free places."""
+        if self._places.free > 0:
+            for row in await self._runner.db(self._places.choice(self._config()).chosen):
+                self._begin(nursery, row, partial(self._runner.job, row))
 
-    def _saturated(self) -> tuple[str, ...]:
-        limit = self._config().hook_concurrency
-        return tuple(sorted(name for name, count in self._hooks.items() if limit and count >= limit))
-
-    def _served(self) -> tuple[str, ...]:
-        """The mailboxes of owners who have all the places that one may have."""
-        full = self._full()
-        return tuple(sorted(box.name for box in self._config().mailboxes.values() if box.owner in full)) if full else ()
-
-    def _full(self) -> set[str]:
-        mailboxes = self._config().mailboxes
-        owners: Counter[str] = Counter()
-        for name, count in self._mailboxes.items():
-            if name in mailboxes:
-                owners[mailboxes[name].owner] += count
-        return {owner for owner, count in owners.items() if count >= limits.HOOK_POOL_OF_OWNER}
-
-    async def _may_run(self, row: JobRow) -> bool:
-        if row.mail in self._mails or row.hook in self._saturated():
-            return False
-        mailbox = self._config().mailboxes.get(row.mailbox)
-        if mailbox is not None and mailbox.owner in self._full():
-            return False
-        return not await self._runner.db(lambda db: jobs.earlier(db, row))
-
-    def _take(self, row: JobRow) -> None:
-        self._mails.add(row.mail)
-        self._hooks[row.hook] += 1
-        self._mailboxes[row.mailbox] += 1
+    def _begin(self, nursery: trio.Nursery, row: JobRow, run: Callable[[], Awaitable[None]]) -> None:
+        self._places.take(row)
+        nursery.start_soon(self._slot, row, run)
 
     async def _slot(self, row: JobRow, run: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -133,10 +96,7 @@ class HookPool:
             await trio.sleep(limits.HOOK_RECORD_RETRY_S)  # a full disk: the job is tried again, not in a tight loop
         except Exception as error:  # noqa: BLE001  one hook never takes the daemon down
             log.error("hook-failed", hook_name=row.hook, email_id=row.email_id, why=f"{type(error).__name__}: {error}")
+            await trio.sleep(limits.HOOK_RECORD_RETRY_S)
         finally:
-            self._mails.discard(row.mail)
-            self._hooks[row.hook] -= 1
-            self._mailboxes[row.mailbox] -= 1
-            self._hooks += Counter()  # drops the zeros
-            self._mailboxes += Counter()
+            self._places.leave(row)
             self._wake.set()

@@ -4,7 +4,11 @@ import sqlite3
 
 from aimx.model.status import Backlog, Jobs, Waiting
 
-_FIELDS = {"pending": "pending", "started": "running", "held": "held"}
+_WHERE = {
+    "pending": "INDEXED BY jobs_in_line WHERE state = 'pending'",
+    "running": "WHERE state = 'started'",
+    "held": "WHERE state = 'held'",
+}
 
 
 def backlog(db: sqlite3.Connection) -> Backlog:
@@ -12,8 +16,7 @@ def backlog(db: sqlite3.Connection) -> Backlog:
     # Columns beside min() are those of its row.
     spool = db.execute("SELECT mailbox, count(*), since, reason, min(id) FROM spool GROUP BY mailbox ORDER BY mailbox")
     jobs: dict[str, Jobs] = {}
-    for state, field in _FIELDS.items():
-        query = "SELECT mailbox, count(*) FROM jobs WHERE state = ? GROUP BY mailbox"
-        for mailbox, count in db.execute(query, (state,)):
+    for field, where in _WHERE.items():
+        for mailbox, count in db.execute(f"SELECT mailbox, count(*) FROM jobs {where} GROUP BY mailbox"):
             jobs[mailbox] = jobs.get(mailbox, Jobs()) + Jobs(**{field: count})
     return Backlog(tuple(Waiting(*row[:4]) for row in spool), jobs)

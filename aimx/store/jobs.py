@@ -12,6 +12,9 @@ from aimx.store import eventlog
 RESTART = "daemon-restart"  # why a run did not end: the daemon was killed
 
 
+Mail = tuple[str, str, str, str, int]  # what the jobs of one mail in one mailbox share
+
+
 class JobRow(msgspec.Struct, frozen=True, array_like=True):
     """One runnable job."""
 
@@ -27,51 +30,36 @@ class JobRow(msgspec.Struct, frozen=True, array_like=True):
     conversation: str
 
     @property
-    def mail(self) -> tuple[str, str, str, str, int]:
-        """What the jobs of one mail in one mailbox share; they run in order, one after another.
+    def mail(self) -> Mail:
+        """Whose jobs run in order, one after another.
 
         `message` tells sends apart that left no record and so have no id.
         """
         return (self.event, self.folder, self.mailbox, self.email_id, self.message)
 
 
-_COLUMNS = "id, hook, mailbox, event, folder, email_id, path, message, env, conversation"
+COLUMNS = "id, hook, mailbox, event, folder, email_id, path, message, env, conversation"
 _TEST = 0  # as `message`; those of mail begin at 1
 _pack = msgspec.msgpack.Encoder().encode
 _env = msgspec.msgpack.Decoder(dict[str, str]).decode
 
 
-def pending(
-    db: sqlite3.Connection, after: int, count: int, hooks: tuple[str, ...] = (), mailboxes: tuple[str, ...] = ()
-) -> list[JobRow]:
-    """Pending jobs with an id above `after`, oldest first, none of these hooks and of these mailboxes."""
-    marks, more = (", ".join("?" * len(without)) for without in (hooks, mailboxes))
-    query = (
-        f"SELECT {_COLUMNS} FROM jobs WHERE state = 'pending' AND id > ? AND hook NOT IN ({marks})"
-        f" AND mailbox NOT IN ({more}) ORDER BY id LIMIT ?"
-    )
-    return [_row(row) for row in db.execute(query, (after, *hooks, *mailboxes, count))]
+def pending(db: sqlite3.Connection) -> list[JobRow]:
+    """Every pending job, oldest first."""
+    return [row_of(row) for row in db.execute(f"SELECT {COLUMNS} FROM jobs WHERE state = 'pending' ORDER BY id")]
 
 
 def of_mail(db: sqlite3.Connection, mailbox: str, email_id: str) -> list[JobRow]:
     """The pending jobs of one received mail, in order."""
     query = (
-        f"SELECT {_COLUMNS} FROM jobs WHERE state = 'pending' AND folder = 'inbox' AND mailbox = ? AND email_id = ?"
+        f"SELECT {COLUMNS} FROM jobs WHERE state = 'pending' AND folder = 'inbox' AND mailbox = ? AND email_id = ?"
         " ORDER BY id"
     )
-    return [_row(row) for row in db.execute(query, (mailbox, email_id))]
+    return [row_of(row) for row in db.execute(query, (mailbox, email_id))]
 
 
-def earlier(db: sqlite3.Connection, job: JobRow) -> bool:
-    """Whether a job of the same mail has to run first."""
-    query = (
-        "SELECT 1 FROM jobs WHERE state = 'pending' AND id < ? AND event = ? AND folder = ?"
-        " AND mailbox = ? AND email_id = ? AND message = ? LIMIT 1"
-    )
-    return db.execute(query, (job.id, *job.mail)).fetchone() is not None
-
-
-def _row(row: Any) -> JobRow:
+def row_of(row: Any) -> JobRow:
+    """A job from its COLUMNS."""
     return msgspec.convert([*row[:8], _env(row[8]), row[9]], JobRow)
 
 
@@ -145,8 +133,8 @@ class Outliving(NamedTuple):
 
 def outliving(db: sqlite3.Connection) -> list[Outliving]:
     """Runs whose end nobody has recorded, oldest first."""
-    query = f"SELECT unit, token, started, owner_uid, {_COLUMNS} FROM jobs WHERE state = 'started' ORDER BY id"
-    return [Outliving(_row(row[4:]), row[0], row[1] or "", row[2], row[3]) for row in db.execute(query) if row[0]]
+    query = f"SELECT unit, token, started, owner_uid, {COLUMNS} FROM jobs WHERE state = 'started' ORDER BY id"
+    return [Outliving(row_of(row[4:]), row[0], row[1] or "", row[2], row[3]) for row in db.execute(query) if row[0]]
 
 
 class Result(NamedTuple):

@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS jobs (
   unit TEXT, token TEXT, cpu_ms INTEGER, peak_octets INTEGER);
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, id);
 CREATE INDEX IF NOT EXISTS jobs_by_mailbox ON jobs (mailbox, id);
+CREATE INDEX IF NOT EXISTS jobs_in_line ON jobs (mailbox, hook, id) WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS jobs_of_mail ON jobs (mailbox, email_id, message, id) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS jobs_by_hook ON jobs (hook, conversation, started);
 
 -- Messages of which conversation (U5) for 24 hours. key: hash of who knows it and the Message-ID.

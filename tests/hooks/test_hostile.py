@@ -178,7 +178,7 @@ def test_a_row_that_ran_since_it_was_read_does_not_run_again(tmp_path):
     async def play():
         async with stage() as here:
             runner = HookRunner(here.fx, parts.state, parts.committer.folders, lambda: config)
-            (row,) = parts.state.run(lambda db: jobs.pending(db, 0, 9))
+            (row,) = parts.state.run(lambda db: jobs.pending(db))
             await runner.job(row)
             await runner.job(row)
 

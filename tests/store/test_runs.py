@@ -89,7 +89,7 @@ def test_a_test_is_told_as_one_counts_nowhere_and_is_never_queued(state):
     number = state.run(begin)
     (run,) = newest(state)
     assert (run.run, run.test, run.state, run.created, run.started) == (number, True, "running", 5.0, 5.0)
-    assert state.run(lambda db: jobs.pending(db, 0, 10)) == []
+    assert state.run(lambda db: jobs.pending(db)) == []
     assert state.run(lambda db: jobs.fires(db, "h", "", 0.0)) == 1  # nobody asks about no conversation
     (told,) = state.run(lambda db: jobs.interrupt_started(db, 6.0))
     assert (told.hook, told.mailbox, told.id, told.owner_uid, told.reason) == ("h", "a", "m", 1000, jobs.RESTART)

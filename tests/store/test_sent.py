@@ -10,7 +10,7 @@ from aimx.daemon.storage import open_storage
 from aimx.effects import files
 from aimx.errors import StorageFailed
 from aimx.model.delivery import CommitPlan, Conclusion, Copy, File, HookJob
-from aimx.store import group, jobs
+from aimx.store import group, jobs, lines
 from aimx.store.conclude import Concluder
 from tests.harness import owner
 from tests.store.library import indexed
@@ -67,9 +67,9 @@ def test_record_index_event_and_held_hooks_follow_the_outcome(store, tmp_path, s
     assert (seq, event.status, event.id, event.to, event.subject) == (1, status, email_id, "b@x.test", "Hello")
     assert len(held) == 2
     assert _jobs(store) == [(name, "held", "sent", email_id, path) for name in ("one", "two")]
-    assert store.state.run(lambda db: jobs.pending(db, 0, 9)) == []
+    assert store.state.run(lambda db: jobs.pending(db)) == []
     group.run(store.state, store.committer.release(held))
-    assert [row.hook for row in store.state.run(lambda db: jobs.pending(db, 0, 9))] == ["one", "two"]
+    assert [row.hook for row in store.state.run(lambda db: jobs.pending(db))] == ["one", "two"]
     assert tree_of(tmp_path / "data/.aimx/staging") == []
 
 
@@ -77,9 +77,11 @@ def test_jobs_of_sends_without_a_record_are_of_different_mails(store):
     for _ in range(2):
         held, _ = end(store, begin(store), "deferred")
         group.run(store.state, store.committer.release(held))
-    found = store.state.run(lambda db: jobs.pending(db, 0, 9))
+    found = store.state.run(lambda db: jobs.pending(db))
     assert [row.mail == found[0].mail for row in found] == [True, True, False, False]
-    assert [store.state.run(lambda db, row=row: jobs.earlier(db, row)) for row in found] == [False, True, False, True]
+    one, two = store.state.run(lines.lines)
+    assert store.state.run(lambda db: lines.turn(db, one, {found[0].mail}).id) == found[2].id
+    assert store.state.run(lambda db: lines.turn(db, two, set())) is None
 
 
 @pytest.mark.parametrize("status", ["delivered", "deferred"])
