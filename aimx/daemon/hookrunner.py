@@ -12,9 +12,10 @@ from typing import TypeVar
 import msgspec
 import trio
 
-from aimx import limits
+from aimx import limits, log
 from aimx.effects.accounts import Account
 from aimx.effects.api import Effects
+from aimx.errors import StorageFailed
 from aimx.flows import fire
 from aimx.flows.fire import Run, Task
 from aimx.model.caller import Caller
@@ -154,13 +155,28 @@ class HookRunner:
                     run = Run(-1, False, 0, f"spawn-failed: {error.strerror}", "spawn-failed")
         finally:
             if run is not _INTERRUPTED or not self._fx.executor.outlives:
-                with trio.CancelScope(shield=True):
-                    await self._record(task, run)
+                await self._record(task, run)
         return run
 
     async def _record(self, task: Task, run: Run) -> None:
-        """Tell how a run ended."""
+        """Tell how a run ended, however long state.db cannot be written; cancelled, after one try.
+
+        Raises: StorageFailed for a run that somebody asked for and waits to hear of.
+        """
         fire.log_line(task, run, self._fx.executor.name)
+        while True:
+            try:
+                with trio.CancelScope(shield=True):
+                    await self._write(task, run)
+                return
+            except StorageFailed as error:
+                if task.test:
+                    raise
+                why = error.detail or error.reason
+                log.error("hook-not-recorded", hook_name=task.hook.name, email_id=task.email_id, why=why)
+            await trio.sleep(limits.HOOK_RECORD_RETRY_S)
+
+    async def _write(self, task: Task, run: Run) -> None:
         tail = run.stderr_tail[-limits.HOOK_STDERR_TAIL_CHARACTERS :]
         result = Result(
             run.exit_code, run.timed_out, run.duration_ms, tail, run.reason, run.cpu_ms, run.peak_octets
@@ -172,8 +188,8 @@ class HookRunner:
         )  # fmt: skip
 
         def work(db):  # type: ignore[no-untyped-def]
-            jobs.finish(db, task.run, finished.at, result)
-            eventlog.append(db, finished)
+            if jobs.finish(db, task.run, finished.at, result):  # a failed commit may have been one
+                eventlog.append(db, finished)
 
         await self.db(work)
         self._fx.events.logged()

@@ -149,14 +149,14 @@ class Result(NamedTuple):
     peak_octets: int | None
 
 
-def finish(db: sqlite3.Connection, job_id: int, now: float, result: Result) -> None:
-    """Record how a run ended."""
+def finish(db: sqlite3.Connection, job_id: int, now: float, result: Result) -> bool:
+    """Record how a run ended, unless that is known."""
     state = "interrupted" if result.reason in ("interrupted", RESTART) else "done"
-    db.execute(
+    query = (
         "UPDATE jobs SET state = ?, token = NULL, ended = ?, exit_code = ?, timed_out = ?, duration_ms = ?,"
-        " stderr_tail = ?, reason = ?, cpu_ms = ?, peak_octets = ? WHERE id = ?",
-        (state, now, *result, job_id),
+        " stderr_tail = ?, reason = ?, cpu_ms = ?, peak_octets = ? WHERE id = ? AND state = 'started'"
     )
+    return db.execute(query, (state, now, *result, job_id)).rowcount == 1
 
 
 def release(db: sqlite3.Connection, held: tuple[int, ...]) -> None:

@@ -163,7 +163,7 @@ def prune(db: sqlite3.Connection, now: float) -> None:
     finished = "state IN ('done', 'interrupted', 'skipped')"
     newest = f"SELECT id FROM jobs WHERE {finished} ORDER BY id DESC LIMIT 1 OFFSET ?"
     db.execute(
-        f"DELETE FROM jobs WHERE {finished} AND created <= ? AND id <= ({newest})",
+        f"DELETE FROM jobs WHERE {finished} AND coalesce(ended, created) <= ? AND id <= ({newest})",
         (now - limits.HOOK_BUDGET_WINDOW_S, limits.RUNS_KEPT),
     )
     db.execute(f"DELETE FROM jobs WHERE {finished} AND id <= ({newest})", (limits.RUNS_MAX,))

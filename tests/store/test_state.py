@@ -129,10 +129,11 @@ def test_old_rows_are_pruned_and_open_jobs_never(state, monkeypatch):
     def fill(db):
         for number in range(10):
             status = "pending" if number == 0 else "started" if number == 1 else "done"
+            waited = number == 2  # so long that it is old, but not its run, which a budget counts
             db.execute(
                 "INSERT INTO jobs (state, hook, mailbox, event, folder, email_id, path, message, env, conversation,"
-                " created) VALUES (?, '', '', '', '', '', '', 0, x'', '', ?)",
-                (status, 0.0 if number < 9 else 1e9),
+                " created, ended) VALUES (?, '', '', '', '', '', '', 0, x'', '', ?, ?)",
+                (status, 0.0 if number < 9 else 1e9, 1e9 if waited else None),
             )
             db.execute("INSERT INTO events (at, event) VALUES (0, '')")
         ledger.note_unseen(db, ((b"old", "ops", 0.0), (b"new", "ops", 1e9)))
@@ -140,6 +141,6 @@ def test_old_rows_are_pruned_and_open_jobs_never(state, monkeypatch):
     state.run(fill)
     state.run(lambda db: ledger.prune(db, 1e9 + 1))
     left = state.run(lambda db: [row[0] for row in db.execute("SELECT id FROM jobs ORDER BY id")])
-    assert left == [1, 2, 9, 10]
+    assert left == [1, 2, 3, 9, 10]
     assert state.run(lambda db: [row[0] for row in db.execute("SELECT seq FROM events")]) == [8, 9, 10]
     assert state.run(lambda db: ledger.repeats(db, 1e9)) == [(b"new", "ops", 1e9)]
