@@ -1,7 +1,7 @@
 """The places of the pool: who has them, and who gets the next one. Decides; runs nothing.
 
-A place goes to the owner who has the fewest, then to the hook that has the fewest, then to the oldest job: no backlog of
-one owner or of one hook makes others wait for longer than one run.
+A place goes to the owner who has the fewest, then to the hook that has the fewest, then to the oldest job: no backlog
+of one owner or of one hook makes others wait for longer than one run.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""Who waits for a run: the pending jobs of each hook are a line. Reads; what it costs does not depend on a line's length.
+"""Who waits for a run: the pending jobs of each hook are a line. Reads, at a cost that no line's length changes.
 
 Each function is one unit of work for State.run, or a part of one.
 """
