@@ -4,7 +4,6 @@ A place goes to the owner who has the fewest, then to the hook that has the fewe
 of one owner or of one hook makes others wait for longer than one run.
 """
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -63,11 +62,11 @@ class Choice(Places):
         super().take(row)
         self._owners[self._owner.get(row.mailbox, "")] += 1
 
-    def chosen(self, db: sqlite3.Connection) -> list[JobRow]:
+    def chosen(self, db: lines.Database) -> list[JobRow]:
         """The jobs that get the free places. A unit of work for State.run."""
         return list(self._choose(db, lines.lines(db)))
 
-    def _choose(self, db: sqlite3.Connection, waiting: list[Line]) -> Iterator[JobRow]:
+    def _choose(self, db: lines.Database, waiting: list[Line]) -> Iterator[JobRow]:
         while self.free > 0 and (waiting := [line for line in waiting if self._may_run(line)]):
             line = min(waiting, key=self._order)
             row = lines.turn(db, line, self._mails)

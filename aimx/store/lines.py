@@ -10,6 +10,8 @@ from typing import NamedTuple
 from aimx import limits
 from aimx.store.jobs import COLUMNS, JobRow, Mail, row_of
 
+Database = sqlite3.Connection
+
 # One look into the index per line: from the first job of a line to that of the next one.
 _LINES = """
 WITH RECURSIVE line(mailbox, hook, first) AS (
@@ -43,12 +45,12 @@ class Line(NamedTuple):
     first: int
 
 
-def lines(db: sqlite3.Connection) -> list[Line]:
+def lines(db: Database) -> list[Line]:
     """Every line."""
     return [Line(*row) for row in db.execute(_LINES)]
 
 
-def turn(db: sqlite3.Connection, line: Line, busy: Set[Mail]) -> JobRow | None:
+def turn(db: Database, line: Line, busy: Set[Mail]) -> JobRow | None:
     """The oldest job of a line whose mail has no job that runs (`busy`) or has to run before it.
 
     None also when there is one, but only behind a screenful of others that must wait.
