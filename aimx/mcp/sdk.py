@@ -5,7 +5,7 @@ from aimx.mcp import lean
 with lean.imports():
     import mcp_types as types
     from mcp.server.lowlevel import Server
-    from mcp.server.stdio import stdio_server
     from mcp.shared.exceptions import MCPError
+    from mcp.shared.message import SessionMessage
 
-__all__ = ["MCPError", "Server", "stdio_server", "types"]
+__all__ = ["MCPError", "Server", "SessionMessage", "types"]

@@ -3,14 +3,16 @@
 Nothing but the protocol is ever written to standard output.
 """
 
+from contextlib import suppress
+
 import msgspec
 import trio
 
 from aimx import __version__, log
-from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, WireError, told
-from aimx.mcp import schema, table
+from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, WireError, sole, told
+from aimx.mcp import schema, stdio, table
 from aimx.mcp.daemon import SocketDaemon
-from aimx.mcp.sdk import MCPError, Server, stdio_server, types
+from aimx.mcp.sdk import MCPError, Server, types
 from aimx.mcp.tool import Call, Daemon, Tool, ToolError
 
 ABSENT = "aimx daemon not running. Start with 'sudo systemctl start aimx'"
@@ -110,11 +112,15 @@ def server(core: bool, daemon: Daemon) -> Server:
 
 async def _serve(core: bool) -> None:
     made = server(core, SocketDaemon())
-    async with stdio_server() as (incoming, outgoing):
+    async with stdio.transport(stdio.claim()) as (incoming, outgoing):
         await made.run(incoming, outgoing, made.create_initialization_options())
 
 
 def serve(core: bool) -> None:
-    """Serve until end of input."""
+    """Serve until the client is gone. Raises: Failed, KeyboardInterrupt."""
     log.quiet()
-    trio.run(_serve, core)
+    with suppress(BrokenPipeError):
+        try:
+            trio.run(_serve, core)
+        except BaseExceptionGroup as group:
+            raise sole(group) from None
