@@ -309,6 +309,11 @@ DROP_THREADS = 4  # messages put into AIMX_TEST_MAIL_DROP at once
 REPLY_CHARACTERS = 1024  # of what a server said about one recipient, kept in the record and told
 REASON_OCTETS = 6 * KIB  # of an answer about many recipients; the line that carries it ends at HEADER_LINE_OCTETS
 
+# Sends under a key
+CLAIM_S = 86_400  # a key is remembered
+CLAIM_KEY_CHARACTERS = 255  # of a key; a UUID has 36
+CLAIMS_PER_UID = 20_000  # keys remembered at once; a mail every four seconds. 4 MB of state.db
+
 # Delivery (O4). RFC 5321 section 4.5.3.2 lets a queue wait 2 to 10 minutes at each stage; here a caller waits for the
 # answer, so that stages are shorter and what a slow server does not take in time is deferred to the caller.
 MX_HOSTS = 10  # O4; further ones are never asked
