@@ -1,6 +1,6 @@
 """What flows may ask of the world: small Protocols and the bundle that a shell hands to every flow."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol
 
@@ -293,7 +293,8 @@ class Running(Protocol):
     async def ended(self) -> Ended:
         """Its end, which is brought about at its time limit: TERM, and KILL after HOOK_KILL_AFTER_S.
 
-        Cancelled: a run that `outlives` the daemon goes on, any other one has ended when this returns.
+        Cancelled: a run that `outlives` the daemon (of an executor that can do so) goes on, any other one has ended
+        when this returns. What it left behind has ended too, but for what left its group on purpose.
         """
 
 
@@ -308,6 +309,12 @@ class Executor(Protocol):
 
     async def resume(self, unit: str, timeout_s: float) -> Ended | None:
         """The end of a run that an earlier daemon started, awaited as in `Running.ended`; None: nothing is known."""
+
+    async def forget(self, unit: str) -> None:
+        """The end of a run has been recorded; until then another daemon could still learn of it. Shielded."""
+
+    async def tidy(self, prefix: str, known: Callable[[], Awaitable[Collection[str]]]) -> None:
+        """Remove what earlier daemons left: units with this prefix but those that are known to be resumed."""
 
 
 class ConnectFailed(Exception):

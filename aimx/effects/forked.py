@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Awaitable, Callable, Collection
 
 import trio
 
@@ -28,6 +29,12 @@ class Forked:
     async def resume(self, unit: str, timeout_s: float) -> Ended | None:  # noqa: ARG002  nothing here has a unit
         """Nothing that was forked goes on without its daemon."""
         return None
+
+    async def forget(self, unit: str) -> None:
+        """Nothing is left of it."""
+
+    async def tidy(self, prefix: str, known: Callable[[], Awaitable[Collection[str]]]) -> None:
+        """Nothing is left of any."""
 
 
 class ForkedRun:
