@@ -51,7 +51,7 @@ class ForkedRun:
             return Ended(-1, timed_out, f"{problem.step}: {os.strerror(problem.errno)}")
         if exited.code == -1 and exited.signal == 0:
             return Ended(-1, timed_out, lost=True)
-        return Ended(exited.code, timed_out, cpu_ms=exited.cpu_ms, peak_octets=exited.peak_octets)
+        return Ended(exited.code, timed_out, cpu_ms=exited.cpu_ms, peak_octets=exited.peak_octets or None)
 
     async def _supervise(self) -> tuple[Exited, bool]:
         try:

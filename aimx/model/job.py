@@ -169,7 +169,8 @@ class Exited(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The process ended. `code` is the exit status; -1 when a signal ended it, which `signal` then names.
 
     -1 without a signal: nobody saw its end, because the spawner was lost. `cpu_ms` and `peak_octets` are those of the
-    program and of the children that it waited for (getrusage); `peak_octets` is the largest of them.
+    program and of the children that it waited for (getrusage); `peak_octets` is the largest of them, 0 when none took
+    more than the spawner itself.
     """
 
     id: int
