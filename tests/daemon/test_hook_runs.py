@@ -181,6 +181,24 @@ def test_a_closed_gate_is_told_with_its_reason(office, first, hook, closed):
     )
 
 
+def test_a_hook_that_leaves_out_automated_mail_is_made_by_a_flag(office, first):
+    """Over the socket, live with the next mail; it means nothing after a send."""
+    create = ("hooks", "create", "--mailbox", "ops", "--cmd", '["/bin/true"]', "--name", "person", "--skip-automated")
+    done = office.aimx(*create, "--event", "after_send")
+    assert (done.returncode, done.stderr) == (1, "Error: --skip-automated is only valid on --event on_receive\n")
+    assert office.aimx(*create, "--event", "on_receive", "--fire-on-untrusted").returncode == 0
+    assert "skip_automated = true" in (office.daemon.etc / "config.toml").read_text()
+    office.daemon.send(mail("Robot", **{"Auto-Submitted": "(x) auto-replied", "Message-ID": "<r@sender.test>"}))
+    office.daemon.send(mail("Person", **{"Auto-Submitted": "no", "Message-ID": "<p@sender.test>"}))
+
+    def told():
+        return [(run["email_id"][18:], run["state"], run["reason"]) for run in ask(office, HookRuns(hook="person"))]
+
+    until(lambda: told() == [("person", "done", None), ("robot", "skipped", "automated")], told)
+    assert gate(ask(office, HookExplain("person", first)), "automated")["passes"] is False
+    office.aimx("hooks", "delete", "person", "-y")
+
+
 def test_a_used_budget_closes_its_gate_and_runs_that_were_asked_for_use_none(office):
     thread = {"References": "<root@sender.test>"}
 
