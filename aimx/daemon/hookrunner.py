@@ -33,6 +33,10 @@ _Logged = tuple[int, Event]
 _INTERRUPTED = Run(-1, False, 0, "", "interrupted")
 
 
+def _not_spawned(error: OSError) -> Run:
+    return Run(-1, False, 0, f"spawn-failed: {error.strerror}", "spawn-failed")
+
+
 class HookRunner:
     """Runs one job at a time for each who asks."""
 
@@ -133,10 +137,14 @@ class HookRunner:
 
     async def _run(self, row: JobRow, task: Task, mailbox: Mailbox) -> None:
         try:
-            fd = await self.thread(lambda: self._open(row, mailbox.owner))
+            with trio.CancelScope(shield=True):  # it is claimed: a stop from now on is recorded
+                fd = await self.thread(lambda: self._open(row, mailbox.owner))
         except Unreadable:
             why = "the message is no longer there, or no longer a plain file"
             await self._record(task, Run(-1, False, 0, why, "message-gone"))
+            return
+        except OSError as error:
+            await self._record(task, _not_spawned(error))
             return
         try:
             await self._execute(task, fd)
@@ -156,7 +164,7 @@ class HookRunner:
                 try:
                     run = await fire.fire(self._fx, task, stdin, shown)
                 except OSError as error:  # no descriptors are left: that is an outcome too
-                    run = Run(-1, False, 0, f"spawn-failed: {error.strerror}", "spawn-failed")
+                    run = _not_spawned(error)
         finally:
             if run is not _INTERRUPTED or not self._outlives(task):
                 await self._conclude(task, run)
