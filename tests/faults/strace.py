@@ -19,7 +19,7 @@ class Injection:
 
 @contextlib.contextmanager
 def inject(pid: int, trace: Path, what: str, follow: bool = True) -> Iterator[Injection]:
-    """Attach, let the block run, detach. `what`: an expression of strace's inject. `follow`: threads and children too."""
+    """Attach, let the block run, detach. `what`: as strace's inject. `follow`: also threads and children."""
     call = what.partition(":")[0]
     argv = [
         "strace",
