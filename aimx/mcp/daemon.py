@@ -8,22 +8,11 @@ import trio
 
 from aimx import limits
 from aimx.config import places
-from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, DaemonUnavailable, WireCode, WireError, told
+from aimx.errors import DaemonAbsent, DaemonSilent, DaemonUnavailable, WireCode, WireError
 from aimx.mcp.tool import ToolError
 from aimx.wire import answers, codec
-from aimx.wire.frames import (
-    HookCreate,
-    HookDelete,
-    MailboxCreate,
-    MailboxDelete,
-    MarkRead,
-    MarkUnread,
-    Request,
-    Response,
-)
+from aimx.wire.frames import Request, Response
 
-_CHANGES = (MarkRead, MarkUnread, MailboxCreate, MailboxDelete, HookCreate, HookDelete)
-_DONE = "it may have been done all the same: look before you ask again"
 _NOBODY = (FileNotFoundError, ConnectionRefusedError, PermissionError)
 
 
@@ -54,12 +43,7 @@ class SocketDaemon:
         await self._body(request)
 
     async def _body(self, request: Request) -> bytes:
-        try:
-            response = await self.ask(request)
-        except (DaemonSilent, WireError) as error:
-            if isinstance(request, _CHANGES):
-                raise ToolError(f"{unclear(error)}; {_DONE}") from None
-            raise
+        response = await self.ask(request)
         if response.kind == "error":
             raise refused(response)
         return response.body
@@ -70,7 +54,7 @@ class SocketDaemon:
         async with await _connect() as stream:
             await _send(stream, octets)
             held, head = b"", True
-            async for piece in stream:
+            async for piece in _pieces(stream):
                 *whole, held = (held + piece).split(b"\n")
                 if head:
                     if b"" not in whole:
@@ -92,7 +76,7 @@ class SocketDaemon:
 def refused(response: Response) -> ToolError:
     """The daemon's code and reason (M2)."""
     between = " " if response.code == "EACCES" else ": "
-    return ToolError(f"{response.code}{between}{response.reason}")
+    return ToolError(f"{response.code}{between}{response.reason}", response.code)
 
 
 def _framed(request: Request) -> bytes:
@@ -100,12 +84,7 @@ def _framed(request: Request) -> bytes:
     try:
         return codec.encode_request(request)
     except WireError as error:
-        raise ToolError(f"{WireCode.MALFORMED}: {error.reason}") from None
-
-
-def unclear(error: AimxError) -> str:
-    """What is said of an answer that did not come, or is none."""
-    return f"Malformed response from aimx daemon: {told(error)}" if isinstance(error, WireError) else told(error)
+        raise ToolError(f"{WireCode.MALFORMED}: {error.reason}", WireCode.MALFORMED) from None
 
 
 async def _connect() -> trio.SocketStream:
@@ -127,6 +106,15 @@ async def _send(stream: trio.SocketStream, octets: bytes) -> None:
         await stream.send_eof()
     except trio.BrokenResourceError:
         return
+
+
+async def _pieces(stream: trio.SocketStream) -> AsyncGenerator[bytes, None]:
+    """What comes until the end, however that comes about."""
+    try:
+        async for piece in stream:
+            yield bytes(piece)
+    except trio.BrokenResourceError:
+        return  # a daemon that was killed
 
 
 async def _all(stream: trio.SocketStream) -> bytes:

@@ -9,13 +9,13 @@ import msgspec
 import trio
 
 from aimx import __version__, log
-from aimx.errors import AimxError, DaemonAbsent, sole, told
+from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, WireError, sole, told
 from aimx.mcp import schema, stdio, table
-from aimx.mcp.daemon import SocketDaemon, unclear
+from aimx.mcp.daemon import SocketDaemon
+from aimx.mcp.offering import Offering
 from aimx.mcp.sdk import MCPError, Server, types
-from aimx.mcp.tool import Call, Daemon, Tool, ToolError
+from aimx.mcp.tool import ABSENT, Call, Daemon, Tool, ToolError
 
-ABSENT = "aimx daemon not running. Start with 'sudo systemctl start aimx'"
 INSTRUCTIONS = """aimx email server. Manage mailboxes and emails for AI agents.
 You see and change only mailboxes that belong to the user you run as; mailbox_list shows them and their addresses.
 Work in this order: email_list (read == false is new), email_read, email_reply or email_send, email_mark_read.
@@ -50,10 +50,8 @@ class Serving:
             done = await tool.run(Call(self._daemon, _progress(context)), arguments)
         except ToolError as error:
             return _failed(str(error))
-        except DaemonAbsent:
-            return _failed(tool.absent or ABSENT)
         except AimxError as error:
-            return _failed(unclear(error))
+            return _failed(_why(tool, error))
         except Exception as error:  # noqa: BLE001  a shell: no client sees an exception
             log.error("tool-failed", tool=tool.name, why=f"{type(error).__name__}: {error}")
             return _failed(told(error))
@@ -80,6 +78,15 @@ def describe(tool: Tool) -> types.Tool:
     )
 
 
+def _why(tool: Tool, error: AimxError) -> str:
+    """What went wrong between us and the daemon, and what to do about it."""
+    if isinstance(error, DaemonAbsent):
+        return tool.absent or ABSENT
+    reason = f"Malformed response from aimx daemon: {told(error)}" if isinstance(error, WireError) else told(error)
+    unsure = isinstance(error, DaemonSilent | WireError) and not tool.hints.read_only
+    return f"{reason}; it may have been done all the same: look before you ask again" if unsure else reason
+
+
 def _failed(text: str) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(text=text)], is_error=True)
 
@@ -94,12 +101,21 @@ def _progress(context):  # type: ignore[no-untyped-def]
 def server(core: bool, daemon: Daemon) -> Server:
     """The server with its handlers, not yet running."""
     serving = Serving(table.chosen(core), daemon)
+    offering = Offering(daemon)
     return Server(
         "aimx",
         version=__version__,
         instructions=INSTRUCTIONS,
         on_list_tools=serving.list_tools,
         on_call_tool=serving.call_tool,
+        on_list_resources=offering.list_resources,
+        on_list_resource_templates=offering.list_templates,
+        on_read_resource=offering.read_resource,
+        on_subscriptions_listen=offering.listen,
+        on_list_prompts=offering.list_prompts,
+        on_get_prompt=offering.get_prompt,
+        on_completion=offering.complete,
+        lifespan=offering.lifespan,
     )
 
 

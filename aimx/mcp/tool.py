@@ -3,7 +3,7 @@
 Arguments and results are msgspec structs: their schema is what clients are told, and what calls are checked against.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -23,6 +23,9 @@ class Daemon(Protocol):
     async def done(self, request: Request) -> None:
         """Have it done. Raises: as `value`."""
 
+    def lines(self, request: Request) -> AsyncGenerator[dict[str, Any], None]:
+        """The objects of a stream, until the daemon ends it. Raises: as `value`."""
+
 
 class Call(NamedTuple):
     """What a tool may use. `progress(done, total, message)` reaches clients that asked for it."""
@@ -39,8 +42,15 @@ class Told(NamedTuple):
     more: tuple[Any, ...] = ()
 
 
+ABSENT = "aimx daemon not running. Start with 'sudo systemctl start aimx'"
+
+
 class ToolError(Exception):
-    """The tool did not do it; the text is for the agent and says what and why."""
+    """The tool did not do it; the text is for the agent and says what and why. `code`: the daemon's, if it refused."""
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class Hints(NamedTuple):
