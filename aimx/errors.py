@@ -159,6 +159,10 @@ class InvalidBody(WireError):
     """A well-formed frame whose JSON body is not what its verb takes."""
 
 
+class KeyConflict(Refused):
+    """An idempotency key that another message was sent under."""
+
+
 class DaemonRefused(Refused):
     """The daemon answered with an error frame of this code."""
 
@@ -225,6 +229,7 @@ DISPOSITIONS: dict[type[AimxError], Disposition] = {
     MailboxNotFound: Disposition(WireCode.ENOENT, Exit.FAILED, replies.UNKNOWN_RECIPIENT),
     MailboxTaken: Disposition(WireCode.MAILBOX, Exit.FAILED, replies.INTERNAL),
     MailboxNotEmpty: Disposition(WireCode.NONEMPTY, Exit.FAILED, replies.INTERNAL),
+    KeyConflict: Disposition(WireCode.ECONFLICT, Exit.FAILED, replies.INTERNAL),
     DirectoryConflict: Disposition(WireCode.ECONFLICT, Exit.FAILED, replies.INTERNAL),
     EmailNotFound: Disposition(WireCode.NOTFOUND, Exit.FAILED, replies.INTERNAL),
     UnreadableMail: Disposition(WireCode.IO, Exit.FAILED, replies.INTERNAL),

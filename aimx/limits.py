@@ -188,6 +188,17 @@ HOOK_TIMEOUT_DEFAULT_S = 60
 HOOK_TIMEOUT_MAX_S = 600
 HOOK_KILL_AFTER_S = 5.0
 HOOK_REAP_S = 5.0  # after KILL; what is stuck in the kernel does not hold its slot for ever
+HOOK_TASKS = 512  # TasksMax of a unit: an agent has some dozens of threads, a fork bomb has no end
+HOOK_START_S = 20.0  # TimeoutStartSec: for execve of a program that may lie on a file system that hangs
+HOOK_MANAGER_S = 45.0  # for one command to systemd; more than HOOK_START_S and HOOK_KILL_AFTER_S together
+HOOK_LOOK_S = 0.05  # between looks at a unit that is about to have a main process, or has lost it just now
+HOOK_LOOK_AGAIN_S = (0.2, 2.0)  # before asking systemd again that gave no answer
+HOOK_VARIABLES_S = 60.0  # how soon a change of the service manager's own environment is noticed
+HOOK_PROBLEM_CHARACTERS = 300  # of what systemd-run says of a start that failed
+TOOL_OUTPUT_OCTETS = 256 * KIB  # read of each output of a command of the init system
+SYSTEMD_UNSET = 2**63  # a counter at or above it is not counted (CGROUP_LIMIT_MAX, UINT64_MAX)
+HOOK_JOURNAL_S = 5.0  # for one command to the journal: some systems have none, or a slow one
+HOOK_JOURNAL_LINES = 50  # of the newest about one unit; systemd writes some ten
 HOOK_LINGER_S = 1.0  # for output that a process which left the group still holds open
 HOOK_RECORD_RETRY_S = 5.0  # when state.db cannot be written
 HOOK_ROWS = 64  # runnable jobs looked at together, whatever the backlog
@@ -278,6 +289,11 @@ READ_PIECE_OCTETS = 1 * MIB  # of a message file in one answer, unless less is a
 METER_S = 0.1  # between two looks of a line of progress on a terminal
 CLIENT_ADMIN_S = 60.0  # every other request; a slow directory service or disk, never a remote server
 MCP_EMAIL_OCTETS = 4 * MIB  # of a message file in one answer to an agent; no model reads a million words at once
+MCP_THREAD_ROWS = 20  # emails of a conversation, unless more are asked for
+MCP_THREAD_ROWS_MAX = 100
+MCP_THREAD_CHARACTERS = 4000  # of each of their bodies: a page and a half
+MCP_THREAD_CHARACTERS_MAX = 200_000  # of all of them: a third of what the largest models read
+MCP_FENCE_OCTETS = 12  # of the word in the lines around mail: nobody guesses 96 bits
 MCP_LINE_OCTETS = 64 * MIB  # of one JSON-RPC message: a body of 25 MiB, and room for its escapes
 MCP_DRAIN_S = 10.0  # from the end of input to that of the server, while answers are outstanding
 MCP_RESOURCES_MAILBOXES = 100  # in a page of the list of resources; a user has a few, root has all
@@ -314,6 +330,11 @@ COMPOSE_VICTIMS = 8  # losses by the fault of another message's computation, not
 DROP_THREADS = 4  # messages put into AIMX_TEST_MAIL_DROP at once
 REPLY_CHARACTERS = 1024  # of what a server said about one recipient, kept in the record and told
 REASON_OCTETS = 6 * KIB  # of an answer about many recipients; the line that carries it ends at HEADER_LINE_OCTETS
+
+# Sends under a key
+CLAIM_S = 86_400  # a key is remembered
+CLAIM_KEY_CHARACTERS = 255  # of a key; a UUID has 36
+CLAIMS_PER_UID = 20_000  # keys remembered at once; a mail every four seconds. 4 MB of state.db
 
 # Delivery (O4). RFC 5321 section 4.5.3.2 lets a queue wait 2 to 10 minutes at each stage; here a caller waits for the
 # answer, so that stages are shorter and what a slow server does not take in time is deferred to the caller.

@@ -38,6 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--references", metavar="CHAIN", help="Message-IDs of the whole thread (References)")
     add("--reply-to-address", metavar="ADDR", action="append", default=[], help="where answers go (Reply-To)")
     add("--attachment", metavar="PATH", action="append", default=[], help="attach a file; repeatable")
+    add("--idempotency-key", metavar="KEY", help="send it once, however often this command is run within 24 hours")
     add("--dry-run", action="store_true", help="print the message that would be sent, and send nothing")
     add("--json", action="store_true", help="print the outcome as one JSON object")
 
@@ -52,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
         raise diagnostics.wrong_usage("the following arguments are required: --to", "aimx send [OPTIONS]")
     try:
         draft = letter.draft(options)
-        request = submit.request(draft, options.text_only, options.html_body, "--html-body", options.dry_run)
+        html, key = options.html_body, options.idempotency_key
+        request = submit.request(draft, options.text_only, html, "--html-body", options.dry_run, key)
     except AimxError as error:
         return _failed(options, "VALIDATION", told(error))
     return _exchange(options, draft, request)
@@ -115,11 +117,19 @@ def _shown(options: argparse.Namespace, draft: Draft, response: Response) -> int
         return _failed(options, "PROTOCOL", f"this daemon knows no --dry-run and has sent {response.note}")
     if options.json:
         message = response.body.decode(errors="replace")
-        own = {"message_id": f"<{draft.message_id}>", "status": "dry-run", **_letter_of(draft)}
+        own = {"message_id": _message_id(options, draft, message), "status": "dry-run", **_letter_of(draft)}
         return _print_json({**own, "message": message})
     diagnostics.say("Nothing was sent. This is the message, without the signature that is put on top:")
     output.write_octets(response.body)
     return Exit.OK
+
+
+def _message_id(options: argparse.Namespace, draft: Draft, message: str) -> str:
+    """Under a key it is the daemon's."""
+    if options.idempotency_key is None:
+        return f"<{draft.message_id}>"
+    field = next(line for line in message.split("\r\n") if line.lower().startswith("message-id:"))
+    return field.partition(":")[2].strip()
 
 
 def _letter_of(draft: Draft) -> dict[str, object]:

@@ -62,10 +62,17 @@ class HookPool:
             try:
                 for left in await self._runner.db(jobs.outliving):
                     self._begin(nursery, left.row, partial(self._runner.resume, left))
+                nursery.start_soon(self._tidy)
                 return
             except StorageFailed as error:
                 log.error("hooks-not-resumed", why=error.detail or error.reason)
             await trio.sleep(limits.HOOK_RECORD_RETRY_S)
+
+    async def _tidy(self) -> None:
+        try:
+            await self._runner.tidy()
+        except (StorageFailed, OSError) as error:
+            log.error("hooks-not-tidied", why=str(error))
 
     # Choosing
 

@@ -33,6 +33,10 @@ _Logged = tuple[int, Event]
 _INTERRUPTED = Run(-1, False, 0, "", "interrupted")
 
 
+def _not_spawned(error: OSError) -> Run:
+    return Run(-1, False, 0, f"spawn-failed: {error.strerror}", "spawn-failed")
+
+
 class HookRunner:
     """Runs one job at a time for each who asks."""
 
@@ -119,7 +123,7 @@ class HookRunner:
         """What is durable before a program starts: that it did, and by which name it is found again."""
         task = msgspec.structs.replace(task, unit=jobs.unit(db, task.run))
         now, uid = self._fx.now(), task.account.uid
-        kept = (task.unit, task.token) if self._fx.executor.outlives else (None, None)
+        kept = (task.unit, task.token) if self._outlives(task) else (None, None)
         jobs.start(db, task.run, Start(now, uid, *kept))
         hook = task.hook.name
         eventlog.append(
@@ -127,12 +131,20 @@ class HookRunner:
         )
         return task
 
+    def _outlives(self, task: Task) -> bool:
+        """Whether a run goes on without this daemon. Nobody would learn how a test ended."""
+        return self._fx.executor.outlives and not task.test
+
     async def _run(self, row: JobRow, task: Task, mailbox: Mailbox) -> None:
         try:
-            fd = await self.thread(lambda: self._open(row, mailbox.owner))
+            with trio.CancelScope(shield=True):  # it is claimed: a stop from now on is recorded
+                fd = await self.thread(lambda: self._open(row, mailbox.owner))
         except Unreadable:
             why = "the message is no longer there, or no longer a plain file"
             await self._record(task, Run(-1, False, 0, why, "message-gone"))
+            return
+        except OSError as error:
+            await self._record(task, _not_spawned(error))
             return
         try:
             await self._execute(task, fd)
@@ -152,11 +164,20 @@ class HookRunner:
                 try:
                     run = await fire.fire(self._fx, task, stdin, shown)
                 except OSError as error:  # no descriptors are left: that is an outcome too
-                    run = Run(-1, False, 0, f"spawn-failed: {error.strerror}", "spawn-failed")
+                    run = _not_spawned(error)
         finally:
-            if run is not _INTERRUPTED or not self._fx.executor.outlives:
-                await self._record(task, run)
+            if run is not _INTERRUPTED or not self._outlives(task):
+                await self._conclude(task, run)
         return run
+
+    async def _conclude(self, task: Task, run: Run) -> None:
+        """Record how a run ended; only then may its executor forget it. Raises: as `_record`."""
+        try:
+            await self._record(task, run)
+        except StorageFailed:
+            await self._fx.executor.forget(task.unit)  # a test, of which its caller will not ask again
+            raise
+        await self._fx.executor.forget(task.unit)
 
     async def _record(self, task: Task, run: Run) -> None:
         """Tell how a run ended, however long state.db cannot be written; cancelled, after one try.
@@ -232,6 +253,16 @@ class HookRunner:
         with self._knowing(task, left.uid):
             ended = await self._fx.executor.resume(left.unit, hook.timeout_secs)
         if ended is None:
-            await self._record(task, Run(-1, False, 0, "", jobs.RESTART))
+            run = Run(-1, False, 0, "", jobs.RESTART)
         else:
-            await self._record(task, fire.outcome(ended, max(0, round((self._fx.now() - left.started) * 1000))))
+            run = fire.outcome(ended, max(0, round((self._fx.now() - left.started) * 1000)))
+        await self._conclude(task, run)
+
+    async def tidy(self) -> None:
+        """Let the executor remove what earlier daemons left and nobody waits for."""
+
+        async def known() -> list[str]:
+            return [left.unit for left in await self.db(jobs.outliving)]
+
+        prefix = await self.db(jobs.unit_prefix)
+        await self._fx.executor.tidy(prefix, known)

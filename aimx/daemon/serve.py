@@ -171,6 +171,13 @@ class Daemon:
     async def _signals(
         self, nursery: trio.Nursery, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
+        try:
+            await self._heed(nursery, task_status)
+        finally:
+            # A further one must not end what still has to be recorded.
+            signal.signal(signal.SIGTERM, lambda *_: None)
+
+    async def _heed(self, nursery: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
         stopping = False
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             task_status.started()

@@ -16,6 +16,7 @@ from aimx.effects.lock import WriterLock
 from aimx.errors import AimxError, Failed, StorageFailed
 from aimx.model.config import Config
 from aimx.model.delivery import CommitPlan, Conclusion, Outcome
+from aimx.model.outbound import Claim, FirstAnswer
 from aimx.store import jobs, readme, recovery
 from aimx.store.commit import Committed, Committer
 from aimx.store.conclude import Concluder, Noted, Told
@@ -131,6 +132,11 @@ class Storage:
         concluded: Noted = await self.carry(self._concluder.steps(conclusion))
         self.tell(concluded[1])
         return concluded[0]
+
+    async def claimed(self, claim: Claim, since: float) -> FirstAnswer | None:
+        """What was answered to this message under this key. Raises: as effects.api.Store.claimed."""
+        answer: FirstAnswer | None = await self.carry(self.committer.claimed(claim, since))
+        return answer
 
     async def release(self, jobs: tuple[int, ...]) -> None:
         """Held jobs may run now, or as soon as that can be recorded."""

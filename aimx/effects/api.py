@@ -1,6 +1,6 @@
 """What flows may ask of the world: small Protocols and the bundle that a shell hands to every flow."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol
 
@@ -12,6 +12,7 @@ from aimx.effects.accounts import Accounts, Identity
 from aimx.effects.memory import MemoryBudget, Shares
 from aimx.effects.payload import Payload
 from aimx.effects.runs import Runs
+from aimx.effects.turns import Turns
 from aimx.model.caller import Caller
 from aimx.model.config import Config
 from aimx.model.delivery import CommitPlan, Conclusion, Folder, Outcome
@@ -21,7 +22,7 @@ from aimx.model.event import Event, MailboxDeleted
 from aimx.model.hook import Origin, Within, Written
 from aimx.model.job import Ended, Execution, Exited, JobSpec, NeedDns, SpawnFailed
 from aimx.model.message import Examined
-from aimx.model.outbound import Composed, ComposeOrder
+from aimx.model.outbound import Claim, Composed, ComposeOrder, FirstAnswer
 from aimx.model.place import Contents, Stray
 from aimx.model.query import Box, Counts, Found, Page, Piece, Progress, Query, Row
 from aimx.model.status import Backlog, Use, Vitals
@@ -81,6 +82,12 @@ class Store(Protocol):
 
     async def release(self, jobs: tuple[int, ...]) -> None:
         """Held jobs may run now, or as soon as that can be recorded. Shielded."""
+
+    async def claimed(self, claim: Claim, since: float) -> FirstAnswer | None:
+        """What was answered to this message under this key; None: it was not sent under it.
+
+        Raises: KeyConflict, DeliveryUnknown, ResourcesExhausted, StorageFailed.
+        """
 
     def note_unseen(self, repeat_key: bytes, mailboxes: tuple[str, ...]) -> None:
         """The peer vanished between our 250 and its next command (R5). Never waits."""
@@ -286,7 +293,8 @@ class Running(Protocol):
     async def ended(self) -> Ended:
         """Its end, which is brought about at its time limit: TERM, and KILL after HOOK_KILL_AFTER_S.
 
-        Cancelled: a run that `outlives` the daemon goes on, any other one has ended when this returns.
+        Cancelled: a run that `outlives` the daemon (of an executor that can do so) goes on, any other one has ended
+        when this returns. What it left behind has ended too, but for what left its group on purpose.
         """
 
 
@@ -301,6 +309,12 @@ class Executor(Protocol):
 
     async def resume(self, unit: str, timeout_s: float) -> Ended | None:
         """The end of a run that an earlier daemon started, awaited as in `Running.ended`; None: nothing is known."""
+
+    async def forget(self, unit: str) -> None:
+        """The end of a run has been recorded; until then another daemon could still learn of it. Shielded."""
+
+    async def tidy(self, prefix: str, known: Callable[[], Awaitable[Collection[str]]]) -> None:
+        """Remove what earlier daemons left: units with this prefix but those that are known to be resumed."""
 
 
 class ConnectFailed(Exception):
@@ -336,7 +350,7 @@ class Sending(msgspec.Struct, frozen=True):
     `token` makes an unguessable string; `in_hook` says of which hook run one is, if its owner or root presents it
     (U5). `own_smtp` is where our own listener is reached. `shuffle` reorders a list in place. `mx_port` is
     25 but in tests. `drop` takes a message instead of the network (O7); None: there is none. `memory` bounds what
-    composed messages take while they are on their way.
+    composed messages take while they are on their way. `turns`: sends under one key, one after the other.
     """
 
     signer: Signer
@@ -348,6 +362,7 @@ class Sending(msgspec.Struct, frozen=True):
     mx_port: int = 25
     drop: Callable[[bytes], Awaitable[None]] | None = None
     memory: Shares = msgspec.field(default_factory=_outbound_memory)
+    turns: Turns = msgspec.field(default_factory=Turns)
 
 
 class Desk(msgspec.Struct, frozen=True):

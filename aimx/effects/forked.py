@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Awaitable, Callable, Collection
 
 import trio
 
@@ -29,6 +30,12 @@ class Forked:
         """Nothing that was forked goes on without its daemon."""
         return None
 
+    async def forget(self, unit: str) -> None:
+        """Nothing is left of it."""
+
+    async def tidy(self, prefix: str, known: Callable[[], Awaitable[Collection[str]]]) -> None:
+        """Nothing is left of any."""
+
 
 class ForkedRun:
     """Implements effects.api.Running."""
@@ -44,7 +51,7 @@ class ForkedRun:
             return Ended(-1, timed_out, f"{problem.step}: {os.strerror(problem.errno)}")
         if exited.code == -1 and exited.signal == 0:
             return Ended(-1, timed_out, lost=True)
-        return Ended(exited.code, timed_out, cpu_ms=exited.cpu_ms, peak_octets=exited.peak_octets)
+        return Ended(exited.code, timed_out, cpu_ms=exited.cpu_ms, peak_octets=exited.peak_octets or None)
 
     async def _supervise(self) -> tuple[Exited, bool]:
         try:

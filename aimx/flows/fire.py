@@ -64,7 +64,9 @@ class Run(msgspec.Struct, frozen=True):
 def execution(task: Task) -> Execution:
     """The run as its executor gets it."""
     title = f"aimx hook {task.hook.name} of mailbox {task.mailbox}"
-    return Execution(specification(task), task.hook.timeout_secs, task.memory_max, task.unit, title)
+    return Execution(
+        specification(task), task.hook.timeout_secs, task.memory_max, task.unit, title, outlives=not task.test
+    )
 
 
 def specification(task: Task) -> JobSpec:
@@ -118,6 +120,9 @@ def outcome(ended: Ended, duration_ms: int, stdout: str = "", stderr: str = "") 
     if ended.problem:
         return Run(-1, ended.timed_out, duration_ms, f"spawn-failed: {ended.problem}", "spawn-failed", "", *usage)
     reason = "interrupted" if ended.lost else None
+    if ended.ran_ms is not None:
+        duration_ms = ended.ran_ms
+    stderr = "\n".join(text for text in (stderr, ended.note) if text)
     return Run(ended.exit_code, ended.timed_out, duration_ms, stderr, reason, stdout, *usage)
 
 

@@ -2,9 +2,10 @@
 
 from aimx import limits
 from aimx.effects.api import Effects
+from aimx.flows.answer import refusal
 from aimx.model.delivery import CommitPlan, Conclusion, Copy, Placed
 from aimx.model.hook import Thread, Within
-from aimx.model.outbound import Record, Submission
+from aimx.model.outbound import FirstAnswer, Record, Submission
 from aimx.policy import firing
 from aimx.policy.verdict import Verdict
 from aimx.store import document, layout, sent
@@ -29,7 +30,7 @@ async def begin(fx: Effects, letter: Letter, within: Within | None) -> Placed:
         body=sent.text(letter),
         thread=Thread(firing.names(submission.message_id, submission.in_reply_to, submission.references), within),
     )
-    (placed,) = await fx.store.commit(CommitPlan((copy,), fx.now(), may_spool=False))
+    (placed,) = await fx.store.commit(CommitPlan((copy,), fx.now(), may_spool=False, claim=letter.claim))
     assert isinstance(placed, Placed)
     return placed
 
@@ -44,8 +45,19 @@ async def end(fx: Effects, letter: Letter, placed: Placed, decided: Verdict, wit
     kept, mailbox, submission, at = decided.record, letter.mailbox, letter.submission, fx.now()
     head = document.with_id(sent.head(letter, kept), placed.id) if kept is not None else None
     jobs = firing.after_send(mailbox, submission, decided.status, sent.instant(at), within.event if within else None)
-    conclusion = Conclusion(placed, head, sent.text(letter), jobs, at, decided.status, _summary(submission))
+    answer = _first_answer(decided, submission) if kept is not None else None
+    conclusion = Conclusion(
+        placed, head, sent.text(letter), jobs, at, decided.status, _summary(submission), letter.claim, answer
+    )
     return await fx.store.conclude(conclusion)
+
+
+def _first_answer(decided: Verdict, submission: Submission) -> FirstAnswer:
+    """What whoever sends this again under its key is told."""
+    if decided.problem is None:
+        return FirstAnswer("", f"<{submission.message_id}>")
+    told = refusal(decided.problem)
+    return FirstAnswer(str(told.code), told.reason)
 
 
 def _summary(submission: Submission) -> dict[str, str]:

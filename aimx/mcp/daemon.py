@@ -8,11 +8,22 @@ import trio
 
 from aimx import limits
 from aimx.config import places
-from aimx.errors import DaemonAbsent, DaemonSilent, DaemonUnavailable, WireCode, WireError
+from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, DaemonUnavailable, WireCode, WireError, told
 from aimx.mcp.tool import ToolError
 from aimx.wire import answers, codec
-from aimx.wire.frames import Request, Response
+from aimx.wire.frames import (
+    HookCreate,
+    HookDelete,
+    MailboxCreate,
+    MailboxDelete,
+    MarkRead,
+    MarkUnread,
+    Request,
+    Response,
+)
 
+_CHANGES = (MarkRead, MarkUnread, MailboxCreate, MailboxDelete, HookCreate, HookDelete)
+_DONE = "it may have been done all the same: look before you ask again"
 _NOBODY = (FileNotFoundError, ConnectionRefusedError, PermissionError)
 
 
@@ -43,7 +54,12 @@ class SocketDaemon:
         await self._body(request)
 
     async def _body(self, request: Request) -> bytes:
-        response = await self.ask(request)
+        try:
+            response = await self.ask(request)
+        except (DaemonSilent, WireError) as error:
+            if isinstance(request, _CHANGES):
+                raise ToolError(f"{unclear(error)}; {_DONE}") from None
+            raise
         if response.kind == "error":
             raise refused(response)
         return response.body
@@ -85,6 +101,11 @@ def _framed(request: Request) -> bytes:
         return codec.encode_request(request)
     except WireError as error:
         raise ToolError(f"{WireCode.MALFORMED}: {error.reason}", WireCode.MALFORMED) from None
+
+
+def unclear(error: AimxError) -> str:
+    """What is said of an answer that did not come, or is none."""
+    return f"Malformed response from aimx daemon: {told(error)}" if isinstance(error, WireError) else told(error)
 
 
 async def _connect() -> trio.SocketStream:

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 from aimx import limits
 from aimx.errors import Refused
+from aimx.mcp import cutting
+from aimx.mcp.cutting import Wanted
 from aimx.mcp.tool import Daemon, ToolError
 from aimx.mime import frontmatter
 from aimx.wire.frames import EmailRead
@@ -11,26 +13,27 @@ from aimx.wire.frames import EmailRead
 CHANGED = "the email was changed while it was read; read it again"
 
 
-class Whole(NamedTuple):
-    """All of a file."""
+class Part(NamedTuple):
+    """A part of a file. `next`: the character of it to go on with, None at the end. `octets`: of the whole file."""
 
     path: str
     text: str
+    next: int | None
     octets: int
 
 
-async def whole(daemon: Daemon, request: EmailRead) -> Whole:
-    """The file that is asked for. Raises: ToolError, also for one that no answer can hold."""
+async def part(daemon: Daemon, request: EmailRead, wanted: Wanted) -> Part:
+    """A part of a file, without what nobody can see. Raises: ToolError, also for more than an answer can hold."""
     for _ in range(limits.MCP_READ_TRIES):
-        first = await daemon.value(request)
-        if first["total"] > limits.MCP_EMAIL_OCTETS:
+        cut = cutting.Cut(wanted)
+        first = last = await daemon.value(request)
+        if wanted.most is None and first["total"] > limits.MCP_EMAIL_OCTETS:
             raise ToolError(_too_large(request.id, first))
-        texts, last = [first["text"]], first
-        while last["next"] is not None and last["version"] == first["version"]:
+        while last["version"] == first["version"]:
+            cut.feed(last["text"], last["next"] is None)
+            if cut.done or last["next"] is None:
+                return Part(first["path"], cut.text, cut.next, first["total"])
             last = await daemon.value(request._replace(offset=last["next"]))
-            texts.append(last["text"])
-        if last["version"] == first["version"]:
-            return Whole(first["path"], "".join(texts), first["total"])
     raise ToolError(CHANGED)
 
 

@@ -23,8 +23,13 @@ def of(kind: type[msgspec.Struct], closed: bool = False) -> dict[str, Any]:
 
 
 def read(kind: type[msgspec.Struct], given: dict[str, Any], closed: bool = False) -> Any:
-    """Arguments as a struct; null is the same as absent. Raises: msgspec.ValidationError naming what is wrong."""
-    named = {key: value for key, value in given.items() if value is not None}
+    """Arguments as a struct; null is the same as absent, and 5.0 as 5. Raises: msgspec.ValidationError saying what."""
+    named = {key: _whole(value) for key, value in given.items() if value is not None}
     if closed and (unknown := sorted(named.keys() - {field.encode_name for field in msgspec.structs.fields(kind)})):
         raise msgspec.ValidationError(f"unknown parameter `{unknown[0]}`")
     return msgspec.convert(named, kind)
+
+
+def _whole(value: Any) -> Any:
+    """To JSON Schema 5.0 is an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -9,9 +9,9 @@ import msgspec
 import trio
 
 from aimx import __version__, log
-from aimx.errors import AimxError, DaemonAbsent, DaemonSilent, WireError, sole, told
+from aimx.errors import AimxError, DaemonAbsent, sole, told
 from aimx.mcp import schema, stdio, table
-from aimx.mcp.daemon import SocketDaemon
+from aimx.mcp.daemon import SocketDaemon, unclear
 from aimx.mcp.offering import Offering
 from aimx.mcp.sdk import MCPError, Server, types
 from aimx.mcp.tool import ABSENT, Call, Daemon, Tool, ToolError
@@ -50,8 +50,10 @@ class Serving:
             done = await tool.run(Call(self._daemon, _progress(context)), arguments)
         except ToolError as error:
             return _failed(str(error))
+        except DaemonAbsent:
+            return _failed(tool.absent or ABSENT)
         except AimxError as error:
-            return _failed(_why(tool, error))
+            return _failed(unclear(error))
         except Exception as error:  # noqa: BLE001  a shell: no client sees an exception
             log.error("tool-failed", tool=tool.name, why=f"{type(error).__name__}: {error}")
             return _failed(told(error))
@@ -76,15 +78,6 @@ def describe(tool: Tool) -> types.Tool:
             open_world_hint=hints.open_world,
         ),
     )
-
-
-def _why(tool: Tool, error: AimxError) -> str:
-    """What went wrong between us and the daemon, and what to do about it."""
-    if isinstance(error, DaemonAbsent):
-        return tool.absent or ABSENT
-    reason = f"Malformed response from aimx daemon: {told(error)}" if isinstance(error, WireError) else told(error)
-    unsure = isinstance(error, DaemonSilent | WireError) and not tool.hints.read_only
-    return f"{reason}; it may have been done all the same: look before you ask again" if unsure else reason
 
 
 def _failed(text: str) -> types.CallToolResult:

@@ -5,13 +5,15 @@ Must never let a control character, a line separator or a lone surrogate into a 
 
 import re
 
-# Cc except TAB (folded to a space first), bidi controls, Unicode tags, invisible format characters, surrogates.
-UNWANTED = (
-    "\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+# Bidi controls, Unicode tags, invisible format characters, surrogates.
+_HIDDEN = (
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff"
 )
+UNWANTED = "\x00-\x1f\x7f-\x9f" + _HIDDEN  # and Cc; of these TAB is folded to a space first
 _UNWANTED = re.compile(f"[{UNWANTED}]")
+_INVISIBLE = re.compile(f"[{_HIDDEN}]")
 _BLANKS = re.compile("[ \t\r\n]+")
 _BREAKS = re.compile("[\r\f\v]")
 # A body is data and stays faithful (joiners and direction marks belong to many scripts); but a control character is
@@ -30,6 +32,11 @@ def one_line(text: str) -> str:
 def visible(text: str) -> str:
     """The text without the characters that nobody sees; blanks stay."""
     return text if text.isascii() and text.isprintable() else _UNWANTED.sub("", text)
+
+
+def bare(text: str) -> str:
+    """Text for those who obey what they read: as `body`, and nothing in it that its reader's user could not see."""
+    return text if text.isascii() and text.isprintable() else _INVISIBLE.sub("", body(text))
 
 
 def body(text: str) -> str:

@@ -54,8 +54,6 @@ def headers(fields: Fields, malformed: bool, envelope: Envelope) -> Headers:
     in_reply_to = _first_id(_text(values, "in-reply-to"))
     references = message_ids(_text(values, "references"))
     author, problem = _author(values, repeated, malformed, senders)
-    precedence = _KEYWORD.match(_text(values, "precedence"))
-    auto_submitted = _raw(values, "auto-submitted")
     date = dates.rfc3339(_text(values, "date")) if "date" in values else None
     return Headers(
         from_=_bounded(str(senders.mailboxes[0])) if senders.mailboxes else "",
@@ -68,12 +66,11 @@ def headers(fields: Fields, malformed: bool, envelope: Envelope) -> Headers:
         in_reply_to=in_reply_to,
         references=_bounded(" ".join(references)),
         list_id=_raw(values, "list-id"),
-        auto_submitted=auto_submitted,
+        auto_submitted=_raw(values, "auto-submitted"),
         thread_id=thread_id(message_id, in_reply_to, references),
         author=author,
         from_problem=problem,
-        automated=_is_automated(auto_submitted, envelope)
-        or (precedence is not None and precedence[1].lower() in _BULK),
+        automated=envelope.bounce or any(_is_automatic(name, raw) for name, raw in fields),
         repeated=" ".join(repeated),
     )
 
@@ -103,12 +100,18 @@ def _author(
     return senders.mailboxes[0].addr_spec, ""
 
 
-def _is_automated(auto_submitted: str, envelope: Envelope) -> bool:
-    """U5, without Precedence."""
-    keyword = _KEYWORD.match(structured.without_comments(auto_submitted))
-    if keyword is not None and keyword[1].lower() != "no":
-        return True
-    return envelope.bounce
+def _is_automatic(name: str, raw: bytes) -> bool:
+    """Whether a field says that no person wrote the message (U5).
+
+    Each occurrence counts: a relay may add one, and whoever writes "no" below "auto-replied" takes nothing back. What
+    is not readable as "no" (RFC 3834 section 5) is not "no".
+    """
+    if name not in ("auto-submitted", "precedence"):
+        return False
+    value = structured.without_comments(structured.text(raw[: limits.HEADER_OCTETS]))
+    found = _KEYWORD.match(value)
+    keyword = found[1].lower() if found is not None else ""
+    return keyword != "no" if name == "auto-submitted" else keyword in _BULK
 
 
 def _text(values: dict[str, bytes], name: str) -> str:

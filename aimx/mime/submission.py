@@ -22,7 +22,7 @@ def submission(draft: Draft) -> bytes:
         ("Cc", write.addresses("Cc", draft.cc)),
         ("Bcc", write.addresses("Bcc", draft.bcc)),
         ("Subject", write.unstructured("Subject", draft.subject)),
-        ("Message-ID", write.msg_ids("Message-ID", [draft.message_id])),
+        ("Message-ID", write.msg_ids("Message-ID", [draft.message_id] if draft.message_id else [])),
         ("In-Reply-To", write.msg_ids("In-Reply-To", [draft.in_reply_to] if draft.in_reply_to else [])),
         ("References", write.msg_ids("References", draft.references)),
         ("MIME-Version", "1.0"),

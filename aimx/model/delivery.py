@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from aimx.model.hook import Thread
-from aimx.model.outbound import SendStatus
+from aimx.model.outbound import Claim, FirstAnswer, SendStatus
 
 Folder = Literal["inbox", "sent"]
 
@@ -67,12 +67,14 @@ class CommitPlan(msgspec.Struct, frozen=True):
 
     `repeat_key` identifies (octets, reverse-path, peer) for R5; None never de-duplicates (`aimx ingest`).
     `may_spool`: whether a copy that its owner's directory refuses may wait in the spool; otherwise nothing is stored.
+    `claim` is recorded in the transaction that makes the copies true.
     """
 
     copies: tuple[Copy, ...]
     received_at: float
     repeat_key: bytes | None = None
     may_spool: bool = True
+    claim: Claim | None = None
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -140,7 +142,8 @@ class Conclusion(msgspec.Struct, frozen=True):
     """What becomes of a pending sent record: replaced by `document` and `body`, or removed when there is no document.
 
     `placed` says where it lies. `jobs` are recorded with it and held until they are released, which is after the
-    caller has its answer (O5). `status` and `summary` are what the event and the index tell.
+    caller has its answer (O5). `status` and `summary` are what the event and the index tell. `answer`: what the
+    `claim` is answered with from now on; None: nothing has left, so the key is free again.
     """
 
     placed: Placed
@@ -150,6 +153,8 @@ class Conclusion(msgspec.Struct, frozen=True):
     at: float
     status: SendStatus
     summary: dict[str, str] = {}
+    claim: Claim | None = None
+    answer: FirstAnswer | None = None
 
 
 Outcome = Placed | InSpool | Duplicate

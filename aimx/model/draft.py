@@ -16,6 +16,8 @@ class DraftFile(NamedTuple):
 class Draft(NamedTuple):
     """One message to submit. `date` is seconds since the epoch; `message_id` is without brackets.
 
+    Without `message_id` the daemon makes one: for what is sent under a key, the same for the same.
+
     `body` is Markdown source or plain text, LF or CRLF line ends. `bcc` is written too; who delivers takes it out.
     """
 

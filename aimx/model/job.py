@@ -102,6 +102,7 @@ class Execution(msgspec.Struct, frozen=True):
     """One run of a hook, as an executor is given it. `unit` is a name that no other run has or will have.
 
     `memory_max` is in the words of systemd's MemoryMax. `title` names hook and mailbox; it is for everybody to see.
+    `outlives`: it may go on while there is no daemon; else nobody would want its outcome then.
     """
 
     spec: JobSpec
@@ -109,13 +110,15 @@ class Execution(msgspec.Struct, frozen=True):
     memory_max: str
     unit: str
     title: str
+    outlives: bool = True
 
 
 class Ended(msgspec.Struct, frozen=True):
     """How a run ended. `exit_code` is -1 when a signal ended it or it never ran its program.
 
     `problem`: why it never ran, in words for the operator. `lost`: it was seen to begin and nobody saw its end.
-    `cpu_ms` and `peak_octets` (of memory) are None where they are not known.
+    `cpu_ms`, `peak_octets` (of memory) and `ran_ms`, from execve to the end, are None where they are not known.
+    `note` is what the operator should read below what the program said.
     """
 
     exit_code: int
@@ -124,6 +127,8 @@ class Ended(msgspec.Struct, frozen=True):
     lost: bool = False
     cpu_ms: int | None = None
     peak_octets: int | None = None
+    ran_ms: int | None = None
+    note: str = ""
 
 
 class Spawn(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -164,7 +169,8 @@ class Exited(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The process ended. `code` is the exit status; -1 when a signal ended it, which `signal` then names.
 
     -1 without a signal: nobody saw its end, because the spawner was lost. `cpu_ms` and `peak_octets` are those of the
-    program and of the children that it waited for (getrusage); `peak_octets` is the largest of them.
+    program and of the children that it waited for (getrusage); `peak_octets` is the largest of them, 0 when none took
+    more than the spawner itself.
     """
 
     id: int

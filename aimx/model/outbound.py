@@ -93,6 +93,24 @@ class RecipientOutcome(msgspec.Struct, frozen=True, array_like=True):
     host: str = ""
 
 
+class Claim(msgspec.Struct, frozen=True, array_like=True):
+    """A send under a key of its caller's: the same message under the same key is sent once.
+
+    `digest` is of what was submitted, without its Date and Message-ID.
+    """
+
+    uid: int
+    key: str
+    digest: bytes
+
+
+class FirstAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """What the caller of a claimed send was told. `code` empty: that it was delivered, and `text` is the Message-ID."""
+
+    code: str
+    text: str
+
+
 class Record(msgspec.Struct, frozen=True):
     """The outcome as the sent record and the hooks tell it (S6). `details` is empty when there is nothing to say."""
 

@@ -31,11 +31,13 @@ class SendAs(msgspec.Struct, frozen=True):
     """Owner of the mailbox that the From address names, or root. Carries what was read, so that just that is sent.
 
     `mailbox` None: no mailbox sends under this address; `owner_uid` is then None as well.
+    `digest`: of what is sent under a key, None without one.
     """
 
     owner_uid: int | None
     mailbox: Configured | None
     submission: Submission
+    digest: bytes | None = None
 
 
 class Hook(msgspec.Struct, frozen=True):

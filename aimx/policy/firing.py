@@ -10,6 +10,11 @@ from aimx.model.message import Headers
 from aimx.model.outbound import SendStatus, Submission
 
 FAULTS = ("owner-not-found", "owner-is-root")  # reasons for a skip that somebody has to repair
+_CLEANING: dict[int, str | None] = {
+    **dict.fromkeys((*range(0x20), 0x7F)),  # control characters of ASCII
+    **dict.fromkeys((*range(0xFDD0, 0xFDF0), *range(0xFFFE, 0x110000, 0x10000), *range(0xFFFF, 0x110000, 0x10000))),
+    ord("\t"): "\t", ord("\n"): " ", ord("\r"): " ",
+}  # fmt: skip
 CHAIN = "after_send"  # the one conversation of everything that after_send hooks send
 
 
@@ -109,8 +114,12 @@ def _size(key: str, text: str) -> int:
 
 
 def bounded(text: str) -> str:
-    """A value without NUL and line breaks, cut on a character boundary."""
-    octets = text.replace("\0", "").replace("\n", " ").replace("\r", " ").encode("utf-8", "replace")
+    """A value that every executor passes on as it is, cut on a character boundary.
+
+    Line breaks become spaces. What execve (NUL) or systemd (other control characters, noncharacters) does not take is
+    removed; systemd would drop the whole variable, or not start the hook.
+    """
+    octets = text.translate(_CLEANING).encode("utf-8", "replace")
     return octets[: limits.HOOK_ENV_VALUE_OCTETS].decode("utf-8", "ignore")
 
 

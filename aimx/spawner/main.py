@@ -7,6 +7,7 @@ descriptors pass through it on their way into a child. When the front goes away 
 import errno
 import gc
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from aimx import limits
 from aimx.effects import framing, privileges
 from aimx.model.job import Exited, Ready, Signal, Spawn, SpawnFailed, Started, ToSpawner
 from aimx.resolver import main as resolver
@@ -167,7 +169,10 @@ class Spawner:
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
         cpu_ms = round((used.ru_utime + used.ru_stime) * 1000)
-        self._send(Exited(request_id, code, number, cpu_ms, used.ru_maxrss * 1024))
+        # A program begins with the peak of what it was forked from (getrusage(2)), which says nothing about itself.
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak_octets = used.ru_maxrss * limits.KIB if used.ru_maxrss > own else 0
+        self._send(Exited(request_id, code, number, cpu_ms, peak_octets))
 
 
 def _options(words: list[str]) -> dict[str, int]:

@@ -10,7 +10,8 @@ from aimx import limits, log
 from aimx.errors import AimxError, StorageFailed
 from aimx.model.delivery import CommitPlan, Copy, Duplicate, InSpool, Outcome, Placed, Ref
 from aimx.model.event import Event
-from aimx.store import group, jobs, ledger
+from aimx.model.outbound import Claim, FirstAnswer
+from aimx.store import claims, group, jobs, ledger
 from aimx.store.group import Steps, Sync, Work
 from aimx.store.index import Index
 from aimx.store.intent import Intent, Staged
@@ -144,6 +145,11 @@ class Committer:
             with self._lock:
                 self._withdrawn.append(intent_id)
 
+    def claimed(self, claim: Claim, since: float) -> Steps[FirstAnswer | None]:
+        """The answer to an earlier send under this key. Raises: as claims.find."""
+        answer: FirstAnswer | None = yield Work(lambda db: claims.find(db, claim, since))
+        return answer
+
     def release(self, held: tuple[int, ...]) -> Steps[None]:
         """Held jobs may run now. Raises: StorageFailed."""
         yield Work(lambda db: jobs.release(db, held))
@@ -179,4 +185,4 @@ class Committer:
 
 
 def _intent(drafts: list[Draft], plan: CommitPlan) -> Intent:
-    return Intent(tuple(draft.staged for draft in drafts), plan.received_at, plan.repeat_key)
+    return Intent(tuple(draft.staged for draft in drafts), plan.received_at, plan.repeat_key, plan.claim)

@@ -62,8 +62,13 @@ def prune(db: sqlite3.Connection, now: float) -> None:
 
 
 def _note(db: sqlite3.Connection, keys: list[bytes], conversation: str, at: float) -> None:
+    """What is known already stays what it is: who names it elsewhere moves it nowhere."""
     rows = [(key, conversation, at) for key in keys]
-    db.executemany("INSERT OR REPLACE INTO conversations (key, conversation, at) VALUES (?, ?, ?)", rows)
+    db.executemany(
+        "INSERT INTO conversations (key, conversation, at) VALUES (?, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET at = excluded.at",
+        rows,
+    )
 
 
 def _key(kind: str, mailbox: str, name: str) -> bytes:

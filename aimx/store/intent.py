@@ -4,6 +4,7 @@ import msgspec
 
 from aimx.model.delivery import Folder, HookJob, Mark, Skip
 from aimx.model.hook import Thread
+from aimx.model.outbound import Claim
 
 
 class Staged(msgspec.Struct, frozen=True, array_like=True):
@@ -39,6 +40,7 @@ class Intent(msgspec.Struct, frozen=True, array_like=True):
     copies: tuple[Staged, ...]
     received_at: float
     repeat_key: bytes | None
+    claim: Claim | None = None
 
 
 encode = msgspec.msgpack.Encoder().encode

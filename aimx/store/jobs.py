@@ -107,8 +107,13 @@ def start(db: sqlite3.Connection, job_id: int, begun: Start) -> bool:
 
 def unit(db: sqlite3.Connection, job_id: int) -> str:
     """A name for a run that none had or will have: a state.db that is lost and begun anew has another epoch."""
+    return f"{unit_prefix(db)}{job_id}.service"
+
+
+def unit_prefix(db: sqlite3.Connection) -> str:
+    """How the names of all runs of this state.db begin."""
     (epoch,) = db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
-    return f"aimx-hook-{epoch}-{job_id}.service"
+    return f"aimx-hook-{epoch}-"
 
 
 def insert_test(db: sqlite3.Connection, job: JobRow, now: float, uid: int) -> int:

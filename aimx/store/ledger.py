@@ -8,7 +8,7 @@ import msgspec
 from aimx import limits
 from aimx.model.delivery import Conclusion
 from aimx.model.event import Event, HookSkipped, Received, Sent, Spooled
-from aimx.store import conversations, eventlog, intent, layout
+from aimx.store import claims, conversations, eventlog, intent, layout
 from aimx.store.intent import Intent, Staged
 
 
@@ -59,6 +59,8 @@ def settle(
 ) -> list[tuple[int, Event]]:
     """The intent is done: jobs become runnable, events get their numbers, spooled copies their rows."""
     forget(db, intent_id)
+    if plan.claim is not None and settled:
+        claims.take(db, plan.claim, plan.received_at)
     events: list[tuple[int, Event]] = []
     for copy in settled:
         events += settle_copy(db, copy, plan.received_at, intent_id, data_dir)
@@ -112,6 +114,8 @@ def conclude(
 
     Returns: ids of the jobs; the event with its number.
     """
+    if done.claim is not None:
+        claims.settle(db, done.claim, done.answer)
     # The number that groups the runs of this send, also when it left no record: that of its first job.
     message = int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM jobs").fetchone()[0])
     held = tuple(
@@ -156,8 +160,9 @@ def note_unseen(db: sqlite3.Connection, rows: tuple[tuple[bytes, str, float], ..
 
 
 def prune(db: sqlite3.Connection, now: float) -> None:
-    """Forget what is old: repeats, events, finished runs. Budgets count runs within their window, so those stay."""
+    """Forget what is old: repeats, claims, events, runs. Budgets count runs within their window, so those stay."""
     db.execute("DELETE FROM repeats WHERE at <= ?", (now - limits.REPEAT_S,))
+    claims.prune(db, now)
     eventlog.prune(db)
     conversations.prune(db, now)
     finished = "state IN ('done', 'interrupted', 'skipped')"

@@ -6,6 +6,8 @@ Runs before anything else writes. Never guesses: what it cannot finish it names 
 import functools
 import os
 
+import msgspec
+
 from aimx import log
 from aimx.effects import files
 from aimx.model.event import Event
@@ -69,7 +71,7 @@ def _resume(committer: Committer, intent_id: int, plan: Intent, position: int) -
     def promise(changed: Staged) -> None:
         copies = list(plan.copies)
         copies[position] = changed
-        intent = Intent(tuple(copies), plan.received_at, plan.repeat_key)
+        intent = msgspec.structs.replace(plan, copies=tuple(copies))
         committer.state.run(lambda db: ledger.promise_again(db, intent_id, intent))
 
     try:

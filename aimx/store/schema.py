@@ -5,7 +5,7 @@ Losing it loses promises in flight, never stored mail: mail is files.
 
 LOSS = (
     "Losing it loses no mail: it forgets hook runs that were still to start, the history of runs and events, hook"
-    " budgets, and which repeated deliveries are known; mail that waits in the spool is found again."
+    " budgets, the keys of sends, and which repeated deliveries are known; mail that waits in the spool is found again."
 )
 VERSION = 1
 
@@ -44,6 +44,8 @@ CREATE INDEX IF NOT EXISTS conversations_by_age ON conversations (at);
 CREATE TABLE IF NOT EXISTS repeats (key BLOB NOT NULL, mailbox TEXT NOT NULL, at REAL NOT NULL,
   PRIMARY KEY (key, mailbox)) WITHOUT ROWID;
 
+-- Sends under a key of the caller's (uid). digest: of what was submitted. at: when its record was made, in the same
+-- transaction. result: msgpack of model.outbound.FirstAnswer, NULL while it is under way or if that was interrupted.
 CREATE TABLE IF NOT EXISTS idempotency (
   uid INTEGER NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL, at REAL NOT NULL, result BLOB,
   PRIMARY KEY (uid, key)) WITHOUT ROWID;

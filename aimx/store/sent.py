@@ -7,16 +7,17 @@ import msgspec
 from aimx.mime import clean, dates, frontmatter, words
 from aimx.model.config import Mailbox
 from aimx.model.delivery import File
-from aimx.model.outbound import Composed, Record, Submission
+from aimx.model.outbound import Claim, Composed, Record, Submission
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """A message on its way, and the mailbox that sends it. `size`: octets on the wire."""
+    """A message on its way, the mailbox that sends it, and the claim on it. `size`: octets on the wire."""
 
     mailbox: Mailbox
     submission: Submission
     composed: Composed
     size: int
+    claim: Claim | None = None
 
 
 def head(letter: Letter, record: Record) -> bytes:

@@ -16,6 +16,7 @@ class Send(NamedTuple):
     text_only: bool = False
     hook_job: str | None = None  # U5: the token of the hook that this is sent from
     dry_run: bool = False
+    idempotency_key: str | None = None  # the same message under the same key is sent once
 
 
 class MarkRead(NamedTuple):
@@ -269,6 +270,7 @@ SHAPES: tuple[Shape, ...] = (
             Header("Html-Body-Length", "html", "body", truncated=_HTML_TRUNCATED),
             Header("Hook-Job", "hook_job"),
             Header("Dry-Run", "dry_run", "flag"),
+            Header("Idempotency-Key", "idempotency_key"),
         ),
         answers=("id", "json"),
         exclusive=("text_only", "html", _EXCLUSIVE),

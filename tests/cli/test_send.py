@@ -449,3 +449,36 @@ def test_whoever_watches_is_told_what_is_waited_for(office, silent):
         child.send_signal(signal.SIGINT)
         child.communicate(timeout=60)
     assert child.returncode == 130
+
+
+def test_under_a_key_a_letter_leaves_once(office):
+    before = set(office.drop.iterdir())
+    first, again = (office.aimx("send", *LETTER, "--idempotency-key", "letter-1") for _ in range(2))
+    assert (first.returncode, again.stdout) == (0, first.stdout)
+    (sent,) = set(office.drop.iterdir()) - before
+    assert str(read(sent.read_bytes())["message-id"]) == first.stdout.decode().strip()
+    other = office.aimx("send", *LETTER, "--cc", "e@f.test", "--idempotency-key", "letter-1")
+    told = "Error [ECONFLICT]: idempotency key 'letter-1' was used for another message; a key is for one message\n"
+    assert (other.returncode, other.stderr.decode()) == (1, told)
+
+
+def test_a_key_is_shown_with_its_id_and_not_used_up_by_looking(office):
+    words = (*LETTER, "--idempotency-key", "letter-2")
+    shown = json.loads(office.aimx("send", *words, "--dry-run", "--json").stdout)
+    sent = office.aimx("send", *words)
+    assert shown["message_id"] == sent.stdout.decode().strip()
+    assert f"Message-ID: {shown['message_id']}\r\n" in shown["message"]
+
+
+NO_KEYS = {
+    "empty": (" ", "is empty"),
+    "blank-behind": ("a ", "has a control character, or blanks around it"),
+    "two-lines": ("a\nb", "has a control character, or blanks around it"),
+    "long": ("a" * 9000, "has more than 255 characters"),
+}
+
+
+@pytest.mark.parametrize(("key", "why"), NO_KEYS.values(), ids=NO_KEYS)
+def test_what_is_no_key_sends_nothing(office, key, why):
+    done = office.aimx("send", *LETTER, "--idempotency-key", key)
+    assert (done.returncode, done.stderr.decode()) == (1, f"Error: the idempotency key {why}\n")

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import sqlite3
 import threading
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -128,6 +130,20 @@ def test_a_run_that_waits_or_runs_is_told_too(office, tmp_path):
         office.aimx("hooks", "delete", name, "-y")
 
 
+def test_what_did_not_fire_is_a_row_an_event_and_a_line(office, first):
+    """Also what was decided while the mail came in."""
+    with sqlite3.connect(f"file:{office.daemon.data}/.aimx/state.db?mode=ro", uri=True) as db:
+        told = [json.loads(text) for (text,) in db.execute("SELECT event FROM events")]
+    db.close()
+    reasons = {"strict": "trusted=none fire_on_untrusted=false", "personal": "automated"}
+    for hook, reason in reasons.items():
+        (event,) = [event for event in told if event["type"] == "hook_skipped" and event["hook"] == hook]
+        assert (event["id"], event["reason"], event["mailbox"]) == (first, reason, "ops")
+        start = f"level=info event=hook-skipped hook_name={hook} trigger=on_receive mailbox=ops email_id="
+        (line,) = [line for line in office.daemon.log if line.startswith(start) and first in line]
+        assert reason in line
+
+
 # HOOK-EXPLAIN
 
 
@@ -163,6 +179,24 @@ def test_a_closed_gate_is_told_with_its_reason(office, first, hook, closed):
     assert [found["gate"] for found in explained["gates"] if found["passes"] is False] == (
         ["event", name] if hook == "broken" else [name]
     )
+
+
+def test_a_hook_that_leaves_out_automated_mail_is_made_by_a_flag(office, first):
+    """Over the socket, live with the next mail; it means nothing after a send."""
+    create = ("hooks", "create", "--mailbox", "ops", "--cmd", '["/bin/true"]', "--name", "person", "--skip-automated")
+    done = office.aimx(*create, "--event", "after_send")
+    assert (done.returncode, done.stderr) == (1, "Error: --skip-automated is only valid on --event on_receive\n")
+    assert office.aimx(*create, "--event", "on_receive", "--fire-on-untrusted").returncode == 0
+    assert "skip_automated = true" in (office.daemon.etc / "config.toml").read_text()
+    office.daemon.send(mail("Robot", **{"Auto-Submitted": "(x) auto-replied", "Message-ID": "<r@sender.test>"}))
+    office.daemon.send(mail("Person", **{"Auto-Submitted": "no", "Message-ID": "<p@sender.test>"}))
+
+    def told():
+        return [(run["email_id"][18:], run["state"], run["reason"]) for run in ask(office, HookRuns(hook="person"))]
+
+    until(lambda: told() == [("person", "done", None), ("robot", "skipped", "automated")], told)
+    assert gate(ask(office, HookExplain("person", first)), "automated")["passes"] is False
+    office.aimx("hooks", "delete", "person", "-y")
 
 
 def test_a_used_budget_closes_its_gate_and_runs_that_were_asked_for_use_none(office):
@@ -276,7 +310,7 @@ def test_the_commands_show_it(office, first):
     assert done.stdout.splitlines()[0].split() == [
         "CREATED", "HOOK", "MAILBOX", "EVENT", "EMAIL", "STATE", "EXIT", "MS", "CPU", "MEMORY", "NOTE",
     ]  # fmt: skip
-    assert "skipped  -     -   -     -         trusted=none fire_on_untrusted=false" in done.stdout
+    assert re.search("skipped  -     -   -     - +trusted=none fire_on_untrusted=false\n", done.stdout)
     done = office.aimx("hooks", "runs", "--hook", "ghost")
     assert (done.returncode, done.stdout) == (0, "No hook runs.\n")
     assert json.loads(office.aimx("hooks", "runs", "--json", "--limit", "2").stdout)[1]["hook"]
@@ -329,13 +363,30 @@ def test_the_end_of_stderr_stands_below_a_run_bounded_and_visible(office):
     office.aimx("hooks", "test", "writes")
     done = office.aimx("hooks", "runs", "--hook", "writes")
     _, row, *below = done.stdout.splitlines()
-    assert re.search(r"done   9     \d+ +\d+ ms  \d+\.\d MiB  test$", row), row
+    assert re.search(r"done   9     \d+ +\d+ ms  (-|\d+\.\d MiB) +test$", row), row
     assert below[:2] == ["    stderr: two", "    stderr: three"]
     assert below[2].startswith("    stderr: \\x1b]0;x\\x0700000")
     assert below[2].endswith("0…")
     assert len(below) == limits.HOOK_RUNS_LINES
     assert json.loads(office.aimx("hooks", "runs", "--hook", "writes", "--json").stdout)[0]["stderr_tail"].endswith("7")
     office.aimx("hooks", "delete", "writes", "-y")
+
+
+def test_the_last_five_hundred_runs_are_shown_unless_fewer_are_asked_for(office):
+    with sqlite3.connect(office.daemon.data / ".aimx" / "state.db", timeout=30) as db:
+        db.executemany(
+            "INSERT INTO jobs (state, hook, mailbox, event, folder, email_id, path, message, env, conversation,"
+            " created, exit_code, timed_out, duration_ms, stderr_tail, owner_uid)"
+            " VALUES ('done', 'many', 'other', 'on_receive', 'inbox', ?, '/p', 1, x'80', '', ?, 0, 0, 1, ?, ?)",
+            [(f"m{n}", time.time(), "\x07" * 1000, os.geteuid()) for n in range(limits.RUNS_KEPT + 10)],
+        )
+    db.close()
+    told = json.loads(office.aimx("hooks", "runs", "--hook", "many", "--json").stdout)
+    assert [run["email_id"] for run in told] == [f"m{number}" for number in range(509, 9, -1)]
+    lines = office.aimx("hooks", "runs", "--hook", "many").stdout.splitlines()
+    assert len(lines) == 1 + 2 * limits.RUNS_KEPT
+    assert {len(line) for line in lines[2::2]} == {len("    stderr: ") + 4 * 159 + 1}
+    assert office.aimx("hook", "runs", "--hook", "many", "--limit", "1").stdout.count("\n") == 3
 
 
 def test_output_of_a_hook_is_not_sent_to_the_terminal_as_it_is(office):

@@ -18,10 +18,21 @@ class Injection:
 
 
 @contextlib.contextmanager
-def inject(pid: int, trace: Path, what: str) -> Iterator[Injection]:
-    """Attach, let the block run, detach. `what`: an expression of strace's inject."""
+def inject(pid: int, trace: Path, what: str, follow: bool = True) -> Iterator[Injection]:
+    """Attach, let the block run, detach. `what`: as strace's inject. `follow`: also threads and children."""
     call = what.partition(":")[0]
-    argv = ["strace", "-f", "-p", str(pid), "-o", str(trace), "-e", f"trace={call}", "-e", f"inject={what}"]
+    argv = [
+        "strace",
+        *(["-f"] if follow else []),
+        "-p",
+        str(pid),
+        "-o",
+        str(trace),
+        "-e",
+        f"trace={call}",
+        "-e",
+        f"inject={what}",
+    ]
     process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
     injection = Injection()
     try:

@@ -135,6 +135,14 @@ def test_how_a_hook_may_end(text, code, tail):
     assert len(result.stderr_tail) <= limits.HOOK_STDERR_TAIL_CHARACTERS
 
 
+def test_what_a_hook_takes_is_its_own():
+    """Not what the spawner took, from which it was forked."""
+    small, large = shell("exit 0"), run(sys.executable, "-c", f"b'x' * {150 * limits.MIB}")
+    assert small.peak_octets is None
+    assert 150 * limits.MIB < large.peak_octets < 300 * limits.MIB
+    assert large.cpu_ms > 0
+
+
 def test_what_a_hook_leaves_in_its_group_ends_with_it():
     result = shell("sleep 1000 & echo $! >&2")
     assert result.exit_code == 0

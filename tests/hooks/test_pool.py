@@ -123,8 +123,17 @@ def test_a_conversation_has_a_budget(tmp_path):
         for _ in range(3):
             daemon.send(mail("nameless"))
         until(lambda: len([row for row in rows(daemon) if row[1] in ("done", "skipped")]) == 8)
+        assert events(daemon).count("hook_skipped") == 2
+        assert (
+            sum("event=hook-skipped hook_name=reply " in line and "thread-budget" in line for line in daemon.log) == 2
+        )
+        daemon.write_config(config_text(hook("reply", "exit 0"), "hook_thread_budget = 0"))
+        os.kill(daemon.pid, signal.SIGHUP)
+        daemon.wait_log("event=config-reloaded")
+        daemon.send(mail("re", **{"Message-ID": "<5@x.test>", "References": "<root@x.test>"}))
+        until(lambda: [row[1] for row in rows(daemon)].count("done") == 7)
     assert [row[1:] for row in rows(daemon)] == [
-        *[("done", None)] * 2, *[("skipped", "thread-budget")] * 2, *[("done", None)] * 4,
+        *[("done", None)] * 2, *[("skipped", "thread-budget")] * 2, *[("done", None)] * 5,
     ]  # fmt: skip
 
 

@@ -85,6 +85,17 @@ def test_a_program_of_somebody_else_s_is_told_as_out_of_reach(daemon, people, sa
         assert gates[-1]["why"] == f"{private} cannot be entered by {people['alice'].pw_name}"
 
 
+def test_a_directory_that_cannot_be_reached_is_told(daemon, people, say, hook):
+    """An operator's slip: what is above the mailboxes is closed."""
+    (path,) = daemon.messages("alice")
+    (daemon.data / "inbox").chmod(0o700)
+    for caller in ("alice", "root"):
+        explained = say(caller, HookExplain(hook, path.stem))
+        closed = [(gate["gate"], gate["why"]) for gate in explained["gates"] if gate["passes"] is False]
+        assert closed == [("directory", f"{daemon.data / 'inbox'} cannot be entered by {people['alice'].pw_name}")]
+    (daemon.data / "inbox").chmod(0o755)
+
+
 def test_a_mailbox_s_next_owner_is_not_told_what_ran_for_the_last(daemon, people, say, hook):
     before = say("alice", HookRuns("alice"))
     assert "secret" in before[0]["stderr_tail"]

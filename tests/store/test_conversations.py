@@ -70,6 +70,7 @@ def test_the_nearest_name_decides(state):
     assert one != two
     assert received(state, "a", "m3", "m2", "m1") == two
     assert received(state, "a", "m3", "m1") == two  # the same mail once more
+    assert received(state, "a", "m4", "m1") == one  # what another mail named as well stays where it was
 
 
 def test_it_is_known_for_as_long_as_a_budget_counts_and_not_without_bound(state, monkeypatch):
