@@ -69,6 +69,7 @@ RESOLVER_FILES = 4096  # RLIMIT_NOFILE: one socket per outstanding question
 HELPER_READY_S = 30.0  # from the fork to the verified report; seconds only on a machine that swaps
 SPAWNER_READY_S = 60.0  # from exec to ready, all imports included
 SPAWNER_BACKOFF_S = (0.0, 0.0, 0.2, 1.0, 3.0)  # before each start in a row; after the last failure the daemon ends
+SPAWNER_KILL_S = 1.0  # what it started, after KILL, while it ends itself
 SPAWNER_EXIT_S = 2.0  # from the end of its channel to KILL
 HELPER_BACKOFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)  # before each start in a row; the last one for all further
 FRAME_OCTETS = 96 * MIB  # one frame between processes

@@ -63,13 +63,14 @@ class ForkedRun:
         return await self._stop(), True
 
     async def _stop(self) -> Exited:
-        """TERM, then KILL; what does not even end then is given up."""
+        """TERM, to a stopped one too, then KILL; what does not even end then is given up."""
         with trio.CancelScope(shield=True):
-            for number, patience_s in (
-                (signal.SIGTERM, limits.HOOK_KILL_AFTER_S),
-                (signal.SIGKILL, limits.HOOK_REAP_S),
+            for numbers, patience_s in (
+                ((signal.SIGTERM, signal.SIGCONT), limits.HOOK_KILL_AFTER_S),
+                ((signal.SIGKILL,), limits.HOOK_REAP_S),
             ):
-                await self._process.signal(number)
+                for number in numbers:
+                    await self._process.signal(number)
                 with trio.move_on_after(patience_s):
                     return await self._process.wait()
         return _LOST

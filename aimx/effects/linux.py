@@ -20,6 +20,7 @@ PR_SET_PDEATHSIG = 1
 PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
+PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -91,6 +92,19 @@ def die_with(parent: int) -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise ProcessLookupError("the parent has ended")
+
+
+def adopt() -> None:
+    """Whoever descends from this process and loses his parent becomes its child, not that of init; also after exec."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children() -> list[int]:
+    """Children of this process's main thread that it has not waited for; none where the kernel does not tell."""
+    try:
+        return [int(word) for word in _read(f"/proc/self/task/{os.getpid()}/children").split()]
+    except FileNotFoundError:  # without CONFIG_PROC_CHILDREN
+        return []
 
 
 def drop_bounding_set() -> None:

@@ -50,6 +50,7 @@ def become_hook_owner(spec: JobSpec, parent: int) -> None:
     _leave_oom_protection()
     if spec.change_identity:
         become(spec.uid, spec.gid, spec.groups)
+    linux.adopt()
     linux.die_with(parent)
 
 

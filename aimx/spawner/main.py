@@ -1,23 +1,28 @@
 """The spawner: a small single-threaded process that forks helpers and hooks for the front.
 
 It imports everything a helper will ever use, then waits. It never sees mail, holds no key and opens no file of mail;
-descriptors pass through it on their way into a child. When the front goes away it ends, and its hooks with it.
+descriptors pass through it on their way into a child. When the front goes away it ends, and its hooks with it, and
+whatever those have started, also what has left their process groups.
 """
 
+import contextlib
 import errno
 import gc
 import os
 import resource
+import select
 import selectors
 import signal
 import socket
 import sys
+import time
 from typing import Any
 
 import msgspec
 
 from aimx import limits
-from aimx.effects import framing, privileges
+from aimx import limits
+from aimx.effects import framing, linux, privileges
 from aimx.model.job import Exited, Ready, Signal, Spawn, SpawnFailed, Started, ToSpawner
 from aimx.resolver import main as resolver
 from aimx.spawner import children
@@ -46,6 +51,7 @@ class Spawner:
         signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         privileges.ignore_endings()
+        linux.adopt()
         self._selector.register(self._pipe.sock, selectors.EVENT_READ, self._request)
         self._selector.register(self._wake_r, selectors.EVENT_READ, self._reap)
         try:
@@ -54,8 +60,7 @@ class Spawner:
             if error.errno not in (errno.ECONNRESET, errno.EPIPE):  # the front died in the middle of something
                 raise
         finally:
-            for pid in self._ids:
-                self._kill_group(pid, signal.SIGKILL)
+            self._end_all()
 
     def _serve(self) -> None:
         self._send(Ready(os.getpid(), os.geteuid(), {}))
@@ -158,7 +163,21 @@ class Spawner:
             # WNOWAIT first: while the leader is unreaped its group id cannot be anybody else's.
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                 self._end(pid)
+        for pid in linux.children():
+            if pid not in self._ids:
+                _end_adopted(pid)
         return True
+
+    def _end_all(self) -> None:
+        """Helpers, hooks and whatever those left; what is stuck in the kernel is not waited for."""
+        for pid in self._ids:
+            self._kill_group(pid, signal.SIGKILL)
+        deadline = time.monotonic() + limits.SPAWNER_KILL_S
+        while (left := linux.children()) and (remaining_s := deadline - time.monotonic()) > 0:
+            for pid in left:
+                _end_adopted(pid)
+            if select.select([self._wake_r], [], [], remaining_s)[0]:
+                os.read(self._wake_r, 4096)
 
     def _end(self, pid: int) -> None:
         self._report(self._ids[pid])
@@ -173,6 +192,13 @@ class Spawner:
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         peak_octets = used.ru_maxrss * limits.KIB if used.ru_maxrss > own else 0
         self._send(Exited(request_id, code, number, cpu_ms, peak_octets))
+
+
+def _end_adopted(pid: int) -> None:
+    """A child that was not forked here: a hook adopts whoever leaves its tree, so this one's hook has ended."""
+    with contextlib.suppress(PermissionError):  # as for a group
+        os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, os.WNOHANG)
 
 
 def _options(words: list[str]) -> dict[str, int]:

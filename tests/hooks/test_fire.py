@@ -124,9 +124,10 @@ def test_what_cannot_start_says_why(argv, options, step, text):
         ("(trap '' TERM HUP; sleep 1000) & exit 0", 0, ""),
         ("head -c 1000000000 /dev/zero; echo done >&2", 0, "done"),
         ("yes x | head -c 1000000 >&2; echo END >&2", 0, "END"),
+        ("kill -9 0", -1, ""),
         ("printf '\\377\\000\\033[2J' >&2", 0, "\ufffd\0\x1b[2J"),
     ],
-    ids=["ok", "3", "stderr", "killed", "closes all", "background", "deaf background", "1 GB", "1 MB stderr", "binary"],
+    ids=["ok", "3", "stderr", "killed", "closes all", "background", "deaf background", "1 GB", "1 MB stderr", "kills its group", "binary"],
 )
 def test_how_a_hook_may_end(text, code, tail):
     result = shell(text, stdin=b"x" * 1_000_000)
@@ -149,10 +150,54 @@ def test_what_a_hook_leaves_in_its_group_ends_with_it():
     assert not alive(int(result.stderr_tail))
 
 
-def test_what_leaves_the_group_does_not_hold_the_slot():
-    result = shell("pid=$(setsid -f sh -c 'echo $$; exec sleep 1000 > /dev/null'); echo $pid >&2")
-    assert result.exit_code == 0
-    os.kill(int(result.stderr_tail), signal.SIGKILL)
+LEAVES = {
+    "a session of its own": "setsid -f sh -c 'echo $$ >&2; exec sleep 1000'",
+    "without its output": "setsid -f sh -c 'echo $$ >&2; exec sleep 1000 > /dev/null 2>&1'",
+    "twice, without its environment": "env -i /usr/bin/setsid -f /usr/bin/setsid -f sh -c 'echo $$ >&2; sleep 1000 & wait'",
+    "a hundred": "for n in $(seq 100); do setsid -f sh -c 'echo $$ >&2; exec sleep 1000'; done",
+    "a daemon that begins again": "setsid -f sh -c 'echo $$ >&2; while :; do setsid sleep 1000; done'",
+}
+
+
+@pytest.mark.parametrize("text", LEAVES.values(), ids=LEAVES)
+def test_what_leaves_the_group_ends_too(text, tmp_path):
+    note = tmp_path / "up"
+    os.mkfifo(note)
+    up = text.replace("echo $$ >&2", f"echo $$ >&2; echo > {note}")
+    count = 100 if "seq" in text else 1
+
+    async def play():
+        async with stage() as here:
+            result = await _fire(here, task("/bin/sh", "-c", f"{up}; for n in $(seq {count}); do read x; done < {note}"))
+            assert result.exit_code == 0
+            for pid in result.stderr_tail.split():
+                await gone(int(pid))
+            with trio.fail_after(30):
+                while here.children():
+                    await trio.sleep(0.01)
+
+    trio.run(play)
+
+
+def test_what_left_the_group_of_a_running_hook_outlives_another_hook(tmp_path):
+    note, gate = tmp_path / "note", tmp_path / "gate"
+    os.mkfifo(gate)
+    text = f"setsid -f sh -c 'echo $$ > {note}.part; mv {note}.part {note}; exec sleep 1000'; read x < {gate}"
+
+    async def play():
+        async with stage() as here, trio.open_nursery() as nursery:
+            nursery.start_soon(_fire, here, task("/bin/sh", "-c", text))
+            with trio.fail_after(30):
+                while not note.exists():
+                    await trio.sleep(0.01)
+            pid = int(note.read_text())
+            for _ in range(3):
+                assert (await _fire(here, task("/bin/true"))).exit_code == 0
+            assert alive(pid)
+            await trio.to_thread.run_sync(gate.write_text, "go\n")
+            await gone(pid)
+
+    trio.run(play)
 
 
 @pytest.mark.parametrize(
@@ -162,8 +207,9 @@ def test_what_leaves_the_group_does_not_hold_the_slot():
         ("sleep 1000 & wait", -1, (0.3, 30.0)),
         ("trap 'exit 7' TERM; while :; do sleep 0.01; done", 7, (2.0, 30.0)),  # the trap has to be set by then
         ("trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & while :; do sleep 1; done", -1, (0.3, 0.5)),
+        ("kill -STOP $$", -1, (0.3, 30.0)),
     ],
-    ids=["plain", "tree", "cleans up", "ignores TERM"],
+    ids=["plain", "tree", "cleans up", "ignores TERM", "has stopped itself"],
 )
 def test_the_limit_ends_the_whole_group(text, code, times, monkeypatch):
     limit_s, kill_after_s = times
