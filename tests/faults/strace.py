@@ -63,5 +63,5 @@ def _end(process: subprocess.Popen[str], pid: int) -> None:
 def _dying(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter when it ends between open and read
         return True
