@@ -127,7 +127,19 @@ def test_what_cannot_start_says_why(argv, options, step, text):
         ("kill -9 0", -1, ""),
         ("printf '\\377\\000\\033[2J' >&2", 0, "\ufffd\0\x1b[2J"),
     ],
-    ids=["ok", "3", "stderr", "killed", "closes all", "background", "deaf background", "1 GB", "1 MB stderr", "kills its group", "binary"],
+    ids=[
+        "ok",
+        "3",
+        "stderr",
+        "killed",
+        "closes all",
+        "background",
+        "deaf background",
+        "1 GB",
+        "1 MB stderr",
+        "kills its group",
+        "binary",
+    ],
 )
 def test_how_a_hook_may_end(text, code, tail):
     result = shell(text, stdin=b"x" * 1_000_000)
@@ -168,7 +180,9 @@ def test_what_leaves_the_group_ends_too(text, tmp_path):
 
     async def play():
         async with stage() as here:
-            result = await _fire(here, task("/bin/sh", "-c", f"{up}; for n in $(seq {count}); do read x; done < {note}"))
+            result = await _fire(
+                here, task("/bin/sh", "-c", f"{up}; for n in $(seq {count}); do read x; done < {note}")
+            )
             assert result.exit_code == 0
             for pid in result.stderr_tail.split():
                 await gone(int(pid))

@@ -178,7 +178,9 @@ def test_a_stop_ends_running_hooks_and_keeps_waiting_ones(tmp_path):
 
 def test_nothing_outlives_a_killed_front(tmp_path):
     note = tmp_path / "note"
-    daemon = Daemon(tmp_path / "t", config_text(hook("long", f"setsid -f sleep 1000; sleep 1000 & echo $$ $! > {note}; wait")))
+    daemon = Daemon(
+        tmp_path / "t", config_text(hook("long", f"setsid -f sleep 1000; sleep 1000 & echo $$ $! > {note}; wait"))
+    )
     daemon.start()
     daemon.send(mail())
     until(lambda: note.exists() and note.read_text())
