@@ -21,7 +21,6 @@ from typing import Any
 import msgspec
 
 from aimx import limits
-from aimx import limits
 from aimx.effects import framing, linux, privileges
 from aimx.model.job import Exited, Ready, Signal, Spawn, SpawnFailed, Started, ToSpawner
 from aimx.resolver import main as resolver

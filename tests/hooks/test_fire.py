@@ -165,7 +165,7 @@ def test_what_a_hook_leaves_in_its_group_ends_with_it():
 LEAVES = {
     "a session of its own": "setsid -f sh -c 'echo $$ >&2; exec sleep 1000'",
     "without its output": "setsid -f sh -c 'echo $$ >&2; exec sleep 1000 > /dev/null 2>&1'",
-    "twice, without its environment": "env -i /usr/bin/setsid -f /usr/bin/setsid -f sh -c 'echo $$ >&2; sleep 1000 & wait'",
+    "twice, with nothing": "env -i /usr/bin/setsid -f /usr/bin/setsid -f sh -c 'echo $$ >&2; sleep 1000 & wait'",
     "a hundred": "for n in $(seq 100); do setsid -f sh -c 'echo $$ >&2; exec sleep 1000'; done",
     "a daemon that begins again": "setsid -f sh -c 'echo $$ >&2; while :; do setsid sleep 1000; done'",
 }
