@@ -248,7 +248,7 @@ class HookRunner:
         """Await the end of a run, or record that nothing is known of it. Raises: StorageFailed."""
         row = left.row
         hook = Hook(row.hook, row.event, (), timeout_secs=limits.HOOK_TIMEOUT_MAX_S)
-        account = Account(str(left.uid), left.uid, left.uid, "", "", ())
+        account = await self._account_of(left)
         task = msgspec.structs.replace(self._task(row, hook, account), token=left.token, unit=left.unit)
         with self._knowing(task, left.uid):
             ended = await self._fx.executor.resume(left.unit, hook.timeout_secs)
@@ -257,6 +257,15 @@ class HookRunner:
         else:
             run = fire.outcome(ended, max(0, round((self._fx.now() - left.started) * 1000)))
         await self._conclude(task, run)
+
+    async def _account_of(self, left: Outliving) -> Account:
+        """Whom a run is: the mailbox's owner, unless it has had another one since."""
+        mailbox = self._config().mailboxes.get(left.row.mailbox)
+        owner = mailbox.owner if mailbox is not None else ""
+        found = await self.thread(lambda: self._fx.accounts.find(owner)) if owner else None
+        if found is not None and found.uid == left.uid:
+            return found
+        return Account(str(left.uid), left.uid, left.uid, "", "", ())
 
     async def tidy(self) -> None:
         """Let the executor remove what earlier daemons left and nobody waits for."""

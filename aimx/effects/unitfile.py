@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from aimx import limits
 from aimx.model.job import Execution
+from aimx.policy import firing
 
 SLICE = "aimx-hooks.slice"
 LINKS = ("stdin", "stdout", "stderr")  # in the directory of a start
@@ -43,6 +44,13 @@ def environment_file(env: dict[str, str]) -> bytes:
     NUL nor what systemd refuses (`policy.firing.bounded`).
     """
     return "".join(f'{name}="{text.translate(_ESCAPED)}"\n' for name, text in env.items()).encode()
+
+
+def obstacle(order: Execution) -> str:
+    """Why systemd would take no such command line; empty when it does."""
+    if any(word != firing.without_noncharacters(word) for word in order.spec.argv):
+        return "exec: a word of cmd has a character that is none (U+FFFE and the like), which systemd refuses"
+    return ""
 
 
 def start_words(programs: Programs, order: Execution, directory: str, foreign: Iterable[str]) -> tuple[str, ...]:

@@ -51,15 +51,30 @@ class Units:
         problem = ""
         with trio.CancelScope(shield=True):
             try:
-                said = await self._ask(order, fds)
-                if said.code != 0:
-                    problem = await self._why_not(order.unit, said)
+                problem = unitfile.obstacle(order) or await self._execute(order, fds)
             except OSError:
                 del self._mine[order.unit]
                 raise
             if problem:
                 await self.forget(order.unit)
         return NeverRan(problem) if problem else UnitRun(self, order)
+
+    async def _execute(self, order: Execution, fds: tuple[int, int, int]) -> str:
+        """Why it never ran; empty when it did. Tried again where no unit was made of it, as while systemd restarts."""
+        for pause_s in (*limits.HOOK_START_AGAIN_S, None):
+            said = await self._ask(order, fds)
+            if said.code == 0:
+                return ""
+            try:
+                unit = await self._look(order.unit)
+            except _Silent:
+                return "systemd does not answer"
+            if unit is not None:
+                return await self._why_not(order.unit, unit, said)
+            if pause_s is None or said.code is None or unitstate.is_missing(said.err):
+                break
+            await trio.sleep(pause_s)
+        return "systemd does not answer" if said.code is None else unitstate.problem(None, said.err)
 
     async def _ask(self, order: Execution, fds: tuple[int, int, int]) -> Said:
         foreign = await self._manager_variables()
@@ -71,14 +86,8 @@ class Units:
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
-    async def _why_not(self, name: str, said: Said) -> str:
-        """Why a program never ran; empty when it did, whatever systemd-run said."""
-        try:
-            unit = await self._look(name)
-        except _Silent:
-            return "systemd does not answer"
-        if unit is None:
-            return "systemd does not answer" if said.code is None else unitstate.problem(None, said.err)
+    async def _why_not(self, name: str, unit: Seen, said: Said) -> str:
+        """Why the program of a unit never ran; empty when it did, whatever systemd-run said."""
         if unitstate.doubtful(unit):
             return await self._doubt(name, unit)
         gone = unitstate.never_ran(unit) or unit.stage == "starting"
@@ -88,15 +97,16 @@ class Units:
         """As `_why_not`, by the journal; where there is none, by the status alone."""
         words = ("--quiet", "--no-pager", "--boot", "--output=json", f"--lines={limits.HOOK_JOURNAL_LINES}")
         fields = f"--output-fields={','.join(unitstate.JOURNAL_FIELDS)}"
-        await self._tools.run((self._programs.journalctl, "--sync"), limits.HOOK_JOURNAL_S)
-        argv = (self._programs.journalctl, *words, fields, f"UNIT={name}")
-        told = unitstate.told((await self._tools.run(argv, limits.HOOK_JOURNAL_S)).out)
+        journalctl = self._programs.journalctl
+        await self._run((journalctl, "--sync"), limits.HOOK_JOURNAL_S)
+        said = await self._run((journalctl, *words, fields, f"UNIT={name}"), limits.HOOK_JOURNAL_S)
+        told = unitstate.told(said.out)
         return told.problem or ("" if told.anything else unitstate.problem(unit, ""))
 
     async def _manager_variables(self) -> tuple[str, ...]:
         """What the manager gives to every service, asked now and then: `systemctl set-environment` changes it."""
         if trio.current_time() - self._foreign_at > limits.HOOK_VARIABLES_S:
-            said = await self._tools.run((self._programs.systemctl, "show-environment"), limits.HOOK_MANAGER_S)
+            said = await self._systemctl("show-environment")
             if said.code == 0:
                 self._foreign, self._foreign_at = unitstate.variables(said.out), trio.current_time()
         return self._foreign
@@ -119,14 +129,14 @@ class Units:
         return ended
 
     async def _end_of(self, unit: str, memory_max: str) -> Ended | None:
+        pause_s = limits.HOOK_LOOK_S
         try:
             while (found := await self._look(unit)) is not None and found.stage != "over":
                 if found.stage == "stopping":  # TERM has been sent; this returns when all are gone
                     await self._systemctl("stop", unit)
-                elif found.main_pid:
-                    await _gone(found.main_pid, unit)
-                else:
-                    await trio.sleep(limits.HOOK_LOOK_S)
+                elif not (found.main_pid and await _gone(found.main_pid, unit)):
+                    await trio.sleep(pause_s)
+                    pause_s = min(2 * pause_s, limits.HOOK_POLL_S)
             if found is None:
                 return None
             self._mine[unit] = found.active
@@ -201,7 +211,14 @@ class Units:
 
     async def _systemctl(self, verb: str, *words: str) -> Said:
         argv = (self._programs.systemctl, "--no-pager", "--no-ask-password", "--quiet", verb, *words)
-        return await self._tools.run(argv, limits.HOOK_MANAGER_S)
+        return await self._run(argv, limits.HOOK_MANAGER_S)
+
+    async def _run(self, argv: tuple[str, ...], limit_s: float) -> Said:
+        """A question, which may be asked again; that there are no descriptors left is no answer."""
+        try:
+            return await self._tools.run(argv, limit_s)
+        except OSError as error:
+            return Said(None, "", str(error))
 
 
 class UnitRun:
@@ -251,15 +268,17 @@ def _lay(place: Path, order: Execution, fds: tuple[int, int, int]) -> None:
         file.write(unitfile.environment_file(order.spec.env))
 
 
-async def _gone(pid: int, unit: str) -> None:
-    """Wait until a process has ended, if it is still the unit's: its number may be another's by now."""
+async def _gone(pid: int, unit: str) -> bool:
+    """Wait until a process has ended; False: that cannot be, or its number may be another's by now."""
     try:
         fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
+    except OSError:  # it has ended, or no descriptors are left
+        return False
     try:
-        if _is_of(pid, unit):
-            await trio.lowlevel.wait_readable(fd)
+        if not _is_of(pid, unit):
+            return False
+        await trio.lowlevel.wait_readable(fd)
+        return True
     finally:
         os.close(fd)
 

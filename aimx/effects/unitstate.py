@@ -19,6 +19,7 @@ PROPERTIES = (
     "CPUUsageNSec", "MemoryPeak", "ControlGroup",
 )  # fmt: skip
 _EXITED = 1  # CLD_EXITED
+_MISSING = re.compile(r"^Failed to find executable .*: (.*)", re.DOTALL | re.MULTILINE)
 _SPAWN_FAILED = "641257651c1b4ec9a8624d7a40a9e1e7"  # SD_MESSAGE_SPAWN_FAILED
 JOURNAL_FIELDS = ("MESSAGE_ID", "MESSAGE", "ERRNO")
 _WORDS = {  # systemd's names of the steps that have one of ours, as the other executor uses them
@@ -147,14 +148,18 @@ def _entry(line: str) -> dict[str, object]:
     return entry if isinstance(entry, dict) else {}
 
 
+def is_missing(said: str) -> bool:
+    """Whether systemd-run itself saw that there is no such program."""
+    return _MISSING.search(said) is not None
+
+
 def problem(unit: Seen | None, said: str) -> str:
     """Why a program never ran: by the unit that systemd made of it, or by what systemd-run said."""
     if unit is not None and unit.result == "timeout":
         return f"exec: it was not executed within {limits.HOOK_START_S:g} seconds"
     if unit is not None and unit.main_code == _EXITED and unit.main_status in _STEPS:
         return f"{_STEPS[unit.main_status]} (systemd: {unit.main_status})"
+    if missing := _MISSING.search(said):
+        return f"exec: {missing[1].strip()}"
     lines = [line for line in said.splitlines() if line.strip()]
-    missing = re.fullmatch(r"Failed to find executable .*: (.*)", lines[-1], re.DOTALL) if lines else None
-    if missing:
-        return f"exec: {missing[1]}"
     return f"systemd-run: {' '.join(lines)[: limits.HOOK_PROBLEM_CHARACTERS] or 'failed and said nothing'}"

@@ -10,11 +10,16 @@ from aimx.model.message import Headers
 from aimx.model.outbound import SendStatus, Submission
 
 FAULTS = ("owner-not-found", "owner-is-root")  # reasons for a skip that somebody has to repair
+_NONCHARACTERS = dict.fromkeys(
+    (*range(0xFDD0, 0xFDF0), *range(0xFFFE, 0x110000, 0x10000), *range(0xFFFF, 0x110000, 0x10000))
+)
 _CLEANING: dict[int, str | None] = {
+    **_NONCHARACTERS,
     **dict.fromkeys((*range(0x20), 0x7F)),  # control characters of ASCII
-    **dict.fromkeys((*range(0xFDD0, 0xFDF0), *range(0xFFFE, 0x110000, 0x10000), *range(0xFFFF, 0x110000, 0x10000))),
-    ord("\t"): "\t", ord("\n"): " ", ord("\r"): " ",
-}  # fmt: skip
+    ord("\t"): "\t",
+    ord("\n"): " ",
+    ord("\r"): " ",
+}
 CHAIN = "after_send"  # the one conversation of everything that after_send hooks send
 
 
@@ -121,6 +126,11 @@ def bounded(text: str) -> str:
     """
     octets = text.translate(_CLEANING).encode("utf-8", "replace")
     return octets[: limits.HOOK_ENV_VALUE_OCTETS].decode("utf-8", "ignore")
+
+
+def without_noncharacters(text: str) -> str:
+    """Without the 66 code points that are no characters."""
+    return text.translate(_NONCHARACTERS)
 
 
 def owner_problem(owner: str, uid: int | None) -> str | None:
