@@ -112,17 +112,18 @@ def server(core: bool, daemon: Daemon) -> Server:
     )
 
 
-async def _serve(core: bool) -> None:
+async def _serve(core: bool, ends: stdio.Ends) -> None:
     made = server(core, SocketDaemon())
-    async with stdio.transport(stdio.claim()) as (incoming, outgoing):
+    async with stdio.transport(ends) as (incoming, outgoing):
         await made.run(incoming, outgoing, made.create_initialization_options())
 
 
 def serve(core: bool) -> None:
     """Serve until the client is gone. Raises: Failed, KeyboardInterrupt."""
     log.quiet()
+    ends = stdio.claim()  # before anything else could take a descriptor that is free
     with suppress(BrokenPipeError):
         try:
-            trio.run(_serve, core)
+            trio.run(_serve, core, ends)
         except BaseExceptionGroup as group:
             raise sole(group) from None

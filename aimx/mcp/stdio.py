@@ -35,11 +35,11 @@ class Ends(NamedTuple):
 
 def claim() -> Ends:
     """Take both for the protocol alone; from now on 0 reads nothing and 1 is standard error. Raises: Failed."""
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
         ends = Ends(*map(_above, (0, 1)))
     except OSError:
         raise Failed(CLOSED) from None
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     os.dup2(null, 0)
     try:
         os.dup2(2, 1)
