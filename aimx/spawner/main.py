@@ -9,7 +9,6 @@ import contextlib
 import errno
 import gc
 import os
-import resource
 import select
 import selectors
 import signal
@@ -187,10 +186,13 @@ class Spawner:
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1
         cpu_ms = round((used.ru_utime + used.ru_stime) * 1000)
-        # A program begins with the peak of what it was forked from (getrusage(2)), which says nothing about itself.
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        peak_octets = used.ru_maxrss * limits.KIB if used.ru_maxrss > own else 0
-        self._send(Exited(request_id, code, number, cpu_ms, peak_octets))
+        self._send(Exited(request_id, code, number, cpu_ms, _peak_octets(used.ru_maxrss)))
+
+
+def _peak_octets(peak_kib: int) -> int:
+    """What a program took, if that can be told: it begins with the peak of what it was forked from (getrusage(2))."""
+    own = int(linux.own_status()["VmHWM"].split()[0])
+    return peak_kib * limits.KIB if peak_kib > own + limits.HOOK_PEAK_SLACK_KIB else 0
 
 
 def _end_adopted(pid: int) -> None:

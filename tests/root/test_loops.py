@@ -12,7 +12,7 @@ from tests.hooks.test_pool import rows, until
 from tests.mailauth import signing
 
 pytestmark = pytest.mark.root
-BUDGET = 3
+BUDGET = 2
 ANSWER = '--reply-to "$AIMX_MESSAGE_ID"'
 STYLES = {"answers": (ANSWER, "false"), "threads": ("", "false"), "polite": (ANSWER, "true")}
 
