@@ -126,6 +126,7 @@ def main() -> None:
             idle_connections(bench, quick)
             throughput(bench, quick)
             watching.show(bench, quick)
+            hooks.show(bench, quick)
             starting.show(bench.daemon, quick)
             answering.show(bench.daemon, quick)
             memory(bench, "idle, after all that mail")
