@@ -35,7 +35,9 @@ def show(bench: Bench, quick: bool) -> None:
     """The same mail without hooks and with, until the last hook has ended; then hooks that do nothing."""
     count = 50 if quick else 1000
     mail = Plan(bench.daemon.port, bench.write("hooked", 1000, count, corpus.text), 10, count)
-    print(f"\nHooks, {count} messages of 1 KB at once, 10 senders (CPU of the daemon per message, while mail comes in):")
+    print(
+        f"\nHooks, {count} messages of 1 KB at once, 10 senders (CPU of the daemon per message, while mail comes in):"
+    )
     bench.once(mail)
     _print("no hooks", bench.once(mail))
     _adopt(bench, SLOW)
