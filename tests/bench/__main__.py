@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import answering, corpus, gauge, index, sending, starting, watching
+from tests.bench import answering, corpus, gauge, hooks, index, sending, starting, watching
 from tests.bench.bench import Bench, Figures, load
 from tests.bench.load import Plan
 from tests.root import users
