@@ -60,38 +60,49 @@ class Units:
         return NeverRan(problem) if problem else UnitRun(self, order)
 
     async def _execute(self, order: Execution, fds: tuple[int, int, int]) -> str:
-        """Why it never ran; empty when it did. Tried again where no unit was made of it, as while systemd restarts."""
-        for pause_s in (*limits.HOOK_START_AGAIN_S, None):
-            said = await self._ask(order, fds)
-            if said.code == 0:
-                return ""
-            try:
-                unit = await self._look(order.unit)
-            except _Silent:
-                return "systemd does not answer"
-            if unit is not None:
-                return await self._why_not(order.unit, unit, said)
-            if pause_s is None or said.code is None or unitstate.is_missing(said.err):
-                break
-            await trio.sleep(pause_s)
-        return "systemd does not answer" if said.code is None else unitstate.problem(None, said.err)
-
-    async def _ask(self, order: Execution, fds: tuple[int, int, int]) -> Said:
+        """Why it never ran; empty when it did. What it needs is gone when this returns."""
         foreign = await self._manager_variables()
         place = self._directory / order.unit
         try:
             _lay(place, order, fds)
             words = unitfile.start_words(self._programs, order, str(place), foreign)
-            return await self._tools.run(words, limits.HOOK_MANAGER_S)
+            return await self._told(order.unit, words)
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+    async def _told(self, name: str, words: tuple[str, ...]) -> str:
+        """As `_execute`. Told again where nothing came of it, as when systemd was restarting."""
+        for pause_s in (*limits.HOOK_START_AGAIN_S, None):
+            said = await self._tools.run(words, limits.HOOK_MANAGER_S)
+            if said.code == 0:
+                return ""
+            try:
+                unit = await self._decided(name)
+            except _Silent:
+                return "systemd does not answer"
+            if unit is not None and not unitstate.untouched(unit):
+                return await self._why_not(name, unit, said)
+            await self._clear(name)  # a job of it may still wait
+            if pause_s is None or said.code is None or unitstate.is_missing(said.err):
+                break
+            await trio.sleep(pause_s)
+        return "systemd does not answer" if said.code is None else unitstate.problem(None, said.err)
+
+    async def _decided(self, name: str) -> Seen | None:
+        """A unit once it is known whether its program is executed. Raises: _Silent."""
+        pause_s = limits.HOOK_LOOK_S
+        with trio.move_on_after(limits.HOOK_START_S + limits.HOOK_KILL_AFTER_S):
+            while (unit := await self._look(name)) is not None and unit.stage == "starting":
+                await trio.sleep(pause_s)
+                pause_s = min(2 * pause_s, limits.HOOK_POLL_S)
+            return unit
+        raise _Silent
 
     async def _why_not(self, name: str, unit: Seen, said: Said) -> str:
         """Why the program of a unit never ran; empty when it did, whatever systemd-run said."""
         if unitstate.doubtful(unit):
             return await self._doubt(name, unit)
-        gone = unitstate.never_ran(unit) or unit.stage == "starting"
-        return unitstate.problem(unit, said.err) if gone else ""
+        return unitstate.problem(unit, said.err) if unitstate.never_ran(unit) else ""
 
     async def _doubt(self, name: str, unit: Seen) -> str:
         """As `_why_not`, by the journal; where there is none, by the status alone."""

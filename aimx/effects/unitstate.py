@@ -102,6 +102,11 @@ def doubtful(unit: Seen) -> bool:
     return not unit.executed and unit.main_code == _EXITED and unit.main_status in _STEPS
 
 
+def untouched(unit: Seen) -> bool:
+    """Whether systemd knows it and has not begun with it."""
+    return unit.active == "inactive" and unit.main_code == 0 and not unit.executed and unit.result == "success"
+
+
 def never_ran(unit: Seen) -> bool:
     """Whether it is certain that systemd never executed the program."""
     return not unit.executed and (unit.main_code == 0 or unit.result == "timeout")

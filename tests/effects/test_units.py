@@ -25,6 +25,10 @@ RUN, CTL, JOURNAL = "systemd-run", "systemctl", "journalctl"
 NOT_FOUND = {"LoadState": "not-found"}
 RUNNING = {**SHOWN, "SubState": "running", "MainPID": "1"}
 EXITED = SHOWN
+STARTING = {**SHOWN, "ActiveState": "activating", "SubState": "start", "ActiveEnterTimestampMonotonic": "0"}
+UNTOUCHED = {
+    **SHOWN, "ActiveState": "inactive", "SubState": "dead", "ExecMainCode": "0", "ActiveEnterTimestampMonotonic": "0",
+}  # fmt: skip
 DOUBTFUL = {**SHOWN, **FAILED, "ExecMainStatus": "203", "ActiveEnterTimestampMonotonic": "0"}
 
 _SYSTEMD_RUN = """#!/bin/sh
@@ -208,6 +212,8 @@ STARTS = [
         Ended(-1, problem="exec: No such file or directory"), 1, id="missing",
     ),
     pytest.param((1, 0), "Failed to connect to bus", (NOT_FOUND, EXITED), "", 0, 2, id="systemd-restarts"),
+    pytest.param((1, 0), "Connection reset", (UNTOUCHED, EXITED), "", 0, 2, id="systemd-restarted-before-it-began"),
+    pytest.param((1,), "Connection reset", (STARTING, STARTING, EXITED), "", 0, 1, id="systemd-restarted-within"),
     pytest.param(
         (1, 1), "Access denied", (NOT_FOUND,), "", Ended(-1, problem="systemd-run: Access denied"), 2, id="refused"
     ),
