@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-_WHEN = "2026-11-01, 2026-11-01T08:00:00Z, 12h, 7d, today or yesterday"
+WHEN = "2026-11-01, 2026-11-01T08:00:00Z, 12h, 7d, today or yesterday"
 
 
 class Narrowing(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +18,7 @@ class Narrowing(msgspec.Struct, frozen=True, kw_only=True):
     to: Annotated[str, Meta(description="Words that the recipients hold.")] | UnsetType = UNSET
     subject: Annotated[str, Meta(description="Words that the subject holds.")] | UnsetType = UNSET
     text: Annotated[str, Meta(description="Words that headers or body hold.")] | UnsetType = UNSET
-    since: Annotated[str, Meta(description=f"From then on: {_WHEN}.")] | UnsetType = UNSET
+    since: Annotated[str, Meta(description=f"From then on: {WHEN}.")] | UnsetType = UNSET
     before: Annotated[str, Meta(description="Before then, written like since.")] | UnsetType = UNSET
     has_attachment: Annotated[bool, Meta(description="Only mail with attachments, or without.")] | UnsetType = UNSET
     thread: Annotated[str, Meta(description="Only mail with this thread_id.")] | UnsetType = UNSET

@@ -1,6 +1,6 @@
 """All tools, in the order in which clients list them: the guide's twelve, then ours."""
 
-from aimx.mcp import conversations, emails, hooks, mailboxes, searching, sending
+from aimx.mcp import conversations, emails, hooks, mailboxes, searching, sending, waiting
 from aimx.mcp.tool import Tool
 
 TOOLS: tuple[Tool, ...] = (
@@ -10,6 +10,7 @@ TOOLS: tuple[Tool, ...] = (
     *sending.TOOLS,
     *emails.MARKS,
     *hooks.TOOLS,
+    waiting.TOOL,
     searching.TOOL,
     conversations.TOOL,
 )

@@ -20,6 +20,9 @@ class Daemon(Protocol):
     async def value(self, request: Request) -> Any:
         """The JSON of a successful answer. Raises: ToolError with the daemon's code and reason; as `ask`."""
 
+    def lines(self, request: Request) -> AsyncGenerator[dict[str, Any], None]:
+        """The objects of a stream, until the daemon ends it. Raises: as `value`."""
+
     async def done(self, request: Request) -> None:
         """Have it done. Raises: as `value`."""
 
