@@ -26,9 +26,6 @@ class Daemon(Protocol):
     async def done(self, request: Request) -> None:
         """Have it done. Raises: as `value`."""
 
-    def lines(self, request: Request) -> AsyncGenerator[dict[str, Any], None]:
-        """The objects of a stream, until the daemon ends it. Raises: as `value`."""
-
 
 class Call(NamedTuple):
     """What a tool may use. `progress(done, total, message)` reaches clients that asked for it."""
