@@ -231,6 +231,7 @@ class Daemon:
         forget = partial(self.origins.settle, lambda: origins.known(self.live.current))
         trio.lowlevel.start_thread_soon(forget, lambda outcome: outcome.unwrap())
         self.signing.follow()
+        self.hooks.wake()  # it may allow more at once
         self.storage.retry_spool()
         await self.announcer.tell(config)
         if by_hand.source != before.source:

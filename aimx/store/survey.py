@@ -30,7 +30,7 @@ class HookTrouble(msgspec.Struct, frozen=True):
 class Books(msgspec.Struct, frozen=True):
     """Both databases. `why` tells what is the matter with state.db unless it could be read.
 
-    `hooks_oldest`: since when the oldest run waits. `index`: state of index.db.
+    `hooks_oldest`: since when the oldest run waits; `hooks_most`: for which hook most do. `index`: state of index.db.
     """
 
     state: State
@@ -38,11 +38,12 @@ class Books(msgspec.Struct, frozen=True):
     waiting: tuple[Waiting, ...] = ()
     hooks_waiting: int = 0
     hooks_oldest: float | None = None
+    hooks_most: str = ""
     trouble: tuple[HookTrouble, ...] = ()
     index: State = "missing"
 
 
-_BACKLOG = "SELECT count(*), min(created) FROM jobs WHERE state = 'pending'"
+_BACKLOG = "SELECT hook, count(*), min(created) FROM jobs WHERE state = 'pending' GROUP BY hook ORDER BY count(*) DESC"
 # Columns beside max() are those of its row.
 _TROUBLE = (
     "SELECT hook, count(*), max(ended), state, exit_code, timed_out, reason FROM jobs WHERE ended > ? AND message != 0"
@@ -101,11 +102,12 @@ def _state(db: sqlite3.Connection, since: float) -> Books:
     if version != str(schema.VERSION):
         raise sqlite3.DatabaseError(f"schema version {version or 'unknown'}, this aimx knows version {schema.VERSION}")
     waiting = backlog(db).spool
-    count, oldest = db.execute(_BACKLOG).fetchone()
+    lines = db.execute(_BACKLOG).fetchall()
+    count, oldest = sum(line[1] for line in lines), min((line[2] for line in lines), default=None)
     trouble = tuple(
         HookTrouble(row[0], row[1], _ending(row[3:])) for row in db.execute(_TROUBLE, (since, *firing.FAULTS))
     )
-    return Books("read", "", waiting, count, oldest, trouble)
+    return Books("read", "", waiting, count, oldest, lines[0][0] if lines else "", trouble)
 
 
 def _ending(row: tuple[str, int | None, int | None, str | None]) -> str:

@@ -14,7 +14,8 @@ import msgspec
 import psutil
 import pytest
 
-from aimx import limits
+from aimx import client, limits
+from aimx.wire.frames import HookTest, Status
 from tests.harness import DOMAIN, Daemon, config_text, mail
 from tests.hooks.stage import alive
 
@@ -100,6 +101,8 @@ def test_a_busy_hook_lets_others_pass_and_a_removed_one_is_skipped(tmp_path):
         for number in range(3):
             daemon.send(mail(f"slow {number}"))
         until(lambda: [state for _, state, _ in rows(daemon)] == ["started", "pending", "pending"])
+        told = json.loads(client.call(daemon.socket, Status()).body)
+        assert told["hook_runs"] == {"pending": 2, "running": 1, "held": 0}
         daemon.write_config(config_text(quick, "hook_concurrency = 1"))
         os.kill(daemon.pid, signal.SIGHUP)
         daemon.wait_log("event=config-reloaded")
@@ -113,6 +116,23 @@ def test_a_busy_hook_lets_others_pass_and_a_removed_one_is_skipped(tmp_path):
             ("slow", "skipped", "hook-removed"),
             ("quick", "done", None),
         ]
+
+
+def test_a_reload_that_allows_more_at_once_is_heeded_at_once(tmp_path):
+    gate, up = tmp_path / "gate", tmp_path / "up"
+    os.mkfifo(gate)
+    up.mkdir()
+    slow = hook("slow", f"touch {up}/$$; read x < {gate}") + hook("other", "echo tried")
+    with Daemon(tmp_path / "t", config_text(slow, "hook_concurrency = 1")) as daemon:
+        for number in range(3):
+            daemon.send(mail(f"slow {number}"))
+        until(lambda: len(list(up.iterdir())) == 1)
+        tried = json.loads(client.call(daemon.socket, HookTest("other")).body)
+        assert (tried["exit_code"], tried["stdout_tail"]) == (0, "tried")
+        daemon.write_config(config_text(slow, "hook_concurrency = 2"))
+        os.kill(daemon.pid, signal.SIGHUP)
+        until(lambda: len(list(up.iterdir())) == 2)
+        daemon.kill()
 
 
 def test_a_conversation_has_a_budget(tmp_path):

@@ -54,7 +54,7 @@ def test_beside_the_writer(state, tmp_path):
     found = survey.books(str(tmp_path), 10.0)
     assert (found.state, found.index) == ("read", "missing")
     assert {trouble.hook: (trouble.failed, trouble.last) for trouble in found.trouble} == TOLD
-    assert (found.hooks_waiting, found.hooks_oldest) == (2, 50.0)
+    assert (found.hooks_waiting, found.hooks_oldest, found.hooks_most) == (2, 50.0, "waits")
     assert "owner-not-found" in firing.FAULTS
 
 

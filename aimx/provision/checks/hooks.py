@@ -4,7 +4,7 @@ import json
 import shlex
 
 from aimx import limits
-from aimx.provision.checks.finding import Finding, Findings, ours, restart
+from aimx.provision.checks.finding import Finding, Findings, ours
 from aimx.provision.facts import Facts, Program
 
 
@@ -54,8 +54,11 @@ def backlog(facts: Facts) -> Findings:
         return
     waited_s = facts.now - books.hooks_oldest
     if waited_s > limits.DOCTOR_HOOK_WAIT_S and facts.probe.state == "running":
-        text = f"{books.hooks_waiting} hook runs wait, the oldest for {int(waited_s // 60)} minutes"
-        yield Finding("HOOK-BACKLOG", "warn", text, ("aimx logs", *restart(facts)))
+        text = (
+            f"{books.hooks_waiting} hook runs wait, the oldest for {int(waited_s // 60)} minutes, most of them for the"
+            f" hook {books.hooks_most}; a run ends by itself or at timeout_secs, then the next one begins"
+        )
+        yield Finding("HOOK-BACKLOG", "warn", text, (f"aimx hooks runs --hook {books.hooks_most}", "aimx logs"))
 
 
 def trouble(facts: Facts) -> Findings:
