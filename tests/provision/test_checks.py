@@ -164,7 +164,8 @@ CASES = {
     "hook-program-mode": (but(programs=(Program("h", "support", "/etc/hosts", "not-executable"),)),
                           ["warn HOOK-PROGRAM-MISSING"]),
     "hook-program-hidden": (but(programs=(Program("h", "support", "/home/x/p", "hidden"),)), []),
-    "hook-backlog": (but(books=Books("read", hooks_waiting=4, hooks_oldest=NOW - 3600, hooks_most="reply")), ["warn HOOK-BACKLOG"]),
+    "hook-backlog": (but(books=Books("read", hooks_waiting=4, hooks_oldest=NOW - 3600, hooks_most="h")),
+                     ["warn HOOK-BACKLOG"]),
     "hook-busy": (but(books=Books("read", hooks_waiting=4, hooks_oldest=NOW - 60)), []),
     "hook-failures": (
         but(books=Books("read", trouble=(HookTrouble("triage", 3, "timed out"),))),
