@@ -103,24 +103,28 @@ async def of_hook(fx: Effects, config: Config, frame: HookExplain | HookTest) ->
 async def explain(fx: Effects, config: Config, frame: HookExplain, authorized: Authorized) -> Response:
     """HOOK-EXPLAIN. Raises: EmailNotFound when neither the inbox nor the sent folder has the message."""
     mailbox, hook = target.the_hook(authorized)
-    message = await _message(fx, mailbox, hook, frame.id)
     account = await target.look(fx.accounts.find, mailbox.owner)
-    passed = [
-        gates.event(hook, message),
-        gates.trust(hook, mailbox, message, _author(message)),
-        gates.automated(hook, message),
-        await _budget(fx, config, await _asked(fx, config, authorized, account, (message, frame.id))),
-        gates.owner(mailbox, account.uid if account is not None else None),
-    ]
-    if account is not None:
-        passed += await _places(config, mailbox, hook, account)
+    if account is None:
+        folder, passed = _folders(hook)[0], gates.without_owner(mailbox)
+    else:
+        message = await _message(fx, mailbox, hook, frame.id)
+        asked = await _asked(fx, config, authorized, account, (message, frame.id))
+        folder = message.folder
+        passed = (
+            gates.event(hook, message),
+            gates.trust(hook, mailbox, message, _author(message)),
+            gates.automated(hook, message),
+            await _budget(fx, config, asked),
+            gates.owner(mailbox, account.uid),
+            *await _places(config, mailbox, hook, account),
+        )
     uid = None if authorized.caller.is_root else authorized.caller.uid
     found = await target.desk(fx).runs.newest(
         RunsAsked((mailbox.name,), hook.name, frame.id, uid, limits.HOOK_RUNS_ROWS)
     )
     explained = Explained(
-        hook.name, mailbox.name, hook.event, await _origin(fx, config, mailbox, hook), frame.id, message.folder,
-        all(gate.passes is not False for gate in passed), tuple(passed), tuple(map(_told, found)),
+        hook.name, mailbox.name, hook.event, await _origin(fx, config, mailbox, hook), frame.id, folder,
+        all(gate.passes is not False for gate in passed), passed, tuple(map(_told, found)),
     )  # fmt: skip
     return Response("json", body=msgspec.json.encode(explained))
 
@@ -130,10 +134,14 @@ async def _origin(fx: Effects, config: Config, mailbox: Mailbox, hook: Hook) -> 
     return await trio.to_thread.run_sync(target.desk(fx).origins.of, written, config.source)
 
 
+def _folders(hook: Hook) -> tuple[Folder, Folder]:
+    """The folder that a hook's event is about, and the other one."""
+    return ("inbox", "sent") if hook.event == "on_receive" else ("sent", "inbox")
+
+
 async def _message(fx: Effects, mailbox: Mailbox, hook: Hook, email_id: str) -> Message:
     """The message in the folder that the hook's event is about, else in the other one. Raises: EmailNotFound."""
-    folders: tuple[Folder, Folder] = ("inbox", "sent") if hook.event == "on_receive" else ("sent", "inbox")
-    for folder in folders:
+    for folder in _folders(hook):
         try:
             piece = await _piece(fx, mailbox, folder, email_id)
         except EmailNotFound:
@@ -166,16 +174,14 @@ def _author(message: Message) -> str:
 
 
 async def _asked(
-    fx: Effects, config: Config, authorized: Authorized, account: Account | None, of: tuple[Message, str]
+    fx: Effects, config: Config, authorized: Authorized, account: Account, of: tuple[Message, str]
 ) -> BudgetAsked:
     """What the budget of a message counts: as it was recorded, else as what its front matter names gives it."""
     mailbox, hook = target.the_hook(authorized)
     message, email_id = of
     since, most = fx.now() - limits.HOOK_BUDGET_WINDOW_S, config.hook_thread_budget
-    recorded = None
-    if account is not None:
-        known = target.desk(fx).runs
-        recorded = await known.recorded(hook.name, mailbox.name, hook.event, email_id, account.uid)
+    known = target.desk(fx).runs
+    recorded = await known.recorded(hook.name, mailbox.name, hook.event, email_id, account.uid)
     if recorded is not None:
         return BudgetAsked(hook.name, mailbox.name, recorded.conversation, Thread(), "", since, most)
     thread, new = gates.thread(hook, message), gates.conversation(hook, message)
@@ -229,13 +235,13 @@ async def test(fx: Effects, _config: Config, frame: HookTest, authorized: Author
 def _sample(fx: Effects, mailbox: Mailbox, hook: Hook, account: Account) -> Trial:
     at = fx.now()
     env, document = sample.environment(mailbox, hook, at), sample.document(mailbox, hook, at)
-    folder: Folder = "inbox" if hook.event == "on_receive" else "sent"
+    folder = _folders(hook)[0]
     return Trial(mailbox, hook, account, folder, sample.ID, sample.PATH, env, document)
 
 
 async def _trial(fx: Effects, mailbox: Mailbox, hook: Hook, account: Account, email_id: str) -> Trial:
     """For a message: with the variables that were recorded for its hooks, else those that its front matter gives."""
-    folder: Folder = "inbox" if hook.event == "on_receive" else "sent"
+    folder = _folders(hook)[0]
     piece = await _piece(fx, mailbox, folder, email_id)
     known = target.desk(fx).runs
     recorded = await known.recorded(hook.name, mailbox.name, hook.event, email_id, account.uid)

@@ -105,6 +105,16 @@ def place(gate: str, path: str, obstacle: str | None) -> Gate:
     return Gate(gate, not obstacle, obstacle or path, "system")
 
 
+def without_owner(mailbox: Mailbox) -> tuple[Gate, ...]:
+    """All gates of a mailbox that is nobody's: its mail is not read, and there is nobody for whom to look at files."""
+    unread, unasked = "mail is not read while its mailbox is nobody's", "there is nobody for whom it has to be reached"
+    return (
+        *(Gate(gate, None, unread, "system") for gate in ("event", "trust", "automated", "budget")),
+        owner(mailbox, None),
+        *(Gate(gate, None, unasked, "system") for gate in ("directory", "program")),
+    )
+
+
 def conversation(hook: Hook, message: Message) -> str:
     """As `firing.conversation`, of a message for which nothing was recorded. Sent mail is not counted."""
     named = any(message.text(key) for key in ("message_id", "in_reply_to", "references"))

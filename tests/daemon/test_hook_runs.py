@@ -300,6 +300,15 @@ def test_only_so_many_are_tried_out_at_once(office, tmp_path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="a daemon of a developer's own is every owner")
 def test_without_an_owner_nothing_runs_and_the_explanation_says_so(office):
     assert ask(office, HookTest("ownerless")) == ("VALIDATION", "hook 'ownerless' cannot run: owner-not-found")
+    told = ask(office, HookExplain("ownerless", "any"))
+    passes = {found["gate"]: found["passes"] for found in told["gates"]}
+    every = ("event", "trust", "automated", "budget", "owner", "directory", "program")
+    assert passes == {**dict.fromkeys(every), "owner": False}
+    assert list(passes) == list(every)
+    assert (told["fires"], gate(told, "owner")["why"]) == (False, "owner-not-found")
+    shown = office.aimx("hooks", "explain", "ownerless", "--email", "any").stdout
+    assert "  FAIL  owner      owner-not-found  [system]\n" in shown
+    assert "\nIt would not fire now: owner.\n" in shown
 
 
 # The commands

@@ -1,10 +1,15 @@
 """Which conversation a message is counted in: by what it names, by what was sent from a hook, for a day."""
 
+import contextlib
+import sqlite3
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aimx import limits
 from aimx.model.hook import Thread, Within
-from aimx.store import conversations
+from aimx.store import conversations, schema
 from aimx.store.state import State
 
 
@@ -84,3 +89,22 @@ def test_it_is_known_for_as_long_as_a_budget_counts_and_not_without_bound(state,
     state.run(lambda db: conversations.prune(db, 4.0))
     assert state.run(lambda db: conversations.known(db, "a", Thread(("newer",))))
     assert not state.run(lambda db: conversations.known(db, "a", Thread(("new",))))
+
+
+# An answer names its parent, everything before it, something that nobody here knows, or nothing; to any of three.
+ANSWERS = st.lists(st.tuples(st.sampled_from(["parent", "chain", "stranger", "nothing"]), st.sampled_from("abc")))
+
+
+@given(ANSWERS)
+def test_agents_of_one_host_stay_in_one_conversation_however_they_answer(answers):
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(schema.SCHEMA)
+        holder, chain = "a", ["m0"]
+        first = conversations.received(db, holder, Thread(("m0",)), "new", 1.0)
+        for number, (style, to) in enumerate(answers, 1):
+            named = {"parent": chain[:1], "chain": chain, "stranger": [f"x{number}"], "nothing": []}[style]
+            names = (f"m{number}", *named)
+            within = Within("on_receive", holder, chain[0], first)
+            conversations.sent(db, holder, Thread(names, within), 1.0)
+            holder, chain = to, [names[0], *chain]
+            assert conversations.received(db, holder, Thread(names), f"new:{number}", 1.0) == first
