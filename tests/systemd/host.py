@@ -18,7 +18,7 @@ AIMX = f"{VENV}/bin/aimx"
 PROBE = "/usr/local/lib/aimx-test/probe.py"
 PATIENCE_S = 60.0
 OWNERS = ("alice", "bob", "root")
-HOMES = {"alice": "/home/alice", "bob": "/home/bob", "root": "/root"}
+HOMES = {"alice": "/home/alice", "bob": "/srv/bob", "root": "/root"}
 
 # Bob's group has another name than he, and he is in others too. Carol owns nothing and looks around.
 _ACCOUNTS = """
@@ -26,9 +26,9 @@ set -e
 groupadd readers && groupadd writers && groupadd desk
 useradd --system --user-group --no-create-home --shell /usr/sbin/nologin aimx-worker
 useradd --create-home --shell /bin/bash alice
-useradd --create-home --shell /bin/sh --no-user-group --gid desk --groups readers,writers bob
+useradd --create-home --shell /bin/sh --no-user-group --gid desk --groups readers,writers --home-dir /srv/bob bob
 useradd --create-home carol
-chmod 700 /home/alice /home/bob /home/carol
+chmod 700 /home/alice /srv/bob /home/carol
 mkdir --mode=1733 /var/log/aimx
 for owner in alice bob root; do
     for folder in inbox sent; do
@@ -162,6 +162,14 @@ class Host:
         """What `aimx hooks runs` knows of it, the newest first."""
         return json.loads(self.aimx("hooks", "runs", "--hook", hook, "--json"))
 
+    def units(self) -> str:
+        """Units of hooks that systemd knows."""
+        return self.machine.run("systemctl", "list-units", "--all", "--full", "--plain", "--no-legend", "aimx-hook-*")
+
+    def processes(self, user: str) -> str:
+        """What runs as this user, wherever it was started."""
+        return self.machine.run("sh", "-c", f"find /proc/[0-9]* -maxdepth 0 -user {user} 2>/dev/null", check=False)
+
     def run_of(self, hook: str) -> dict[str, Any]:
         """Its only run, once it has ended."""
         self.until(lambda: [run["ended"] for run in self.runs(hook) if run["ended"]], f"{hook} ran")
@@ -170,8 +178,8 @@ class Host:
 
     def line_of(self, hook: str) -> str:
         """The guide's log line of its only run."""
-        lines = self.machine.journal("-u", "aimx", f"--grep=hook_name={hook} ").splitlines()
-        (line,) = [line for line in lines if f"hook_name={hook} " in line]
+        lines = self.machine.journal("-u", "aimx").splitlines()
+        (line,) = [line for line in lines if f"hook_name={hook} " in line and " exit_code=" in line]
         return line
 
     def fire(self, owner: str, *cmd: str, timeout_s: int = 60, octets: bytes = b"") -> tuple[str, dict[str, Any]]:

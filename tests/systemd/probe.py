@@ -10,7 +10,7 @@ import sys
 
 TRIED = (
     "/", "/etc", "/usr", "/usr/local/bin", "/opt/aimx", "/var/lib", "/var/lib/aimx", "/var/lib/aimx/.aimx", "/boot",
-    "/root", "/home", "/home/alice", "/home/bob", "/srv", "/run", "/run/aimx", "/tmp", "/var/tmp", "/var/log",
+    "/root", "/home", "/home/alice", "/srv/bob", "/srv", "/run", "/run/aimx", "/tmp", "/var/tmp", "/var/log",
     "/var/log/aimx", "/dev", "/dev/shm", ".", os.environ["HOME"],
 )  # fmt: skip
 

@@ -1,0 +1,114 @@
+"""A hook goes on while there is no daemon; the next one records its end; it ran once."""
+
+import pytest
+
+SCRIPT = 'echo "$AIMX_ID" >>~/{0}-on; until [ -e ~/{0}-go ]; do sleep 0.1; done; echo out; echo told >&2; exit {1}'
+
+
+@pytest.fixture(autouse=True)
+def daemon_afterwards(host):
+    """The next test's, whatever became of this one."""
+    yield
+    host.machine.run("systemctl", "start", "aimx")
+    host.listening()
+
+
+def script(label, code=0):
+    return "/bin/sh", "-c", SCRIPT.format(label, code)
+
+
+def restart(host):
+    host.machine.run("systemctl", "restart", "aimx")
+
+
+def kill(host):
+    host.machine.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "aimx")
+
+
+def kill_everything(host):
+    """Front, spawner and helpers at once."""
+    host.machine.run("systemctl", "kill", "--kill-whom=all", "--signal=KILL", "aimx")
+
+
+def stop_for_a_while(host):
+    host.machine.run("systemctl", "stop", "aimx")
+    host.machine.run("systemctl", "start", "aimx")
+
+
+WAYS = [restart, kill, kill_everything, stop_for_a_while]
+
+
+def begin(host, label):
+    host.send("alice")
+    on = host.machine.file(f"/home/alice/{label}-on")
+    host.until(on.exists, "it runs")
+    return on
+
+
+def another(host, way):
+    before = host.main_pid()
+    way(host)
+    host.until(lambda: host.main_pid() not in (0, before), "there is another daemon")
+    host.listening()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_lives_on_and_is_recorded_by_the_next_daemon(host, way):
+    label = way.__name__
+    with host.hook("alice", *script(label, 5)) as name:
+        on = begin(host, label)
+        another(host, way)
+        (run,) = host.runs(name)
+        assert (run["state"], run["ended"]) == ("running", None)
+        assert len(host.units().splitlines()) == 1
+        host.machine.write(f"/home/alice/{label}-go", "")
+        run = host.run_of(name)
+        assert (run["state"], run["exit_code"], run["timed_out"], run["reason"]) == ("done", 5, False, None)
+        assert len(on.read_text().split()) == 1
+        assert "sandbox=systemd-run" in host.line_of(name)
+    host.until(lambda: host.units() == "", "its unit is gone")
+
+
+@pytest.mark.parametrize("code", [0, 4])
+def test_an_end_that_no_daemon_saw_is_recorded(host, code):
+    """systemd keeps it until somebody asks."""
+    label = f"unseen-{code}"
+    with host.hook("alice", *script(label, code)) as name:
+        begin(host, label)
+        host.machine.run("systemctl", "stop", "aimx")
+        host.machine.write(f"/home/alice/{label}-go", "")
+        host.until(lambda: host.processes("alice") == "", "it has ended")
+        host.machine.run("systemctl", "start", "aimx")
+        host.listening()
+        run = host.run_of(name)
+        assert (run["exit_code"], run["timed_out"], run["reason"]) == (code, False, None)
+    host.until(lambda: host.units() == "", "its unit is gone")
+
+
+def test_a_limit_is_kept_without_a_daemon(host):
+    with host.hook("alice", *script("late"), timeout_s=2) as name:
+        begin(host, "late")
+        host.machine.run("systemctl", "stop", "aimx")
+        host.until(lambda: host.processes("alice") == "", "its time is over")
+        host.machine.run("systemctl", "start", "aimx")
+        host.listening()
+        run = host.run_of(name)
+        assert (run["exit_code"], run["timed_out"], run["reason"]) == (-1, True, None)
+    host.until(lambda: host.units() == "", "its unit is gone")
+
+
+def test_what_waited_runs_after_the_restart_once(host):
+    """Forty mails, and daemons that are killed while their hooks run."""
+    with host.hook("bob", "/bin/sh", "-c", 'sleep 0.2; echo "$AIMX_ID" >>~/storm') as name:
+        host.send("bob", times=40)
+        for way in (kill, kill_everything, restart):
+            another(host, way)
+        host.until(lambda: len([run for run in host.runs(name) if run["ended"]]) == 40, "all have ended")
+        runs = host.runs(name)
+        ids = host.machine.file("/srv/bob/storm").read_text().split()
+        assert len(ids) == len(set(ids))
+        done = {run["email_id"] for run in runs if run["exit_code"] == 0 and run["reason"] is None}
+        assert done <= set(ids)
+        for run in runs:
+            assert run["email_id"] in done or run["reason"] == "interrupted", run
+    host.until(lambda: host.units() == "", "their units are gone")
