@@ -18,7 +18,7 @@ systemctl show '*' --no-pager
 for unit in $(systemctl list-units --all --plain --no-legend --full 'aimx*' | cut -d' ' -f1); do
     systemctl show "$unit" --all --no-pager
     systemctl cat "$unit" --no-pager
-    systemctl status "$unit" --no-pager --full
+    systemctl status "$unit" --no-pager --full --lines=0
     systemctl list-units --all --full --no-pager "$unit"
 done
 busctl tree org.freedesktop.systemd1 --no-pager
@@ -40,7 +40,7 @@ def found(text):
 @pytest.fixture(scope="module")
 def running(host):
     """A hook that has the mail, and waits."""
-    with host.hook("alice", "/bin/sh", "-c", WAIT) as name:
+    with host.hook("alice", "/bin/sh", "-c", WAIT, timeout_s=300) as name:
         host.send("alice", MAIL)
         host.until(host.machine.file("/home/alice/secret-on").exists, "it runs")
         yield name
@@ -52,7 +52,7 @@ def running(host):
 @pytest.fixture(scope="module")
 def ended(host):
     """One that had it."""
-    return host.fire("alice", "/bin/sh", "-c", ': "$AIMX_SUBJECT"', octets=MAIL)[0]
+    return host.fire("bob", "/bin/sh", "-c", ': "$AIMX_SUBJECT"', octets=MAIL)[0]
 
 
 @pytest.mark.parametrize("who", ["carol", "bob", None], ids=["a stranger", "another owner", "root"])
@@ -70,7 +70,16 @@ def test_nobody_sees_it(host, request, when, look, who):
 def test_no_file_tells_others(host, request, when):
     """What can be read below /run, in the shared directories and in /proc by somebody else."""
     request.getfixturevalue(when)
-    assert found(host.machine.run("sh", "-c", FILES, user="carol", check=False)) == []
+    text = host.machine.run("sh", "-c", FILES, user="carol", check=False)
+    assert "/run/aimx/aimx.sock" in text
+    assert found(text) == []
+
+
+@pytest.mark.usefixtures("running")
+def test_its_owner_finds_it(host):
+    """So whoever looks as above would find it too, if it were there."""
+    text = host.machine.run("sh", "-c", "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'", user="alice", check=False)
+    assert {"AIMX_SUBJECT=Zebrafinch plans", "AIMX_MESSAGE_ID=numbat-1@sender.test"} <= set(found(text))
 
 
 def test_the_journal_has_the_guide_s_line_and_no_header(host, ended):
@@ -101,8 +110,8 @@ def test_nor_a_program_that_starts_beside_it(host):
     )
     looking = host.machine.start("python3", "-c", watch, user="carol")
     try:
-        with host.hook("alice", "/bin/true") as name:
-            host.send("alice", MAIL, times=40)
+        with host.hook("bob", "/bin/true") as name:
+            host.send("bob", MAIL, times=40)
             host.until(lambda: len([run for run in host.runs(name) if run["ended"]]) == 40, "all ran")
     finally:
         host.machine.write("/tmp/watched-enough", "")
