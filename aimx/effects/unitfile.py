@@ -90,6 +90,7 @@ def _properties(order: Execution, directory: str) -> tuple[str, ...]:
         "NoNewPrivileges=yes",
         "UMask=0022",
         "LimitCORE=0",
+        "IgnoreSIGPIPE=no",  # as in a shell: `producer | head` comes to an end
     )
 
 

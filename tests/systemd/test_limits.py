@@ -75,7 +75,7 @@ def test_the_operator_sets_another_limit(host, configured):
 @pytest.mark.usefixtures("memory")
 def test_what_kills_a_hook_ends_all_of_it(host):
     """A parent does not go on without the child that took too much."""
-    script = f"python3 -c \"{EAT}\" 400; echo outlived >&2; sleep 1"
+    script = f'python3 -c "{EAT}" 400; echo outlived >&2; sleep 1'
     host.fire("alice", "/bin/sh", "-c", script)
     assert host.processes("alice") == ""
 
@@ -121,6 +121,8 @@ def test_what_listens_ends_at_its_limit(host):
 
 def test_what_a_hook_left_running_ends_with_it(host):
     """In a session of its own, and holding stdout and stderr."""
-    _, run = host.fire("alice", "/bin/sh", "-c", "setsid sh -c \"trap '' TERM HUP; sleep 300\" & sleep 0.2; echo done >&2")
+    _, run = host.fire(
+        "alice", "/bin/sh", "-c", "setsid sh -c \"trap '' TERM HUP; sleep 300\" & sleep 0.2; echo done >&2"
+    )
     assert (run["exit_code"], run["stderr_tail"]) == (0, "done")
     assert host.processes("alice") == ""

@@ -41,7 +41,7 @@ def test_everything_else_is_read_only(probed, owner):
 
 
 def test_nobody_else_s_home_is_open(probed, owner):
-    """systemd leaves /home and /root as they are; root, who may enter all of them, is held by modes as little as ever."""
+    """systemd leaves /home and /root to the modes that they have, which do not hold root."""
     if owner != "root":
         writes = probed[owner]["writes"]
         assert {writes[home] for home in HOMES.values() if home != HOMES[owner]} <= {"EROFS", "EACCES"}

@@ -78,7 +78,9 @@ def test_no_file_tells_others(host, request, when):
 @pytest.mark.usefixtures("running")
 def test_its_owner_finds_it(host):
     """So whoever looks as above would find it too, if it were there."""
-    text = host.machine.run("sh", "-c", "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'", user="alice", check=False)
+    text = host.machine.run(
+        "sh", "-c", "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'", user="alice", check=False
+    )
     assert {"AIMX_SUBJECT=Zebrafinch plans", "AIMX_MESSAGE_ID=numbat-1@sender.test"} <= set(found(text))
 
 
