@@ -68,7 +68,9 @@ def test_it_need_not_read_its_input(host):
 def test_what_it_used_is_told(host):
     apart = {host.machine.file(f"/sys/fs/cgroup/{name}") for name in ("cpu", "cpuacct")}
     if all(each.exists() for each in apart) and len({each.stat().st_dev for each in apart}) == 2:
-        pytest.skip("this kernel counts time (cpuacct) in another hierarchy than it shares it (cpu): systemd reads none")
+        pytest.skip(
+            "this kernel counts time (cpuacct) in another hierarchy than it shares it (cpu): systemd reads none"
+        )
     _, run = host.fire("alice", "/usr/bin/python3", "-c", "import time\nwhile time.process_time() < 0.5: pass")
     assert 450 <= run["cpu_ms"] < 60_000
 
