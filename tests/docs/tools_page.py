@@ -8,8 +8,8 @@ from aimx.mcp.tool import Tool
 HEAD = """\
 # Every MCP tool
 
-Made from the table that `aimx mcp` serves. What the tools are for and how they answer: [MCP server](mcp.md). What is not
-required may be left out; `null` is the same as leaving it out.
+Made from the table that `aimx mcp` serves. What the tools are for and how they answer: [MCP server](mcp.md). What is
+not required may be left out; `null` is the same as leaving it out.
 """
 _HINTS = (("read_only", "reads only"), ("destructive", "destructive"), ("idempotent", "may be repeated"),
           ("open_world", "meets the outside world"))  # fmt: skip
