@@ -19,7 +19,7 @@ def test_the_page_is_what_the_table_says():
 
 def test_the_chapter_knows_every_tool():
     listed = [row[0].strip("`") for row in pages.rows(CHAPTER, "## The tools")]
-    assert sorted(listed) == sorted(tool.name for tool in table.TOOLS)
+    assert sorted(listed) == sorted(tool.name for tool in table.TOOLS), "book/mcp.md has a table"
 
 
 def test_the_numbers_of_the_chapter_are_those_of_the_program():
