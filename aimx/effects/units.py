@@ -15,12 +15,11 @@ import trio
 from aimx import limits, log
 from aimx.effects import unitfile, unitstate
 from aimx.effects.api import Running, Sandbox
+from aimx.effects.controlgroup import Memory, populated
 from aimx.effects.tools import Said, Tools
 from aimx.effects.unitfile import Programs
 from aimx.effects.unitstate import Seen
 from aimx.model.job import Ended, Execution
-
-_HIERARCHIES = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd")
 
 
 class _Silent(Exception):
@@ -140,23 +139,26 @@ class Units:
         return ended
 
     async def _end_of(self, unit: str, memory_max: str) -> Ended | None:
-        pause_s = limits.HOOK_LOOK_S
+        pause_s, peak = limits.HOOK_LOOK_S, None
         try:
             while (found := await self._look(unit)) is not None and found.stage != "over":
                 if found.stage == "stopping":  # TERM has been sent; this returns when all are gone
                     await self._systemctl("stop", unit)
-                elif not (found.main_pid and await _gone(found.main_pid, unit)):
-                    await trio.sleep(pause_s)
-                    pause_s = min(2 * pause_s, limits.HOOK_POLL_S)
+                else:
+                    with Memory(found.control_group) as memory:
+                        if not (found.main_pid and await _gone(found.main_pid, unit)):
+                            await trio.sleep(pause_s)
+                            pause_s = min(2 * pause_s, limits.HOOK_POLL_S)
+                        peak = memory.peak() or peak
             if found is None:
                 return None
             self._mine[unit] = found.active
-            if _populated(found.control_group):
+            if populated(found.control_group):
                 await self._systemctl("kill", "--signal=KILL", unit)
         except _Silent:
             return Ended(-1, lost=True)
         if found.peak_octets is None:
-            found = found._replace(peak_octets=_memory_peak(found.control_group))
+            found = found._replace(peak_octets=peak)  # that version of systemd does not tell
         problem = await self._problem(unit, found)
         return Ended(-1, problem=problem) if problem else unitstate.ended(found, memory_max)
 
@@ -299,23 +301,3 @@ def _is_of(pid: int, unit: str) -> bool:
         return unit in Path(f"/proc/{pid}/cgroup").read_text()
     except OSError:
         return False
-
-
-def _populated(control_group: str) -> bool:
-    """Whether processes are left in it, where that can be seen; else there may be."""
-    if not control_group:
-        return False
-    for hierarchy in _HIERARCHIES:
-        try:
-            return bool(Path(f"{hierarchy}{control_group}/cgroup.procs").read_bytes())
-        except OSError:
-            continue
-    return True
-
-
-def _memory_peak(control_group: str) -> int | None:
-    """As the kernel counts it, for versions of systemd that do not tell."""
-    try:
-        return int(Path(f"{_HIERARCHIES[0]}{control_group}/memory.peak").read_text()) if control_group else None
-    except (OSError, ValueError):
-        return None
