@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -14,6 +15,9 @@ _BIN = os.path.abspath(".nox/dev/bin")  # one environment for all sessions: the 
 _PATIENCE = ("-o", "faulthandler_timeout=1200")
 # A module's tests stay together and in order: many share one daemon.
 _SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
+
+# Each has a session of its own.
+_ELSEWHERE = ("--ignore=tests/faults", "--ignore=tests/systemd", "--ignore=tests/clients")
 
 _installed: list[str] = []
 
@@ -55,7 +59,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The default tests; as root also those that need real users. Fault runs have a session of their own."""
     _install(session)
-    _run(session, "pytest", "-rs", *_SIDE_BY_SIDE, "--ignore=tests/faults", "--ignore=tests/systemd", *session.posargs)
+    _run(session, "pytest", "-rs", *_SIDE_BY_SIDE, *_ELSEWHERE, *session.posargs)
 
 
 @nox.session(python=False)
@@ -126,6 +130,22 @@ def systemd(session: nox.Session) -> None:
         (wheel,) = (name for name in os.listdir(made) if name.endswith(".whl"))
         environment = {"AIMX_WHEEL": os.path.join(made, wheel)}
         _run(session, "pytest", "-rs", *_PATIENCE, "tests/systemd", *session.posargs, **environment)
+
+
+@nox.session(python=False)
+def clients(session: nox.Session) -> None:
+    """Real agents' programs against `aimx mcp`: connected, and mail sent, waited for, read and answered.
+
+    They are installed once below `.nox/clients`; what cannot be is told with its reason. The tests have no network but
+    loopback where the kernel lets us take it away.
+    """
+    _install(session)
+    directory = os.path.abspath(".nox/clients")
+    _run(session, "python", "-m", "tests.clients.install", directory)
+    argv = [f"{_BIN}/pytest", "-rs", "tests/clients", *session.posargs]
+    if subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode == 0:
+        argv = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *argv]
+    session.run(*argv, env={"PYTHONDONTWRITEBYTECODE": None, "AIMX_CLIENTS": directory}, external=True)
 
 
 @nox.session(python=False)

@@ -19,7 +19,7 @@ REPORT = "installed.json"
 
 
 class Package(NamedTuple):
-    """A program: its name here, the package with its version, and its command."""
+    """A program: its name here, the package with its version, and its command below `node_modules`."""
 
     name: str
     spec: str
@@ -27,12 +27,12 @@ class Package(NamedTuple):
 
 
 PACKAGES = (
-    Package("inspector", "@modelcontextprotocol/inspector@2.12.0", "mcp-inspector"),
-    Package("mcporter", "mcporter@0.12.3", "mcporter"),
-    Package("claude", "@anthropic-ai/claude-code@2.1.329", "claude"),
-    Package("codex", "@openai/codex@0.169.0", "codex"),
-    Package("gemini", "@google/gemini-cli@0.61.0", "gemini"),
-    Package("opencode", "opencode-ai@1.18.33", "opencode"),
+    Package("inspector", "@modelcontextprotocol/inspector@2.12.0", ".bin/mcp-inspector"),
+    Package("mcporter", "mcporter@0.12.3", ".bin/mcporter"),
+    Package("claude", "@anthropic-ai/claude-code@2.1.329", ".bin/claude"),
+    Package("codex", "@openai/codex@0.169.0", ".bin/codex"),
+    Package("gemini", "@google/gemini-cli@0.61.0", ".bin/gemini"),
+    Package("opencode", "opencode-ai@1.18.33", "opencode-ai/bin/opencode.exe"),
 )
 
 
@@ -44,7 +44,7 @@ def node(directory: Path) -> Path:
 def command(directory: Path, name: str) -> Path:
     """The program."""
     package = next(one for one in PACKAGES if one.name == name)
-    return directory / name / "node_modules" / ".bin" / package.command
+    return directory / name / "node_modules" / package.command
 
 
 def report(directory: Path) -> dict[str, str]:
@@ -70,6 +70,7 @@ def main(directory: Path) -> None:
             told[package.spec] = trouble or _package(directory, package, deadline - time.monotonic())
         print(f"{package.spec}: {told[package.spec] or 'installed'}", flush=True)
         (directory / REPORT).write_text(json.dumps(told, indent=1))
+    shutil.rmtree(directory / "npm", ignore_errors=True)
 
 
 def _node(directory: Path) -> str:
