@@ -63,7 +63,7 @@ attachments lie beside it under their names. You can read these files. Change th
 ```
 +++
 id = "2026-01-31-093000-invoice"
-message_id = "<4f1c@example.org>"
+message_id = "4f1c@example.org"
 from = "Ann <ann@example.org>"
 to = "billing@agent.example"
 subject = "Invoice"

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.harness import Daemon
 
-PATIENCE_S = 90
+PATIENCE_S = 150
 
 
 class Program:

@@ -53,20 +53,21 @@ def test_a_letter_and_its_answer(caller, request):
     place = caller.call("email_wait", timeout_s=5)["next_since"]
     sent = caller.call("email_send", from_mailbox="ops", to="agent@agent.test", subject=subject, body="Where is lunch?")
     assert sent["to"] == "agent@agent.test"
+    message_id = sent["message_id"].strip("<>")
 
     waited = caller.call("email_wait", mailbox="agent", since=place, subject=subject)
     (arrived,) = waited["emails"]
     assert arrived["subject"] == subject
     text = caller.call("email_read", mailbox="agent", id=arrived["id"])["text"]
     assert "Where is lunch?" in text
-    assert sent["message_id"] in text
+    assert f'message_id = "{message_id}"' in text
 
     caller.call("email_reply", mailbox="agent", id=arrived["id"], body="In the kitchen.")
     (answer,) = caller.call("email_wait", mailbox="ops", since=place, subject=subject)["emails"]
     assert answer["subject"] == f"Re: {subject}"
     text = caller.call("email_read", mailbox="ops", id=answer["id"])["text"]
     assert "In the kitchen." in text
-    assert f'in_reply_to = "{sent["message_id"]}"' in text
+    assert f'in_reply_to = "{message_id}"' in text
 
     assert caller.call("email_mark_read", mailbox="ops", id=answer["id"]) == {"id": answer["id"], "read": True}
     rows = caller.call("email_list", mailbox="ops")["result"]
