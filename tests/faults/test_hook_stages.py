@@ -84,6 +84,9 @@ class Story:
             told = [json.loads(text) for (text,) in db.execute("SELECT event FROM events ORDER BY seq")]
         return [(event["run"], event["reason"]) for event in told if event["type"] == "hook_finished"]
 
+    def started(self):
+        return [row[:3] for row in self.rows("id, email_id, hook, state") if row[3] == "started"]
+
     def lines(self):
         return self.out.read_text().splitlines()
 
@@ -209,7 +212,7 @@ def _kill(story, whom):
 @pytest.mark.parametrize("whom", ["front", "spawner", "both"])
 def test_a_kill_while_a_program_runs_ends_it_and_it_is_reported(story, whom):
     story.plug()
-    ((run,),) = [row[:1] for row in story.rows("id, state") if row[1] == "started"]
+    ((run, _, _),) = story.started()
     _kill(story, whom)
     story.closed.unlink()
     story.settle()
@@ -217,16 +220,28 @@ def test_a_kill_while_a_program_runs_ends_it_and_it_is_reported(story, whom):
     story.check()
 
 
+def _stopped(spawner):
+    found = []
+    for child in psutil.Process(spawner).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [child] * (child.status() in STOPPED)
+    return found
+
+
 @pytest.mark.parametrize("whom", ["front", "spawner", "both"])
 def test_a_kill_between_fork_and_exec(story, whom):
     story.plug()
-    spawner, before = story.spawner(), len(story.lines())
+    spawner = story.spawner()
     with inject(spawner, story.trace, "chdir:signal=STOP"):
         story.unplug()
-        until(lambda: STOPPED & {child.status() for child in psutil.Process(spawner).children()})
+        # The second hook of the first mail, and the first one of the second mail.
+        until(lambda: len(story.started()) == len(_stopped(spawner)) == 2)
+        jobs = story.started()
         _kill(story, whom)
-    assert len(story.lines()) == before
     story.settle()
+    for run, email_id, hook in jobs:
+        assert dict(story.finished())[run] in LOST
+        assert f"{email_id} {hook}" not in story.lines()
     story.check()
 
 
