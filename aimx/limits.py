@@ -314,6 +314,7 @@ MCP_LINE_OCTETS = 64 * MIB  # of one JSON-RPC message: a body of 25 MiB, and roo
 MCP_DRAIN_S = 10.0  # from the end of input to that of the server, while answers are outstanding
 MCP_RESOURCES_MAILBOXES = 100  # in a page of the list of resources; a user has a few, root has all
 MCP_RESOURCES_EMAILS = 20  # the newest, in lists that clients put before a person or a model
+MCP_TITLE_CHARACTERS = 200  # of a subject or an author there
 MCP_CURSOR_DIGITS = 9  # of a place in the list of resources
 MCP_COMPLETIONS = 100  # values of one answer; the protocol's own bound
 MCP_LISTENERS = 16  # subscriptions that one client holds at a time; one is what clients open

@@ -5,6 +5,7 @@ no message is told so, and whoever closes standard input still gets the answers 
 """
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,6 +20,8 @@ from aimx.errors import Failed
 from aimx.mcp.sdk import SessionMessage, types
 
 CLOSED = "aimx mcp talks to an agent over standard input and output, and one of them is closed"
+# JSON allows them in a string; some clients end a line at them, and terminals obey the others.
+_LINE_BREAKS = re.compile("[\x7f-\x9f\u2028\u2029]")
 _ENDLESS = "subscriptions/listen"  # nobody waits for its answer
 _THREADS = trio.CapacityLimiter(1)
 
@@ -125,8 +128,12 @@ async def _write(
     async with from_server:
         async for sent in from_server:
             text = sent.message.model_dump_json(by_alias=True, exclude_unset=True)
-            await _put(ends, lock, text.encode() + b"\n")
+            await _put(ends, lock, _LINE_BREAKS.sub(_escaped, text).encode() + b"\n")
             pending.answered(sent.message)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def _why(error: ValueError) -> tuple[int, str]:

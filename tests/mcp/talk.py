@@ -22,13 +22,14 @@ LEGACY = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": CLI
 
 
 class Talk(AbstractContextManager["Talk"]):
-    """A session. `told`: the notifications so far; `octets`: how long the longest line was."""
+    """A session. `told`: the notifications so far; `octets`: how long the longest line was; `last`: the last one."""
 
     def __init__(self, env: Mapping[str, str], argv: Sequence[str] = (), era: str = "modern") -> None:
         self.argv = list(argv) or [sys.executable, "-m", "aimx.cli.main", "mcp"]
         self.meta = {"_meta": MODERN} if era == "modern" else {}
         self.told: list[dict[str, Any]] = []
         self.octets = 0
+        self.last = b""
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(self.argv, env=dict(env), stdin=pipe, stdout=pipe)
         self._lines: queue.Queue[bytes] = queue.Queue()
@@ -70,7 +71,7 @@ class Talk(AbstractContextManager["Talk"]):
         """One line."""
         line = self._lines.get(timeout=max(0.01, deadline - time.monotonic()))
         assert line.endswith(b"\n"), f"it ended: {line!r}"
-        self.octets = max(self.octets, len(line))
+        self.last, self.octets = line, max(self.octets, len(line))
         message = json.loads(line)
         assert message["jsonrpc"] == "2.0"
         assert len(message.keys() & {"result", "error", "method"}) == 1, message
