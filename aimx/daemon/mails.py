@@ -13,7 +13,7 @@ from aimx.daemon.storage import Storage
 from aimx.errors import StorageFailed
 from aimx.model.delivery import Folder
 from aimx.model.event import Deleted, Event
-from aimx.model.query import Box, Counts, Found, Page, Piece, Progress, Query, Row
+from aimx.model.query import Box, Chunk, Counts, FileOf, Found, Page, Piece, Progress, Query, Row
 from aimx.store import reading
 from aimx.store.browse import Place
 from aimx.store.lookup import Lookup
@@ -122,6 +122,10 @@ class StoredMails:
         """A piece of a message file. Raises: EmailNotFound, StorageFailed."""
         work = partial(reading.piece, self._committer.tree, box, folder, email_id, offset, most)
         return await self._aside((box,), work)
+
+    async def attachment(self, box: Box, file: FileOf, offset: int, most: int) -> Chunk:
+        """A piece of an attachment. Raises: EmailNotFound, StorageFailed."""
+        return await self._aside((box,), partial(reading.chunk, self._committer.tree, box, file, (offset, most)))
 
     async def mark(self, box: Box, email_id: str, read: bool) -> None:
         """Rewrite `read` and `read_at`, durable when it returns, and tell it.

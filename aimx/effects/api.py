@@ -24,7 +24,7 @@ from aimx.model.job import Ended, Execution, Exited, JobSpec, NeedDns, SpawnFail
 from aimx.model.message import Examined
 from aimx.model.outbound import Claim, Composed, ComposeOrder, FirstAnswer
 from aimx.model.place import Contents, Stray
-from aimx.model.query import Box, Counts, Found, Page, Piece, Progress, Query, Row
+from aimx.model.query import Box, Chunk, Counts, FileOf, Found, Page, Piece, Progress, Query, Row
 from aimx.model.status import Backlog, Use, Vitals
 
 Edit = Callable[[Any], str | None]  # of a TOML document, in place, or the text that it is to become (config.edit)
@@ -113,6 +113,9 @@ class Mails(Protocol):
 
     async def read(self, box: Box, folder: Folder, email_id: str, offset: int, most: int) -> Piece:
         """A piece of a message file. Raises: EmailNotFound, StorageFailed."""
+
+    async def attachment(self, box: Box, file: FileOf, offset: int, most: int) -> Chunk:
+        """A piece of an attachment. Raises: EmailNotFound, StorageFailed."""
 
     async def mark(self, box: Box, email_id: str, read: bool) -> None:
         """Rewrite `read` and `read_at` of a mail of the inbox, and tell it (S3). Shielded.

@@ -38,6 +38,7 @@ VERBS: dict[type[Request], Verb] = {
     frames.MarkRead: Verb(mails.of_mailbox, mails.mark_read),
     frames.MarkUnread: Verb(mails.of_mailbox, mails.mark_unread),
     frames.EmailRead: Verb(mails.of_mailbox, mails.read),
+    frames.AttachmentRead: Verb(mails.of_mailbox, mails.attachment),
     frames.EmailList: Verb(mails.of_mailboxes, mails.list_),
     frames.EmailSearch: Verb(mails.of_mailboxes, mails.search),
     frames.Thread: Verb(mails.of_mailbox, mails.thread),

@@ -9,17 +9,27 @@ from aimx.flows import target
 from aimx.mime import dates
 from aimx.model.config import Config
 from aimx.model.delivery import Folder
-from aimx.model.query import Box, Page, Row
+from aimx.model.query import Box, FileOf, Page, Row
 from aimx.policy import search as language
 from aimx.policy.authorize import Action, Anyone, Authorized
 from aimx.policy.search import Filter
 from aimx.store import layout
-from aimx.wire.frames import EmailList, EmailRead, EmailSearch, MarkRead, MarkUnread, Response, Thread
+from aimx.wire.frames import (
+    AttachmentRead,
+    EmailList,
+    EmailRead,
+    EmailSearch,
+    MarkRead,
+    MarkUnread,
+    Response,
+    Thread,
+)
 
 _FOLDERS: dict[str, Folder] = {"inbox": "inbox", "sent": "sent"}
+OfMailbox = MarkRead | MarkUnread | EmailRead | AttachmentRead | Thread
 
 
-async def of_mailbox(fx: Effects, config: Config, frame: MarkRead | MarkUnread | EmailRead | Thread) -> Action:
+async def of_mailbox(fx: Effects, config: Config, frame: OfMailbox) -> Action:
     """Mail is its mailbox's owner's."""
     return await target.action(fx, config, frame.mailbox)
 
@@ -50,6 +60,18 @@ async def read(fx: Effects, _config: Config, frame: EmailRead, authorized: Autho
     piece = await target.desk(fx).mails.read(box, folder, email_id, frame.offset or 0, most)
     told = {"mailbox": box.name, "folder": folder, "id": email_id, **msgspec.structs.asdict(piece)}
     return _json(told)
+
+
+async def attachment(fx: Effects, _config: Config, frame: AttachmentRead, authorized: Authorized) -> Response:
+    """ATTACHMENT-READ: a piece of a file that lies beside the message, as it is, in base64."""
+    email_id = _email_id(frame.id)
+    folder = _folder(frame.folder)
+    box = target.box(target.mailbox(authorized, frame.mailbox))
+    most = limits.READ_PIECE_OCTETS if frame.most is None else frame.most
+    file = FileOf(folder, email_id, frame.name)
+    chunk = await target.desk(fx).mails.attachment(box, file, frame.offset or 0, most)
+    told = {"mailbox": box.name, "folder": folder, "id": email_id, "name": frame.name}
+    return _json({**told, **msgspec.structs.asdict(chunk)})
 
 
 async def of_mailboxes(fx: Effects, config: Config, frame: EmailList | EmailSearch) -> Action:

@@ -28,6 +28,25 @@ HtmlBody = Annotated[
 ]
 
 
+Addresses = Annotated[
+    list[str] | str,
+    Meta(description="Addresses.", extra_json_schema={"type": "array", "items": {"type": "string"}}),
+]
+Key = Annotated[
+    str,
+    Meta(
+        description="Any text of your own that names this email, e.g. invoice-42: if you call again with the same key"
+        " and the same email within 24 hours, it is not sent again and you get the first answer."
+    ),
+]
+Files = Annotated[list[str], Meta(description="Paths of files to attach; you must be able to read them.")]
+
+
+def texts(given: list[str] | str) -> list[str]:
+    """One or several, those that say something."""
+    return [text for text in ([given] if isinstance(given, str) else given) if text.strip()]
+
+
 def folder(text: str) -> str:
     """The folder that is meant. Raises: ToolError."""
     if text in ("inbox", "sent"):

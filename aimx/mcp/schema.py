@@ -15,6 +15,9 @@ def of(kind: type[msgspec.Struct], closed: bool = False) -> dict[str, Any]:
         found.pop(key, None)
     if not found.get("required"):
         found.pop("required", None)
+    for described in found.get("properties", {}).values():
+        if "type" in described:  # told beside a choice of types, because not every client can choose
+            described.pop("anyOf", None)
     if closed:
         found["additionalProperties"] = False
     if others:

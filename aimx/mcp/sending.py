@@ -13,10 +13,10 @@ from aimx.drafting import attachments, fields, submit
 from aimx.errors import DaemonSilent, WireError, told
 from aimx.mcp import parameters, reading
 from aimx.mcp.daemon import refused
-from aimx.mcp.parameters import EmailId, HtmlBody, TextOnly
+from aimx.mcp.parameters import Addresses, EmailId, Files, Folder, HtmlBody, Key, TextOnly
 from aimx.mcp.tool import Call, Hints, Told, Tool, ToolError, line
 from aimx.mime import addresses, clean, write
-from aimx.model.address import Address, NamedAddress
+from aimx.model.address import Address, NamedAddress, folded
 from aimx.model.draft import Draft
 from aimx.policy import verdict
 from aimx.wire.frames import EmailList, EmailRead, MailboxShow, Send
@@ -32,12 +32,18 @@ class Letter(msgspec.Struct, frozen=True):
     """What `email_send` takes."""
 
     from_mailbox: Annotated[str, Meta(description="Name of the mailbox to send from; one that you own.")]
-    to: Annotated[str, Meta(description="Recipient address, e.g. bob@example.com.")]
+    to: Annotated[
+        str | list[str],
+        Meta(
+            description="Recipient address, e.g. bob@example.com; several with commas between.",
+            extra_json_schema={"type": "string"},
+        ),
+    ]
     subject: Annotated[str, Meta(description="Subject line.")]
     body: Annotated[str, Meta(description=f"Text of the email. {_BODY}")]
     text_only: TextOnly = False
     html_body: HtmlBody | UnsetType = UNSET
-    attachments: Annotated[list[str], Meta(description="Paths of files to attach; you must be able to read them.")] = []
+    attachments: Files = []
     reply_to: (
         Annotated[
             str,
@@ -55,6 +61,9 @@ class Letter(msgspec.Struct, frozen=True):
         ]
         | UnsetType
     ) = UNSET
+    cc: Annotated[Addresses, Meta(description="Recipients of a copy.")] = []
+    bcc: Annotated[Addresses, Meta(description="Recipients whom nobody else sees.")] = []
+    idempotency_key: Key = ""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -65,6 +74,30 @@ class Answer(msgspec.Struct, frozen=True):
     body: Annotated[str, Meta(description=f"Text of the reply. {_BODY}")]
     text_only: TextOnly = False
     html_body: HtmlBody | UnsetType = UNSET
+    reply_all: Annotated[bool, Meta(description="Copies to the others whom the stored email names in to and cc.")] = (
+        False
+    )
+    cc: Annotated[Addresses, Meta(description="Further recipients of a copy.")] = []
+    attachments: Files = []
+    idempotency_key: Key = ""
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """What `email_forward` takes."""
+
+    mailbox: Annotated[str, Meta(description="Mailbox that holds the email, and sends it on; one that you own.")]
+    id: EmailId
+    to: Annotated[
+        str | list[str],
+        Meta(description="To whom; several addresses with commas between.", extra_json_schema={"type": "string"}),
+    ]
+    note: Annotated[str, Meta(description=f"Your own text above the forwarded email. {_BODY}")] = ""
+    folder: Folder = "inbox"
+    cc: Annotated[Addresses, Meta(description="Recipients of a copy.")] = []
+    attachments: Annotated[bool, Meta(description="false: leave its attachments out.")] = True
+    text_only: TextOnly = False
+    html_body: HtmlBody | UnsetType = UNSET
+    idempotency_key: Key = ""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -75,54 +108,59 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 async def _send(call: Call, asked: Letter) -> Told:
-    _refuse_both(asked)
-    author = await _author(call, asked.from_mailbox, "send")
-    for header, text in (("To", asked.to), ("Subject", asked.subject)):
-        fields.one_line(header, [text])
+    refuse_both(asked)
+    sender = await author(call, asked.from_mailbox, "send")
+    to = recipients("To", asked.to)
+    if not to:
+        raise ToolError("To: no recipient")
+    fields.one_line("Subject", [asked.subject])
     parent = fields.parent("reply_to", "references", asked.reply_to or "")
     chain = fields.message_ids("references", asked.references or "") if parent else ()
     if parent and not chain:
         chain = await _chain(call, asked.from_mailbox, parent[0])
     draft = Draft(
-        from_=author,
-        to=_recipients(asked.to),
+        from_=sender,
+        to=to,
+        cc=recipients("Cc", asked.cc),
+        bcc=recipients("Bcc", asked.bcc),
         subject=fields.text_of("subject", asked.subject),
         body=fields.text_of("body", asked.body),
         date=time.time(),
-        message_id=fields.new_message_id(author.address.domain),
+        message_id=fields.new_message_id(sender.address.domain),
         in_reply_to="".join(parent),
         references=chain,
     )
-    return await _submit(call, draft, asked, asked.to)
+    return await hand_over(call, draft, asked)
 
 
 async def _reply(call: Call, asked: Answer) -> Told:
-    _refuse_both(asked)
-    author = await _author(call, asked.mailbox, "reply")
+    refuse_both(asked)
+    sender = await author(call, asked.mailbox, "reply")
     original = await reading.fields(call.daemon, EmailRead(asked.mailbox, parameters.email_id(asked.id)))
     to = _answered(asked.id, original)
-    subject = clean.one_line(_text(original, "subject")).strip()
-    parent = tuple(_ids(_text(original, "message_id"))[:1])
+    subject = clean.one_line(text_of(original, "subject")).strip()
+    parent = tuple(ids(text_of(original, "message_id"))[:1])
     draft = Draft(
-        from_=author,
+        from_=sender,
         to=to,
+        cc=_copied(original, (*to, sender), asked),
         subject=subject if _RE.match(subject) else f"Re: {subject}",
         body=fields.text_of("body", asked.body),
         date=time.time(),
-        message_id=fields.new_message_id(author.address.domain),
+        message_id=fields.new_message_id(sender.address.domain),
         in_reply_to="".join(parent),
-        references=_shortened((*_ids(_text(original, "references")), *parent)) if parent else (),
+        references=shortened((*ids(text_of(original, "references")), *parent)) if parent else (),
     )
-    return await _submit(call, draft, asked, ", ".join(str(named.address) for named in to))
+    return await hand_over(call, draft, asked)
 
 
-def _refuse_both(asked: Letter | Answer) -> None:
+def refuse_both(asked: Letter | Answer | Passed) -> None:
     """Raises: ToolError. HTML that is empty was given all the same (reference section 3.4)."""
     if asked.text_only and asked.html_body is not UNSET:
         raise ToolError(submit.exclusive())
 
 
-async def _author(call: Call, mailbox: str, verb: str) -> NamedAddress:
+async def author(call: Call, mailbox: str, verb: str) -> NamedAddress:
     """The address that a mailbox sends under. Raises: ToolError."""
     shown = await call.daemon.value(MailboxShow(mailbox))
     if shown["catchall"]:
@@ -133,11 +171,24 @@ async def _author(call: Call, mailbox: str, verb: str) -> NamedAddress:
     return NamedAddress("", Address(local, domain))
 
 
-def _recipients(text: str) -> tuple[NamedAddress, ...]:
-    """Raises: Refused, ToolError."""
-    if not text.strip():
-        raise ToolError("To: no recipient")
-    return fields.addresses("To", [text])
+def recipients(header: str, given: list[str] | str) -> tuple[NamedAddress, ...]:
+    """The addresses that were given. Raises: Refused."""
+    texts = parameters.texts(given)
+    fields.one_line(header, texts)
+    return fields.addresses(header, texts)
+
+
+def _copied(original: dict[str, Any], known: tuple[NamedAddress, ...], asked: Answer) -> tuple[NamedAddress, ...]:
+    """Who gets a copy of an answer: nobody twice, and not its author."""
+    found = {folded(str(named.address)): named for named in recipients("Cc", asked.cc)}
+    for key in ("to", "cc") if asked.reply_all else ():
+        for mailbox in addresses.read(text_of(original, key)).mailboxes:
+            if mailbox.sound:
+                local, _, domain = mailbox.addr_spec.rpartition("@")
+                found.setdefault(folded(mailbox.addr_spec), NamedAddress("", Address(local, domain)))
+    for named in known:
+        found.pop(folded(str(named.address)), None)
+    return tuple(found.values())
 
 
 async def _chain(call: Call, mailbox: str, parent: str) -> tuple[str, ...]:
@@ -145,20 +196,20 @@ async def _chain(call: Call, mailbox: str, parent: str) -> tuple[str, ...]:
     if not any(character.isalnum() for character in parent):  # nothing that could be searched for
         return (parent,)
     found = await call.daemon.value(EmailList(mailbox, "all", text=parent))
-    row = next((row for row in found["emails"] if parent in _ids(row["message_id"])), None)
+    row = next((row for row in found["emails"] if parent in ids(row["message_id"])), None)
     if row is None:
         return (parent,)
     original = await reading.fields(call.daemon, EmailRead(mailbox, row["id"], row["folder"]))
-    return _shortened((*_ids(_text(original, "references")), parent))
+    return shortened((*ids(text_of(original, "references")), parent))
 
 
-def _ids(text: str) -> list[str]:
+def ids(text: str) -> list[str]:
     """What can be written again of the Message-IDs in a stored field, with brackets or without."""
     words = _BRACKETS.sub(" ", text).split()
     return [word for word in words if write.is_msg_id(word)]
 
 
-def _shortened(chain: tuple[str, ...]) -> tuple[str, ...]:
+def shortened(chain: tuple[str, ...]) -> tuple[str, ...]:
     """Each once; of a very long chain the first and the last (RFC 5537 section 3.4.4)."""
     unique = tuple(dict.fromkeys(chain))
     most = limits.REFERENCES_WRITTEN
@@ -168,7 +219,7 @@ def _shortened(chain: tuple[str, ...]) -> tuple[str, ...]:
 def _answered(email_id: str, original: dict[str, Any]) -> tuple[NamedAddress, ...]:
     """Where answers go: Reply-To where there is one (RFC 5322 section 3.6.2), else From. Raises: ToolError."""
     for key in ("reply_to", "from"):
-        listing = addresses.read(_text(original, key))
+        listing = addresses.read(text_of(original, key))
         specs = [mailbox.addr_spec for mailbox in listing.mailboxes if mailbox.sound]
         if specs:
             parts = (spec.rpartition("@") for spec in dict.fromkeys(specs))
@@ -176,20 +227,23 @@ def _answered(email_id: str, original: dict[str, Any]) -> tuple[NamedAddress, ..
     raise ToolError(f"Email '{email_id}' names no address that could be answered; use email_send")
 
 
-def _text(original: dict[str, Any], key: str) -> str:
+def text_of(original: dict[str, Any], key: str) -> str:
     """A field of a file whose owner may have edited it."""
     value = original.get(key, "")
     return value if isinstance(value, str) else ""
 
 
-async def _submit(call: Call, draft: Draft, asked: Letter | Answer, to: str) -> Told:
+async def hand_over(call: Call, draft: Draft, asked: Letter | Answer | Passed) -> Told:
     """Hand it over and tell what became of it. Raises: ToolError, Refused, DaemonUnavailable."""
     html = None if isinstance(asked.html_body, UnsetType) else asked.html_body
-    paths = asked.attachments if isinstance(asked, Letter) else []
+    paths = [] if isinstance(asked, Passed) else asked.attachments
+    to = ", ".join(str(named.address) for named in draft.to)
+    if isinstance(asked, Letter) and isinstance(asked.to, str):
+        to = asked.to  # as it was given
 
     def compose() -> Send:
-        complete = draft._replace(attachments=attachments.collect(paths))
-        return submit.request(complete, asked.text_only, html, "html_body")
+        complete = draft._replace(attachments=(*draft.attachments, *attachments.collect(paths)))
+        return submit.request(complete, asked.text_only, html, "html_body", key=asked.idempotency_key or None)
 
     request = await trio.to_thread.run_sync(compose, limiter=_THREADS)
     try:

@@ -14,7 +14,7 @@ from aimx.mcp import schema, stdio, table
 from aimx.mcp.daemon import SocketDaemon, unclear
 from aimx.mcp.offering import Offering
 from aimx.mcp.sdk import MCPError, Server, types
-from aimx.mcp.tool import ABSENT, Call, Daemon, Tool, ToolError
+from aimx.mcp.tool import ABSENT, Call, Daemon, Link, Picture, Tool, ToolError
 
 INSTRUCTIONS = """aimx email server. Manage mailboxes and emails for AI agents.
 You see and change only mailboxes that belong to the user you run as; mailbox_list shows them and their addresses.
@@ -57,7 +57,7 @@ class Serving:
         except Exception as error:  # noqa: BLE001  a shell: no client sees an exception
             log.error("tool-failed", tool=tool.name, why=f"{type(error).__name__}: {error}")
             return _failed(told(error))
-        content = [types.TextContent(text=done.text), *done.more]
+        content = [types.TextContent(text=done.text), *map(_content, done.more)]
         return types.CallToolResult(content=content, structured_content=done.structured)
 
 
@@ -78,6 +78,12 @@ def describe(tool: Tool) -> types.Tool:
             open_world_hint=hints.open_world,
         ),
     )
+
+
+def _content(more: Picture | Link) -> types.ContentBlock:
+    if isinstance(more, Picture):
+        return types.ImageContent(data=more.data, mime_type=more.media_type)
+    return types.ResourceLink(uri=more.uri, name=more.name, mime_type=more.media_type or None, size=more.size)
 
 
 def _failed(text: str) -> types.CallToolResult:

@@ -1,6 +1,6 @@
 """All tools, in the order in which clients list them: the guide's twelve, then ours."""
 
-from aimx.mcp import conversations, emails, hooks, mailboxes, searching, sending, waiting
+from aimx.mcp import attached, conversations, emails, forwarding, hooks, mailboxes, searching, sending, waiting
 from aimx.mcp.tool import Tool
 
 TOOLS: tuple[Tool, ...] = (
@@ -13,6 +13,8 @@ TOOLS: tuple[Tool, ...] = (
     waiting.TOOL,
     searching.TOOL,
     conversations.TOOL,
+    attached.TOOL,
+    forwarding.TOOL,
 )
 
 

@@ -34,12 +34,28 @@ class Call(NamedTuple):
     progress: Callable[[float, float | None, str], Awaitable[None]]
 
 
+class Picture(NamedTuple):
+    """Content that is a picture, in base64."""
+
+    data: str
+    media_type: str
+
+
+class Link(NamedTuple):
+    """Content that is a file somewhere. `size` in octets."""
+
+    uri: str
+    name: str
+    media_type: str
+    size: int
+
+
 class Told(NamedTuple):
     """A result: `text` is the documented shape, `structured` the same as an object, `more` other content."""
 
     text: str
     structured: dict[str, Any]
-    more: tuple[Any, ...] = ()
+    more: tuple[Picture | Link, ...] = ()
 
 
 ABSENT = "aimx daemon not running. Start with 'sudo systemctl start aimx'"

@@ -113,6 +113,25 @@ class Piece(msgspec.Struct, frozen=True):
     version: str
 
 
+class FileOf(NamedTuple):
+    """An attachment: a file of this name in the bundle of a message."""
+
+    folder: Folder
+    id: str
+    name: str
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """A part of an attachment from the octet `offset`; `next` and `version` as in `Piece`."""
+
+    path: str
+    data: bytes
+    offset: int
+    next: int | None
+    total: int
+    version: str
+
+
 class Progress(msgspec.Struct, frozen=True):
     """How far a rebuild of the index is. `total` is None until all has been counted; `done` counts messages."""
 

@@ -15,6 +15,7 @@ from aimx import limits
 from aimx.effects import files, linux
 from aimx.effects.accounts import Accounts, Identity
 from aimx.model.delivery import Folder
+from aimx.model.query import FileOf
 from aimx.store import layout
 from aimx.store.browse import Directory
 
@@ -164,6 +165,37 @@ class Folders:
         finally:
             for fd in opened:
                 os.close(fd)
+
+    def open_attachment(self, file: FileOf, mailbox: str, owner: str) -> int:
+        """A descriptor of a file in the bundle of a message; regular, one link, root's or the owner's.
+
+        Raises: Unreadable; OSError for our own failures.
+        """
+        account = self.accounts.identity(owner)
+        names = (file.name, file.id, mailbox)
+        if account is None or not all(map(layout.is_component, names)) or file.name == f"{file.id}.md":
+            raise Unreadable(file.name)
+        opened: list[int] = []
+        try:
+            opened.append(linux.open_beneath(self._roots[file.folder], mailbox, files.DIRECTORY))
+            self._check(opened[0], file.folder, mailbox, account)
+            opened.append(linux.open_beneath(opened[0], file.id, files.DIRECTORY))
+            fd = linux.open_beneath(opened[1], file.name, files.READ)
+            status = os.fstat(fd)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid in (0, account.uid):
+                os.set_blocking(fd, True)
+                return fd
+            os.close(fd)
+        except Unwritable as error:
+            raise Unreadable(file.name) from error
+        except OSError as error:
+            if error.errno in _OURS:
+                raise
+            raise Unreadable(file.name) from error
+        finally:
+            for one in opened:
+                os.close(one)
+        raise Unreadable(file.name)
 
     def _open_file(self, opened: list[int], name: str, account: Identity) -> tuple[int, bool]:
         for _ in range(limits.REPLACED_ATTEMPTS):

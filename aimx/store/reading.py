@@ -8,7 +8,7 @@ from aimx import limits
 from aimx.effects.files import Rest
 from aimx.errors import EmailNotFound, StorageFailed
 from aimx.model.delivery import Folder
-from aimx.model.query import Box, Piece
+from aimx.model.query import Box, Chunk, FileOf, Piece
 from aimx.store import layout
 from aimx.store.mailbox import Unreadable
 from aimx.store.tree import Tree
@@ -42,9 +42,35 @@ def piece(tree: Tree, box: Box, folder: Folder, email_id: str, offset: int, most
         octets = _whole(octets)
         end = begin + len(octets)
     path = layout.message_path(tree.path, folder, box.name, email_id, bundle)
-    version = f"{status.st_mtime_ns:x}-{status.st_ino:x}-{total:x}"
     more = end < total and len(octets) > 0  # nothing: somebody cut the file meanwhile
-    return Piece(path, octets.decode(errors="replace"), begin, end if more else None, total, version)
+    return Piece(path, octets.decode(errors="replace"), begin, end if more else None, total, _version(status))
+
+
+def chunk(tree: Tree, box: Box, file: FileOf, window: tuple[int, int]) -> Chunk:
+    """Octets of an attachment: from the first number on, at most the second. Raises: EmailNotFound, StorageFailed."""
+    try:
+        fd = tree.folders.open_attachment(file, box.name, box.owner)
+    except Unreadable as error:
+        where = f"{file.folder}/{box.name}"
+        raise EmailNotFound(f"email '{file.id}' in {where} has no attachment '{file.name}'") from error
+    except OSError as error:
+        raise _failed(file.folder, box, file.id, error) from error
+    try:
+        status = os.fstat(fd)
+        begin = min(window[0], status.st_size)
+        octets = _octets(fd, begin, min(status.st_size, begin + max(1, min(window[1], limits.READ_PIECE_OCTETS))))
+    except OSError as error:
+        raise _failed(file.folder, box, file.id, error) from error
+    finally:
+        os.close(fd)
+    end = begin + len(octets)
+    path = layout.message_path(tree.path, file.folder, box.name, file.id, True).rpartition("/")[0]
+    more = end < status.st_size and len(octets) > 0  # nothing: somebody cut the file meanwhile
+    return Chunk(f"{path}/{file.name}", octets, begin, end if more else None, status.st_size, _version(status))
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}"
 
 
 def _failed(folder: Folder, box: Box, email_id: str, error: OSError) -> StorageFailed:

@@ -134,6 +134,17 @@ class EmailRead(NamedTuple):
     most: int | None = None
 
 
+class AttachmentRead(NamedTuple):
+    """A piece of an attachment: at most `most` octets from the octet `offset`. Extension."""
+
+    mailbox: str
+    id: str
+    name: str
+    folder: str | None = None
+    offset: int | None = None
+    most: int | None = None
+
+
 class Thread(NamedTuple):
     """The conversation that a message belongs to (U9). Extension."""
 
@@ -191,7 +202,7 @@ class Reindex(NamedTuple):
 Request = (
     Send | MarkRead | MarkUnread | MailboxCreate | MailboxDelete | MailboxList | HookCreate | HookDelete | HookList
     | Version | Ingest | EmailList | EmailSearch | EmailRead | Thread | MailboxShow | HookRuns | HookExplain | HookTest
-    | Status | Watch | Reindex
+    | Status | Watch | Reindex | AttachmentRead
 )  # fmt: skip
 
 Reading = Literal["text", "flag", "choice", "number", "owner", "body", "json", "empty"]
@@ -319,6 +330,20 @@ SHAPES: tuple[Shape, ...] = (
         (
             _MAILBOX,
             _ID,
+            Header("Folder", "folder"),
+            Header("Offset", "offset", "number"),
+            Header("Max-Octets", "most", "number"),
+            _EMPTY,
+        ),
+        answers=("json",),
+    ),
+    Shape(
+        "ATTACHMENT-READ",
+        AttachmentRead,
+        (
+            _MAILBOX,
+            _ID,
+            _NAME,
             Header("Folder", "folder"),
             Header("Offset", "offset", "number"),
             Header("Max-Octets", "most", "number"),

@@ -7,6 +7,7 @@ import pytest
 from aimx.effects.api import Sending
 from aimx.wire.frames import (
     BY_FRAME,
+    AttachmentRead,
     EmailList,
     EmailRead,
     EmailSearch,
@@ -62,6 +63,7 @@ VERB_OF = {
     "search-bad-words": lambda box, hook, id_: EmailSearch("before:never", mailbox=box),
     "read": lambda box, hook, id_: EmailRead(box, id_),
     "read-bad-id": lambda box, hook, id_: EmailRead(box, "../x"),
+    "attachment": lambda box, hook, id_: AttachmentRead(box, id_, "a.txt"),
     "thread": lambda box, hook, id_: Thread(box, id_),
     "watch": lambda box, hook, id_: Watch(mailbox=box),
     "reindex": lambda box, hook, id_: Reindex(mailbox=box),

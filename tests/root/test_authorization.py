@@ -11,6 +11,7 @@ import pytest
 from aimx import limits
 from aimx.wire import codec
 from aimx.wire.frames import (
+    AttachmentRead,
     EmailList,
     EmailRead,
     EmailSearch,
@@ -151,6 +152,7 @@ FULL = r"AIMX/1 ERR NONEMPTY inbox=0 sent=\d+: mailbox 'twin' has \d+ files?; ar
 FOREIGN = error("DOMAIN", f"sender domain 'other.test' does not match aimx domain '{DOMAIN}'")
 
 BAD_ID = error("NOTFOUND", "email id '../x' contains invalid characters")
+NO_FILE = error("NOTFOUND", "email 'x' in inbox/alice has no attachment 'a'")
 NO_EMAILS = r'AIMX/1 OK\nContent-Length: 25\n\n{"emails":\[\],"next":null}'
 NO_FOLDER = error("VALIDATION", "Folder 'trash' is no folder; there is inbox or sent or all")
 NO_DATE = r"AIMX/1 ERR VALIDATION 'after:x' at character 1 of the search names no date; .*"
@@ -210,6 +212,9 @@ TABLE = {
     "read-missing-mail": (EmailRead("alice", "x"), (no_mail("alice", "x"), no_mail("alice", "x"), EACCES, EACCES)),
     "read-bad-folder": (EmailRead("alice", "x", "trash"), (BAD_FOLDER, BAD_FOLDER, EACCES, EACCES)),
     "read-in-a-missing-mailbox": (EmailRead("ghost", "x", "trash"), (BAD_FOLDER, EACCES, EACCES, EACCES)),
+    "attachment-of-missing-mail": (AttachmentRead("alice", "x", "a"), (NO_FILE, NO_FILE, EACCES, EACCES)),
+    "attachment-with-bad-id": (AttachmentRead("alice", "../x", "a"), (BAD_ID, BAD_ID, EACCES, EACCES)),
+    "attachment-in-a-missing-mailbox": (AttachmentRead("ghost", "x", "a"), (GHOST, EACCES, EACCES, EACCES)),
     "hooks": (HookList(), (LIST, LIST, LIST, LIST)),
     "hook-create-on-alice's": (hook("alice"), (OK, TAKEN, EACCES, EACCES)),
     "hook-create-on-root's": (hook("root"), (TAKEN, EACCES, EACCES, EACCES)),

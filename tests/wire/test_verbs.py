@@ -6,6 +6,7 @@ from aimx import limits
 from aimx.errors import DISPOSITIONS, InvalidBody, WireCode, WireError
 from aimx.wire import codec, frames
 from aimx.wire.frames import (
+    AttachmentRead,
     EmailList,
     EmailRead,
     EmailSearch,
@@ -89,6 +90,11 @@ WRITTEN = {
     "email-piece": (
         EmailRead("ops", "x-1", "sent", 0, 9),
         b"AIMX/1 EMAIL-READ\nMailbox: ops\nId: x-1\nFolder: sent\nOffset: 0\nMax-Octets: 9\nContent-Length: 0\n\n",
+    ),
+    "attachment": (
+        AttachmentRead("ops", "x-1", "a b.txt", "sent", 0, 9),
+        b"AIMX/1 ATTACHMENT-READ\nMailbox: ops\nId: x-1\nName: a b.txt\nFolder: sent\nOffset: 0\nMax-Octets: 9\n"
+        b"Content-Length: 0\n\n",
     ),
     "thread": (
         Thread("ops", "x-1", "sent"),
