@@ -1,7 +1,7 @@
 """Whole sessions as they stand on the wire, in both eras: tests/mcp/golden/*.jsonl, written anew by UPDATE_GOLDEN=1.
 
-What differs from run to run is replaced: paths, times, ids made of them, Message-IDs, the version. Texts that have a test
-of their own are left out: descriptions and schemas (book/mcp-tools.md), instructions.
+What differs from run to run is replaced: paths, times, ids made of them, Message-IDs, the version. Texts that have a
+test of their own are left out: descriptions and schemas (book/mcp-tools.md), instructions.
 """
 
 import json
