@@ -1,0 +1,1 @@
+"""The agents that aimx can be wired into."""
