@@ -90,7 +90,8 @@ def _properties(order: Execution, directory: str) -> tuple[str, ...]:
         "NoNewPrivileges=yes",
         "UMask=0022",
         "LimitCORE=0",
-        "IgnoreSIGPIPE=no",  # as in a shell: `producer | head` comes to an end
+        # Ignored, unlike a forked hook: one that writes after its daemon has gone gets an error, not its end.
+        "IgnoreSIGPIPE=yes",
     )
 
 

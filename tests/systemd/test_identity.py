@@ -89,7 +89,7 @@ def test_it_has_three_descriptors_and_a_session(probed, owner):
 
 
 def test_its_signals_are_the_default_ones(probed, owner):
-    """Python itself ignores SIGPIPE (13) and SIGXFSZ (25)."""
+    """But SIGPIPE (13): see test_restart. Python itself ignores SIGXFSZ (25)."""
     assert int(probed[owner]["status"]["SigBlk"], 16) == 0
     assert int(probed[owner]["status"]["SigIgn"], 16) & ~(1 << 12 | 1 << 24) == 0
 
