@@ -6,7 +6,7 @@ Until step 5 nothing is written but the DKIM pair, so that an operator who leave
 from collections.abc import Awaitable, Callable
 
 from aimx.errors import Failed, Refused
-from aimx.integrations.registry import AGENTS
+from aimx.integrations import registry
 from aimx.provision.setup import entries, texts
 from aimx.provision.setup.api import (
     Answers,
@@ -191,6 +191,6 @@ class Setup:
         self._move("install", "done")
 
     async def _agents(self) -> None:
-        for note in texts.agents(tuple(agent.display for agent in AGENTS)):
+        for note in texts.agents(tuple(agent.display for agent in registry.agents())):
             self._ui.tell(note)
         self._move("agents", "handoff")
