@@ -404,6 +404,11 @@ CERTIFICATE_SOON_S = 14 * 86_400  # a certificate that ends within is a warning
 DOCTOR_SHOWN = 50  # mailboxes that the daemon is asked about one by one
 DOCTOR_STRAYS = 20  # directories without mailbox that are named one by one
 
+# Programs that setup and uninstall run
+COMMAND_S = 60.0  # useradd on a host whose user data base is far away; systemctl on one that is busy
+COMMAND_GRACE_S = 5.0  # for one that is to end, before it is killed
+COMMAND_LAST_WORDS_S = 0.5  # for what it wrote to arrive; its end has been seen already
+
 # aimx demo
 DEMO_START_S = 60.0  # a daemon with cold caches on a slow disk; two seconds are usual
 DEMO_STEP_S = 20.0  # one delivery with its verification, or one hook
