@@ -3,6 +3,7 @@
 Text as text, small pictures as pictures, everything else as a link to the file. Nothing is unpacked, rendered or run.
 """
 
+import re
 from base64 import b64decode, b64encode
 from pathlib import PurePath
 from typing import Annotated, Any, NamedTuple
@@ -20,10 +21,10 @@ from aimx.mcp.untrusted import DATA, Fence
 from aimx.mime import clean
 from aimx.wire.frames import AttachmentRead, EmailRead
 
-_TEXTS = frozenset(
-    ("application/json", "application/xml", "application/yaml", "application/toml", "application/javascript",
-     "application/x-sh", "application/x-ndjson", "application/sql")
-)  # fmt: skip
+_TEXTS = re.compile(
+    r"text/.*|.*\+(?:json|xml|yaml)|application/(?:x-)?(?:json|ndjson|xml|yaml|toml|javascript|sh|sql|csv|ics|pem-file)"
+)
+_ANYTHING = "application/octet-stream"
 _PICTURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"),
              (b"GIF89a", "image/gif"))  # fmt: skip
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -49,7 +50,7 @@ class Attached(msgspec.Struct, frozen=True):
     """What `attachment_read` gives. Of a text the text, of anything else the place."""
 
     filename: str
-    content_type: Annotated[str, Meta(description="What the sender says that it is; of a picture what it is.")]
+    content_type: Annotated[str, Meta(description="Of a picture what it is; else what the sender says.")]
     size: Annotated[int, Meta(description="Octets of the file.")]
     path: Annotated[str, Meta(description="Absolute path of the file.")]
     kind: Annotated[str, Meta(description="How it is told: text, image or link.")]
@@ -137,7 +138,8 @@ def _picture(content: bytes) -> str:
 
 def _text(content: bytes, file: File) -> str | None:
     """What can be read as text; None: it is none."""
-    if not file.content_type.startswith("text/") and file.content_type not in _TEXTS:
+    kind = media_type(file.filename) if file.content_type in ("", _ANYTHING) else file.content_type
+    if not _TEXTS.fullmatch(kind):
         return None
     charset = next((name for bom, name in _BOMS if content.startswith(bom)), "utf-8")
     try:
@@ -166,5 +168,6 @@ TOOL = Tool(
     Attached,
     Hints(read_only=True, destructive=False, idempotent=True, open_world=True),
     _read,
+    strict=True,
     core=False,
 )

@@ -81,5 +81,6 @@ TOOL = Tool(
     Conversation,
     Hints(read_only=True, destructive=False, idempotent=True, open_world=True),
     _read,
+    strict=True,
     core=False,
 )

@@ -13,6 +13,12 @@ Which = Literal["full", "body", "headers"]
 _FRONTMATTER = re.compile(r"\A\+\+\+\n.*?^\+\+\+(?:\n|\Z)\n?", re.DOTALL | re.MULTILINE)
 
 
+def head(text: str) -> str:
+    """The frontmatter that a file begins with; empty when it does not end in this text."""
+    found = _FRONTMATTER.match(text)
+    return found[0] if found else ""
+
+
 class Wanted(NamedTuple):
     """`most` characters from `offset` on, None: all. headers: the frontmatter; body: what follows it."""
 
@@ -58,16 +64,15 @@ class Cut:
         """What of it belongs to the part, once it is known where the frontmatter ends."""
         assert self._head is not None
         self._head += text
-        found = _FRONTMATTER.match(self._head)
-        if found is None and not last and len(self._head) < limits.FRONTMATTER_OCTETS:
+        front = head(self._head)
+        if not front and not last and len(self._head) < limits.FRONTMATTER_OCTETS:
             return ""
-        end = found.end() if found else 0
-        head, body = self._head[:end], self._head[end:]
+        body = self._head[len(front) :]
         self._head = None
         if self._wanted.which == "body":
             return body
         self.done = True
-        return head
+        return front
 
     def _take(self, text: str) -> None:
         end = self._end

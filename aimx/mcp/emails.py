@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from aimx import limits
-from aimx.mcp import narrowing, parameters, reading, untrusted
+from aimx.mcp import cutting, narrowing, parameters, reading, untrusted
 from aimx.mcp.cutting import Wanted, Which
 from aimx.mcp.narrowing import Narrowing
 from aimx.mcp.parameters import EmailId, Folder, MailboxName
@@ -25,9 +25,9 @@ class Listing(Narrowing, frozen=True):
 
     mailbox: MailboxName
     folder: Folder = "inbox"
-    limit: Annotated[
-        int, Meta(description="Rows of a page; default 50, values above 200 count as 200.", ge=0, le=_U32)
-    ] = limits.LIST_ROWS
+    limit: Annotated[int, Meta(description="Rows of a page; default 50, above 200 counts as 200.", ge=0, le=_U32)] = (
+        limits.LIST_ROWS
+    )
     offset: Annotated[int, Meta(description="How many of the newest rows to skip; default 0.", ge=0, le=_U32)] = 0
 
 
@@ -104,7 +104,7 @@ class Read(msgspec.Struct, frozen=True):
     path: Annotated[str, Meta(description="The file; attachments lie beside it.")]
     size: Annotated[int, Meta(description="Octets of the file.")]
     next_offset: Annotated[int | None, Meta(description="offset of what follows; null when the text ends here.")]
-    fence: Annotated[str, Meta(description="The word in the two lines around text.")] | UnsetType = UNSET
+    fence: Annotated[str, Meta(description="The word of the two lines around the body.")] | UnsetType = UNSET
 
 
 async def _read(call: Call, asked: Reading) -> Told:
@@ -114,10 +114,11 @@ async def _read(call: Call, asked: Reading) -> Told:
     most = None if isinstance(asked.max_chars, UnsetType) else asked.max_chars
     email = await reading.part(call.daemon, request, Wanted(_FORMATS[asked.format], asked.offset, most))
     about = {"path": email.path, "size": email.octets, "next_offset": email.next}
-    if not asked.fence:
+    if not asked.fence or asked.format == "headers":
         return line(email.text, text=email.text, **about)
-    within = untrusted.fenced(email.text)
-    return line(within.text, text=within.text, **about, fence=within.word)
+    head = cutting.head(email.text) if asked.format == "full" and not asked.offset else ""  # ours, with our verdicts
+    within = untrusted.fenced(email.text[len(head) :])
+    return line(head + within.text, text=head + within.text, **about, fence=within.word)
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -148,7 +149,7 @@ LIST = Tool(
     "email_list",
     "List emails",
     "List a page of one mailbox, newest first: id, from, to, subject, date, and read (inbox) or delivery_status"
-    " (sent). Filter the rows yourself, e.g. read == false for new mail." + DATA,
+    " (sent). Rows with read == false are new." + DATA,
     Listing,
     Listed,
     Hints(read_only=True, destructive=False, idempotent=True, open_world=True),

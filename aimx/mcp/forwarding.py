@@ -9,6 +9,7 @@ from aimx.drafting import fields
 from aimx.drafting.attachments import mebibytes, media_type
 from aimx.mcp import attached, parameters, reading
 from aimx.mcp.cutting import Wanted
+from aimx.mcp.reading import Part
 from aimx.mcp.sending import (
     Passed,
     Sent,
@@ -16,7 +17,6 @@ from aimx.mcp.sending import (
     hand_over,
     ids,
     recipients,
-    refuse_both,
     shortened,
     text_of,
 )
@@ -28,11 +28,11 @@ from aimx.wire.frames import AttachmentRead, EmailRead
 _FWD = re.compile(r"fwd?\s*:", re.IGNORECASE)
 _SHOWN = (("From", "from"), ("Date", "date"), ("Subject", "subject"), ("To", "to"), ("Cc", "cc"))
 _MARKUP = re.compile(r"([\\`*\[\]#|~&!]|(?<!\w)_|_(?!\w))")
+_CUT = "[The rest of the forwarded message was left out.]"
 _LINE = "---------- Forwarded message ----------"
 
 
 async def _forward(call: Call, asked: Passed) -> Told:
-    refuse_both(asked)
     sender = await author(call, asked.mailbox, "forward")
     to = recipients("To", asked.to)
     if not to:
@@ -40,20 +40,25 @@ async def _forward(call: Call, asked: Passed) -> Told:
     email_id, folder = parameters.email_id(asked.id), parameters.folder(asked.folder)
     request = EmailRead(asked.mailbox, email_id, folder)
     original = await reading.fields(call.daemon, request)
-    body = await reading.part(call.daemon, request, Wanted("body", 0, limits.MCP_FORWARD_OCTETS))
+    body = await reading.part(call.daemon, request, Wanted("body", 0, limits.MCP_FORWARD_CHARACTERS))
     subject = clean.one_line(text_of(original, "subject")).strip()
     draft = Draft(
         from_=sender,
         to=to,
         cc=recipients("Cc", asked.cc),
         subject=subject if _FWD.match(subject) else f"Fwd: {subject}",
-        body=_body(fields.text_of("note", asked.note), original, body.text, asked.text_only),
+        body=_body(fields.text_of("note", asked.note), original, _text(body), asked.text_only),
         date=time.time(),
         message_id=fields.new_message_id(sender.address.domain),
         references=shortened((*ids(text_of(original, "references")), *ids(text_of(original, "message_id"))[:1])),
         attachments=await _files(call, asked, original) if asked.attachments else (),
     )
     return await hand_over(call, draft, asked)
+
+
+def _text(body: Part) -> str:
+    """What is quoted; of what is longer than a letter should be, its beginning, which says so."""
+    return body.text if body.next is None else f"{body.text}\n\n{_CUT}"
 
 
 def _body(note: str, original: dict[str, Any], body: str, plain: bool) -> str:
@@ -83,7 +88,7 @@ async def _files(call: Call, asked: Passed, original: dict[str, Any]) -> tuple[D
         left -= about["total"]
         if left < 0:
             most = mebibytes(limits.FRAME_BODY_OCTETS)
-            raise ToolError(f"its attachments are larger than the {most} that a message holds: attachments = false")
+            raise ToolError(f"its attachments take more than the {most} that a message holds; leave them out")
         kind = file.content_type if parts.is_media_type(file.content_type) else media_type(file.filename)
         found.append(DraftFile(clean.one_line(file.filename), kind, content))
     return tuple(found)
@@ -98,5 +103,6 @@ TOOL = Tool(
     Sent,
     Hints(read_only=False, destructive=True, idempotent=False, open_world=True),
     _forward,
+    strict=True,
     core=False,
 )

@@ -5,24 +5,24 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-WHEN = "2026-11-01, 2026-11-01T08:00:00Z, 12h, 7d, today or yesterday"
+WHEN = "2026-11-01, 2026-11-01T08:00:00Z, 12h, 7d, today, yesterday"
 
 
 class Narrowing(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing of it is asked for unless it is given."""
 
-    unread: Annotated[bool, Meta(description="true: only unread mail; false: only read mail.")] | UnsetType = UNSET
-    from_: Annotated[str, Meta(description="Words that the sender holds.")] | UnsetType = msgspec.field(
+    unread: Annotated[bool, Meta(description="true: only unread; false: only read.")] | UnsetType = UNSET
+    from_: Annotated[str, Meta(description="Words in the sender.")] | UnsetType = msgspec.field(
         name="from", default=UNSET
     )
-    to: Annotated[str, Meta(description="Words that the recipients hold.")] | UnsetType = UNSET
-    subject: Annotated[str, Meta(description="Words that the subject holds.")] | UnsetType = UNSET
-    text: Annotated[str, Meta(description="Words that headers or body hold.")] | UnsetType = UNSET
-    since: Annotated[str, Meta(description=f"From then on: {WHEN}.")] | UnsetType = UNSET
-    before: Annotated[str, Meta(description="Before then, written like since.")] | UnsetType = UNSET
-    has_attachment: Annotated[bool, Meta(description="Only mail with attachments, or without.")] | UnsetType = UNSET
+    to: Annotated[str, Meta(description="Words in the recipients.")] | UnsetType = UNSET
+    subject: Annotated[str, Meta(description="Words in the subject.")] | UnsetType = UNSET
+    text: Annotated[str, Meta(description="Words in headers or body.")] | UnsetType = UNSET
+    since: Annotated[str, Meta(description=f"From this time on: {WHEN}.")] | UnsetType = UNSET
+    before: Annotated[str, Meta(description="Before this time, written like since.")] | UnsetType = UNSET
+    has_attachment: Annotated[bool, Meta(description="true: only with; false: only without.")] | UnsetType = UNSET
     thread: Annotated[str, Meta(description="Only mail with this thread_id.")] | UnsetType = UNSET
-    cursor: Annotated[str, Meta(description="next_cursor of the page before: go on there.")] | UnsetType = UNSET
+    cursor: Annotated[str, Meta(description="next_cursor of the page before.")] | UnsetType = UNSET
 
 
 def headers(narrowing: Narrowing) -> dict[str, Any]:

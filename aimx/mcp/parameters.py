@@ -6,24 +6,24 @@ from msgspec import Meta
 
 from aimx.mcp.tool import ToolError
 
-MailboxName = Annotated[str, Meta(description="Mailbox name (the local part of its address); one that you own.")]
+MailboxName = Annotated[str, Meta(description="Name of a mailbox that you own (local part of its address).")]
 EmailId = Annotated[
-    str, Meta(description="Email id, the filename stem that email_list shows, e.g. 2025-01-15-103000-meeting.")
+    str, Meta(description="Email id as email_list shows it, the filename stem, e.g. 2025-01-15-103000-meeting.")
 ]
 # A value that is none gets the tool's own words, so the schema only tells.
 Folder = Annotated[str, Meta(description='"inbox" (default) or "sent".', extra_json_schema={"enum": ["inbox", "sent"]})]
 TextOnly = Annotated[
     bool,
     Meta(
-        description="Send the body verbatim as text/plain, without Markdown rendering and without HTML. Leave it false"
-        " unless the message is a short automatic notice or the user asked for plain text. Excludes html_body."
+        description="Body verbatim as text/plain, no Markdown, no HTML. Leave it false unless this is a one-line notice"
+        " or the user asked for plain text. Excludes html_body."
     ),
 ]
 HtmlBody = Annotated[
     str,
     Meta(
-        description="HTML that is used verbatim as the text/html part; body becomes the text/plain part. Leave it out"
-        " unless the user gave you HTML: Markdown in body is rendered for you. Excludes text_only."
+        description="HTML part, verbatim; body becomes the text part. Leave it out unless the user gave you HTML:"
+        " Markdown in body is rendered for you. Excludes text_only."
     ),
 ]
 
@@ -35,8 +35,8 @@ Addresses = Annotated[
 Key = Annotated[
     str,
     Meta(
-        description="Any text of your own that names this email, e.g. invoice-42: if you call again with the same key"
-        " and the same email within 24 hours, it is not sent again and you get the first answer."
+        description="Your own name for this email, e.g. invoice-42. Called again with the same key and email within 24"
+        " hours, it is not sent again and you get the first answer."
     ),
 ]
 Files = Annotated[list[str], Meta(description="Paths of files to attach; you must be able to read them.")]

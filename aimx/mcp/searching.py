@@ -17,23 +17,21 @@ COLUMNS = ("mailbox", "folder", "id", "from", "to", "subject", "date", "read", "
 _FOLDERS = ("inbox", "sent", "all")
 
 
-class Search(Narrowing, frozen=True, kw_only=True):
+class Search(Narrowing, frozen=True):
     """What `email_search` takes."""
 
     query: Annotated[
         str,
         Meta(
-            description='Words that all have to occur, "several words" in order, -word for what must not occur, and'
-            " from: to: subject: has:attachment is:unread in:sent in:all after:2026-11-01 before:7d thread:."
+            description='Words that all must occur, "several words" in order, -word that must not, and from: to:'
+            " subject: has:attachment is:unread in:sent in:all after:2026-11-01 before:7d thread:."
         ),
     ]
     mailbox: Annotated[str, Meta(description="Only this mailbox; left out: all that you own.")] = ""
     folder: Annotated[
         str, Meta(description='"inbox" (default), "sent" or "all".', extra_json_schema={"enum": list(_FOLDERS)})
     ] = ""
-    limit: Annotated[int, Meta(description="Most rows; default 50, 200 at most.", ge=1, le=2**32 - 1)] = (
-        limits.LIST_ROWS
-    )
+    limit: Annotated[int, Meta(description="Most rows; default 50, 200 at most.", ge=1)] = limits.LIST_ROWS
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -90,11 +88,11 @@ def told(value: dict[str, Any]) -> Told:
 TOOL = Tool(
     "email_search",
     "Search emails",
-    "Find mail in your mailboxes by words, people, dates and more, newest first. The answer is an object: emails, and"
-    " next_cursor for the page after it." + DATA,
+    "Find mail in your mailboxes by words, people, dates and more, newest first." + DATA,
     Search,
     Hits,
     Hints(read_only=True, destructive=False, idempotent=True, open_world=True),
     _search,
+    strict=True,
     core=False,
 )

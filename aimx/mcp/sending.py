@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from aimx import limits
 from aimx.drafting import attachments, fields, submit
-from aimx.errors import DaemonSilent, WireError, told
+from aimx.errors import DaemonSilent, WireCode, WireError, told
 from aimx.mcp import parameters, reading
 from aimx.mcp.daemon import refused
 from aimx.mcp.parameters import Addresses, EmailId, Files, Folder, HtmlBody, Key, TextOnly
@@ -22,6 +22,7 @@ from aimx.policy import verdict
 from aimx.wire.frames import EmailList, EmailRead, MailboxShow, Send
 
 _BODY = "Markdown by default: rendered to HTML, with the source as the text part."
+_OTHER = "the sent folder shows that one; send this one under another key if it is another email"
 _LOOK = "look into the sent folder before you send it again"
 _BRACKETS = re.compile("[<>]")
 _RE = re.compile(r"re\s*:", re.IGNORECASE)
@@ -35,7 +36,7 @@ class Letter(msgspec.Struct, frozen=True):
     to: Annotated[
         str | list[str],
         Meta(
-            description="Recipient address, e.g. bob@example.com; several with commas between.",
+            description="Recipient address, e.g. bob@example.com; several separated by commas.",
             extra_json_schema={"type": "string"},
         ),
     ]
@@ -48,8 +49,8 @@ class Letter(msgspec.Struct, frozen=True):
         Annotated[
             str,
             Meta(
-                description="Message-ID of the email that this answers (message_id in its frontmatter); needed for"
-                " threading. For a plain answer prefer email_reply."
+                description="Message-ID of the email that this answers (message_id in its frontmatter); threads it."
+                " For a plain answer use email_reply."
             ),
         ]
         | UnsetType
@@ -57,7 +58,7 @@ class Letter(msgspec.Struct, frozen=True):
     references: (
         Annotated[
             str,
-            Meta(description="Message-IDs of the whole thread, with blanks between. Only together with reply_to."),
+            Meta(description="Message-IDs of the thread, blank-separated; only with reply_to. Better left out."),
         ]
         | UnsetType
     ) = UNSET
@@ -74,10 +75,8 @@ class Answer(msgspec.Struct, frozen=True):
     body: Annotated[str, Meta(description=f"Text of the reply. {_BODY}")]
     text_only: TextOnly = False
     html_body: HtmlBody | UnsetType = UNSET
-    reply_all: Annotated[bool, Meta(description="Copies to the others whom the stored email names in to and cc.")] = (
-        False
-    )
-    cc: Annotated[Addresses, Meta(description="Further recipients of a copy.")] = []
+    reply_all: Annotated[bool, Meta(description="Copy the others in its to and cc, too.")] = False
+    cc: Annotated[Addresses, Meta(description="More recipients of a copy.")] = []
     attachments: Files = []
     idempotency_key: Key = ""
 
@@ -89,19 +88,18 @@ class Passed(msgspec.Struct, frozen=True):
     id: EmailId
     to: Annotated[
         str | list[str],
-        Meta(description="To whom; several addresses with commas between.", extra_json_schema={"type": "string"}),
+        Meta(description="Recipient address; several separated by commas.", extra_json_schema={"type": "string"}),
     ]
     note: Annotated[str, Meta(description=f"Your own text above the forwarded email. {_BODY}")] = ""
     folder: Folder = "inbox"
     cc: Annotated[Addresses, Meta(description="Recipients of a copy.")] = []
     attachments: Annotated[bool, Meta(description="false: leave its attachments out.")] = True
-    text_only: TextOnly = False
-    html_body: HtmlBody | UnsetType = UNSET
+    text_only: Annotated[bool, Meta(description="Plain text, no HTML. Leave it false.")] = False
     idempotency_key: Key = ""
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What both give."""
+    """What the tools that send give."""
 
     to: Annotated[str, Meta(description="To whom.")]
     message_id: Annotated[str, Meta(description="Message-ID of the email, in its brackets.")]
@@ -154,7 +152,7 @@ async def _reply(call: Call, asked: Answer) -> Told:
     return await hand_over(call, draft, asked)
 
 
-def refuse_both(asked: Letter | Answer | Passed) -> None:
+def refuse_both(asked: Letter | Answer) -> None:
     """Raises: ToolError. HTML that is empty was given all the same (reference section 3.4)."""
     if asked.text_only and asked.html_body is not UNSET:
         raise ToolError(submit.exclusive())
@@ -235,8 +233,10 @@ def text_of(original: dict[str, Any], key: str) -> str:
 
 async def hand_over(call: Call, draft: Draft, asked: Letter | Answer | Passed) -> Told:
     """Hand it over and tell what became of it. Raises: ToolError, Refused, DaemonUnavailable."""
-    html = None if isinstance(asked.html_body, UnsetType) else asked.html_body
-    paths = [] if isinstance(asked, Passed) else asked.attachments
+    html, paths = None, []
+    if not isinstance(asked, Passed):
+        html = None if isinstance(asked.html_body, UnsetType) else asked.html_body
+        paths = asked.attachments
     to = ", ".join(str(named.address) for named in draft.to)
     if isinstance(asked, Letter) and isinstance(asked.to, str):
         to = asked.to  # as it was given
@@ -252,6 +252,8 @@ async def hand_over(call: Call, draft: Draft, asked: Letter | Answer | Passed) -
         raise ToolError(f"DELIVERY: {verdict.UNKNOWN}: {told(error)}; {_LOOK}") from None
     if response.kind == "error":
         why = refused(response)
+        if response.code == WireCode.ECONFLICT:
+            raise ToolError(f"{why}; {_OTHER}")
         raise ToolError(f"{why}; {_LOOK}") if response.reason.startswith(verdict.UNKNOWN) else why
     message_id = response.note or f"<{draft.message_id}>"
     return line(f"Email sent to {to}. Message-ID: {message_id}", to=to, message_id=message_id)

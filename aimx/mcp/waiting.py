@@ -27,18 +27,18 @@ class Wanting(msgspec.Struct, frozen=True):
     """What `email_wait` takes."""
 
     mailbox: Annotated[str, Meta(description="Only mail for this mailbox; left out: all that you own.")] = ""
-    from_: Annotated[str, Meta(description="Words that the sender holds, e.g. an address.")] = msgspec.field(
+    from_: Annotated[str, Meta(description="Words in the sender, e.g. an address.")] = msgspec.field(
         name="from", default=""
     )
-    subject: Annotated[str, Meta(description="Words that the subject holds.")] = ""
-    text: Annotated[str, Meta(description="Words that headers or body hold.")] = ""
+    subject: Annotated[str, Meta(description="Words in the subject.")] = ""
+    text: Annotated[str, Meta(description="Words in headers or body.")] = ""
     query: Annotated[str, Meta(description="A search as for email_search, e.g. -newsletter has:attachment.")] = ""
     timeout_s: Annotated[int, Meta(description="Seconds to wait; default 60, from 5 to 120.")] = limits.WAIT_S
     since: Annotated[
         str,
         Meta(
-            description="next_since of the call before: mail that came since then counts too, so that nothing is missed"
-            f" between two calls. Or a time: {narrowing.WHEN}. Left out: only mail that comes from now on."
+            description="next_since of the call before, so that nothing between two calls is missed; or a time:"
+            f" {narrowing.WHEN}. Left out: only mail that comes from now on."
         ),
     ] = ""
 
@@ -197,5 +197,6 @@ TOOL = Tool(
     Waited,
     Hints(read_only=True, destructive=False, idempotent=True, open_world=True),
     _wait,
+    strict=True,
     core=False,
 )

@@ -18,18 +18,19 @@ ARGUMENTS = {
     "email_mark_unread": {"mailbox": "a", "id": "x"}, "email_reply": {"mailbox": "a", "id": "x", "body": "b"},
     "email_send": {"from_mailbox": "a", "to": "b@c.test", "subject": "s", "body": "b"},
     "hook_create": {"mailbox": "a", "event": "on_receive", "cmd": ["/bin/true"]}, "hook_delete": {"name": "h"},
+    "email_search": {"query": "x"}, "thread_read": {"mailbox": "a", "id": "x"},
+    "attachment_read": {"mailbox": "a", "id": "x"}, "email_forward": {"mailbox": "a", "id": "x", "to": "b@c.test"},
 }  # fmt: skip
-CORE = [tool for tool in table.TOOLS if tool.core]
 
 
 @pytest.fixture(params=ERAS)
 def alone(request, tmp_path, monkeypatch):
     """An agent without a daemon."""
     monkeypatch.setenv("AIMX_RUNTIME_DIR", str(tmp_path))
-    return Agent(request.param, core=True)
+    return Agent(request.param)
 
 
-@pytest.mark.parametrize("tool", CORE, ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", table.TOOLS, ids=lambda tool: tool.name)
 def test_without_a_daemon_every_tool_says_how_to_start_it(alone, tool):
     told = alone(tool.name, **ARGUMENTS.get(tool.name, {}))
     assert told == (CRUD if tool.name in ("mailbox_create", "mailbox_delete") else START, None, True)

@@ -154,7 +154,10 @@ def test_marking_changes_what_lists_and_files_say(agent, box):
 
 @pytest.mark.parametrize("tool", ["email_mark_read", "email_mark_unread"])
 def test_marking_takes_no_folder(agent, daemon, tool):
-    assert agent.refusal(tool, mailbox="ops", id="x", folder="inbox") == (-32602, f"{tool}: unknown parameter `folder`")
+    assert agent.refusal(tool, mailbox="ops", id="x", folder="inbox") == (
+        -32602,
+        f"{tool}: unknown parameter `folder`; it takes mailbox, id",
+    )
 
 
 @pytest.mark.parametrize(

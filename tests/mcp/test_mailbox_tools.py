@@ -58,7 +58,7 @@ def test_root_is_told_how_to_create_for_others(agent, daemon):
 
 def test_there_is_no_owner_parameter(agent, daemon):
     refusal = agent.refusal("mailbox_create", name="x", owner="root")
-    assert refusal == (-32602, "mailbox_create: unknown parameter `owner`")
+    assert refusal == (-32602, "mailbox_create: unknown parameter `owner`; it takes name")
 
 
 def test_an_empty_mailbox_is_deleted(agent, box):
