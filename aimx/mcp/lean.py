@@ -1,8 +1,9 @@
-"""Imports the SDK's server without its HTTP side and its clients: a third of its start and a quarter of its memory.
+"""Imports the SDK's server without what a session over standard input and output never needs: half of its start.
 
 Two of its packages import everything it has, and its server class names types of its HTTP stack in signatures. Here the
-packages run their `__init__` only when somebody asks them for a name, and those types are loaded when they are used.
-Of its several hundred models, each is built when the first message needs it.
+packages run their `__init__` only when somebody asks them for a name, and those types are loaded when they are used; so
+are the models of each protocol era, of which a session speaks one. What is built of models, and of unions of them, is
+built when the first message needs it.
 The rest of the SDK can be imported in the same process; a server loaded this way is for standard input and output.
 """
 
@@ -12,11 +13,12 @@ import importlib.machinery
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
+from types import ModuleType, UnionType
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, TypeAdapter
 
+_INIT = TypeAdapter.__init__
 PACKAGES = frozenset({"mcp", "mcp.server"})
 ELSEWHERE = (
     "starlette",
@@ -24,6 +26,8 @@ ELSEWHERE = (
     "mcp.server.streamable_http",
     "mcp.server.streamable_http_manager",
     "mcp.server.transport_security",
+    "mcp_types._v2025_11_25",
+    "mcp_types._v2026_07_28",
 )
 
 
@@ -32,13 +36,34 @@ def imports() -> Iterator[None]:
     """Within it, imports of the SDK are lean."""
     finder = _Finder()
     sys.meta_path.insert(0, finder)
+    try:
+        with _building_late():
+            yield
+    finally:
+        sys.meta_path.remove(finder)
+        finder.forget()
+
+
+@contextmanager
+def _building_late() -> Iterator[None]:
+    """Within it, models and adapters are defined and not built."""
+    if "defer_build" in BaseModel.model_config:
+        yield
+        return
     BaseModel.model_config["defer_build"] = True  # inherited by what is defined meanwhile
+    TypeAdapter.__init__ = _init_late  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
+        TypeAdapter.__init__ = _INIT  # type: ignore[method-assign]
         del BaseModel.model_config["defer_build"]
-        sys.meta_path.remove(finder)
-        finder.forget()
+
+
+def _init_late(adapter: TypeAdapter[Any], of: Any, **named: Any) -> None:
+    """A union has no configuration of its own that would say so."""
+    if isinstance(of, UnionType):
+        named["config"] = ConfigDict(defer_build=True)
+    _INIT(adapter, of, _parent_depth=3, **named)
 
 
 class _Package(ModuleType):
@@ -60,7 +85,9 @@ class _Elsewhere(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return _Later(self.__name__, name)
+        later = _Later(self.__name__, name)
+        setattr(self, name, later)
+        return later
 
 
 class _Later:
@@ -71,13 +98,17 @@ class _Later:
 
     def _real(self) -> Any:
         module, name = self._where
-        return getattr(importlib.import_module(module), name)
+        with _building_late():
+            return getattr(importlib.import_module(module), name)
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         return self._real()(*args, **named)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real(), name)
+
+    def __get_pydantic_core_schema__(self, _source: object, handler: GetCoreSchemaHandler) -> Any:
+        return handler(self._real())
 
     def __mro_entries__(self, _bases: tuple[Any, ...]) -> tuple[Any, ...]:
         return (self._real(),)

@@ -72,3 +72,42 @@ except ModuleNotFoundError as error:
     print(error.name)
 """
     assert _python(code) == "mcp.server.nothing_of_the_kind"
+
+
+ERA = """
+import sys
+import trio
+from aimx.mcp.server import server
+from aimx.mcp.daemon import SocketDaemon
+LATE = ("starlette", "httpx2", "mcp_types._v2025_11_25", "mcp_types._v2026_07_28")
+assert not sys.modules.keys() & set(LATE)
+from mcp import Client
+
+async def main():
+    async with Client(server(True, SocketDaemon()), mode={mode!r}, raise_exceptions=True) as client:
+        result = await client.call_tool("mailbox_list", {{}})
+        print(result.is_error, type(result).__name__)
+
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_the_models_of_an_era_are_loaded_when_it_is_spoken(mode, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIMX_RUNTIME_DIR", str(tmp_path))
+    assert _python(ERA.format(mode=mode)) == "True CallToolResult"
+
+
+def test_adapters_of_unions_are_built_late_only_within():
+    code = """
+from aimx.mcp import lean
+from pydantic import BaseModel, TypeAdapter
+class A(BaseModel):
+    a: int
+with lean.imports():
+    late = TypeAdapter[A | None](A | None)
+    model = TypeAdapter(A)
+now = TypeAdapter(A | None)
+print(late.pydantic_complete, model.pydantic_complete, now.pydantic_complete, late.validate_python({"a": 1}))
+"""
+    assert _python(code) == "False True True a=1"
