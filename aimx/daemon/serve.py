@@ -111,7 +111,7 @@ class Daemon:
         self.runner = HookRunner(self.fx, parts.state, parts.committer.folders, self._session_config)
         self.hooks = HookPool(self.runner, self._session_config)
         self.storage.on_runnable(self.hooks.wake)
-        self.socket = SocketServer(options.socket_file, self._handle, memory, dispatch.admit)
+        self.socket = SocketServer(options.socket_file, self._handle, memory, dispatch.admit, dispatch.attended)
         self._sockets = self.socket.listen()
 
     def _desk(self) -> Desk:

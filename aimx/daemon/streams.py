@@ -1,10 +1,11 @@
 """Answers that are streams: written piece by piece for as long as the client takes them and the daemon serves.
 
-Knows no verb and no line.
+And answers that are of use only while their client waits. Knows no verb and no line.
 """
 
 import select
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import trio
 
@@ -22,17 +23,18 @@ class Streams:
 
     def __init__(self) -> None:
         self._open: dict[int, trio.CancelScope] = {}  # by descriptor
+        self._waiting: dict[int, trio.CancelScope] = {}  # of clients without an answer yet
         self._over = False
         self._begun = trio.Event()
 
     async def run(self) -> None:
-        """End streams whose client has hung up, though there be nothing to write, until cancelled."""
+        """End what a client that has hung up no longer wants, though there be nothing to write, until cancelled."""
         while True:
             await self._begun.wait()
-            for fd in _hung_up(self._open):
-                self._open[fd].cancel()
+            for fd in _hung_up(self._open | self._waiting):
+                (self._open.get(fd) or self._waiting[fd]).cancel()
             await trio.sleep(limits.STREAM_LOOK_S)
-            if not self._open:
+            if not self._open and not self._waiting:
                 self._begun = trio.Event()
 
     def end(self) -> None:
@@ -40,6 +42,18 @@ class Streams:
         self._over = True
         for scope in self._open.values():
             scope.cancel()
+
+    @contextmanager
+    def awaited(self, stream: trio.SocketStream) -> Iterator[None]:
+        """Give up what happens within when the client hangs up."""
+        fd = stream.socket.fileno()
+        with trio.CancelScope() as scope:
+            self._waiting[fd] = scope
+            self._begun.set()
+            try:
+                yield
+            finally:
+                del self._waiting[fd]
 
     async def carry(self, stream: trio.SocketStream, caller: Caller, response: Response, lines: Lines) -> None:
         """Write a stream to its end. A client that takes none of it for a while is dropped."""

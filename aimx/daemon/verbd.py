@@ -24,6 +24,7 @@ from aimx.wire.frames import Request, Response
 
 Handle = Callable[[Request, Caller], Awaitable[Answer]]
 Admit = Callable[[type[Request], Caller], None]
+Attended = Callable[[type[Request]], bool]
 _UCRED = struct.Struct("3i")
 _MODE = 0o666  # guide: any local user may connect; authority is the peer's uid
 
@@ -31,11 +32,17 @@ _MODE = 0o666  # guide: any local user may connect; authority is the peer's uid
 class SocketServer:
     """Accepts local clients."""
 
-    def __init__(self, path: Path, handle: Handle, memory: MemoryBudget, admit: Admit) -> None:
-        """`admit` raises an AimxError for a request that need not arrive whole to be refused."""
+    def __init__(
+        self, path: Path, handle: Handle, memory: MemoryBudget, admit: Admit, attended: Attended = lambda _: False
+    ) -> None:
+        """`admit` raises an AimxError for a request that need not arrive whole to be refused.
+
+        `attended`: what is asked for is of use only to who asks, and is given up when he is gone.
+        """
         self._path = path
         self._handle = handle
         self._admit = admit
+        self._attended = attended
         self._memory = memory
         self._use = Use()
         self._identity: tuple[int, ...] | None = None
@@ -150,7 +157,11 @@ class SocketServer:
             return None
         self._working.add(held)
         try:
-            return await self._handle(request, caller)
+            if not self._attended(type(request)):
+                return await self._handle(request, caller)
+            with self._streams.awaited(stream):
+                return await self._handle(request, caller)
+            return None  # the client is gone
         except Exception as error:  # noqa: BLE001  a shell: no peer sees an exception
             log.error("verb-failed", verb=type(request).__name__, why=f"{type(error).__name__}: {error}")
             return Answer(refusal(error))

@@ -22,11 +22,12 @@ Run = Callable[[Effects, Config, Any, Authorized], Awaitable[Response | Answer]]
 class Verb(NamedTuple):
     """One row. `action`: what the caller has to be allowed to do, or how that is found out from the frame.
 
-    The flow gets the action as it was authorized.
+    The flow gets the action as it was authorized. `attended`: it is of use only to who waits for the answer.
     """
 
     action: Action | Ask
     run: Run
+    attended: bool = False
 
 
 VERBS: dict[type[Request], Verb] = {
@@ -51,7 +52,7 @@ VERBS: dict[type[Request], Verb] = {
     frames.HookList: Verb(Anyone(), hooks.list_),
     frames.HookRuns: Verb(hookruns.runs_action, hookruns.runs),
     frames.HookExplain: Verb(hookruns.of_hook, hookruns.explain),
-    frames.HookTest: Verb(hookruns.of_hook, hookruns.test),
+    frames.HookTest: Verb(hookruns.of_hook, hookruns.test, attended=True),
     frames.Reindex: Verb(System(), reindex.reindex),
 }
 
@@ -61,6 +62,11 @@ def admit(kind: type[Request], caller: Caller) -> None:
     verb = _row(kind)
     if not callable(verb.action):
         _authorize(kind, caller, verb.action)
+
+
+def attended(kind: type[Request]) -> bool:
+    """Whether a request is given up when who asked has left."""
+    return kind in VERBS and VERBS[kind].attended
 
 
 async def dispatch(fx: Effects, config: Config, request: Request, caller: Caller) -> Answer:

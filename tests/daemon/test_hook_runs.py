@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import sqlite3
 import threading
 import time
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from aimx import client, limits
+from aimx.wire import codec
 from aimx.wire.frames import HookExplain, HookRuns, HookTest
 from tests.cli.test_mailboxes import Office
 from tests.harness import DOMAIN, Daemon, config_text, mail, owner
@@ -298,6 +300,23 @@ def test_only_so_many_are_tried_out_at_once(office, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a daemon of a developer's own is every owner")
+def test_a_test_ends_with_who_asked_for_it(office, tmp_path):
+    """Who has only ended his writing has not left."""
+    note = tmp_path / "note"
+    script = f"trap 'echo told >>{note}; exit 0' TERM; echo up >>{note}; while :; do sleep 0.02; done"
+    cmd = json.dumps(["/bin/sh", "-c", script])
+    office.aimx("hooks", "create", "--mailbox", "other", "--event", "after_send", "--name", "patient", "--cmd", cmd)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(office.daemon.socket))
+        sock.sendall(codec.encode_request(HookTest("patient")))
+        sock.shutdown(socket.SHUT_WR)
+        until(note.exists)
+        assert [run["state"] for run in ask(office, HookRuns(hook="patient"))] == ["running"]
+    until(lambda: [run["state"] for run in ask(office, HookRuns(hook="patient"))] == ["interrupted"])
+    assert note.read_text().split() == ["up", "told"]
+    office.aimx("hooks", "delete", "patient", "-y")
+
+
 def test_without_an_owner_nothing_runs_and_the_explanation_says_so(office):
     assert ask(office, HookTest("ownerless")) == ("VALIDATION", "hook 'ownerless' cannot run: owner-not-found")
     told = ask(office, HookExplain("ownerless", "any"))
