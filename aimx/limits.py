@@ -380,6 +380,23 @@ MX_CONNECTIONS_PER_SENDER = 64  # of one uid: half is left while its mail meets 
 MX_CONNECTIONS_PER_DESTINATION = 10  # more are refused by many large providers
 OWN_ADDRESS_S = 5.0  # for our public address, before a session of our own connection begins
 
+# Port 25: preflight and portcheck, and the verifier that they ask
+GREETING_REPLY_S = 10.0  # one reply of a server that is only asked whether it is there
+RESPONDER_SESSION_S = 30.0  # reference section 5.2
+RESPONDER_LINE_S = 10.0  # reference section 5.2
+RESPONDER_LINE_OCTETS = 1024  # reference section 5.2
+RESPONDER_LINES = 20  # of one session; EHLO and QUIT are two
+PORT_ADDRESSES = 8  # of the verifier that are tried, of each family
+PORT_LOOKUP_S = 10.0  # of its name
+PORT_CONNECT_S = 10.0  # one address; Linux has then sent SYN four times
+PORT_OUTBOUND_S = 30.0  # connection and dialog, all addresses side by side
+PORT_PROBE_S = 60.0  # reference section 5.2: longer than the verifier's own time
+PORT_SECOND_S = 10.0  # for the other address family, when the first has answered
+PORT_SESSIONS = 16  # of the temporary listener at once
+HTTP_ANSWER_OCTETS = 16 * KIB  # of the verifier's answer; it has 60
+HTTP_HEAD_OCTETS = 16 * KIB  # of the head of an answer
+HTTP_REDIRECTS = 3
+
 # Logs
 LOG_FIELD_CHARACTERS = 1000
 LOG_LINES = 50  # guide: `aimx logs` without --lines

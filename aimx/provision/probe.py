@@ -55,10 +55,10 @@ def _why(error: Exception) -> str:
 
 
 def _of(probe: Probe, path: Path) -> Probe:
-    peer = _peer(path)
-    if peer is None:
+    found = peer(path)
+    if found is None:
         return probe
-    return msgspec.structs.replace(probe, pid=peer.pid, uid=peer.uid)
+    return msgspec.structs.replace(probe, pid=found.pid, uid=found.uid)
 
 
 def status(path: Path, timeout_s: float = limits.PROBE_MORE_S) -> Told | None:
@@ -96,7 +96,8 @@ def _asked(path: Path, request: Request, timeout_s: float) -> Any:
     return json.loads(response.body)
 
 
-def _peer(path: Path) -> Peer | None:
+def peer(path: Path) -> Peer | None:
+    """Who listens there; None when nobody does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(limits.PROBE_S)
         try:

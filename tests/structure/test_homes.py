@@ -20,6 +20,7 @@ HOMES = {
     "mcp": ("aimx/mcp/sdk.py",),
     "mcp_types": ("aimx/mcp/sdk.py",),
     "pydantic": ("aimx/mcp/lean.py",),
+    "h11": ("aimx/verifier/", "aimx/provision/httpget.py"),
     "tomlkit": ("aimx/config/",),
     "dns": ("aimx/resolver/", "aimx/demo/"),
     "sqlite3": ("aimx/store/",),

@@ -95,12 +95,13 @@ class Setup:
             found = await self._works.preflight(self._ui.tell)
         if found.holder is not None:
             raise PreflightFailed(texts.occupied(found.holder))
-        if not found.outbound.ok:
+        if not found.outbound.ok and not found.outbound.unknown:
             self._ui.tell(Note("hint", "Providers that allow port 25:"))
             for provider in texts.PROVIDERS:
                 self._ui.tell(Note("text", f"  • {provider}"))
         if not (found.outbound.ok and found.inbound.ok):
-            raise PreflightFailed(texts.PORT_FAILED)
+            blocked = any(not one.ok and not one.unknown for one in (found.outbound, found.inbound))
+            raise PreflightFailed(texts.PORT_FAILED if blocked else texts.PORT_UNTRIED)
         self._preflight = found
         self._move("preflight", "done")
 

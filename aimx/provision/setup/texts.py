@@ -25,6 +25,7 @@ PRESS_Q = "Press q to skip and run aimx doctor later."
 DEFERRED = "Update your DNS records and run `aimx doctor` to re-verify."
 
 PORT_FAILED = "Port 25 checks failed. Your VPS provider may block SMTP traffic."
+PORT_UNTRIED = "Port 25 could not be checked. Try again later, or go on without with --skip-preflight."
 PROVIDERS = ("Hetzner Cloud", "OVH / OVHcloud", "BuyVM (Frantech)", "Vultr (on request)", "Linode/Akamai (on request)")
 
 CERTIFICATE_THERE = "TLS certificate already exists"

@@ -1,0 +1,126 @@
+"""One GET with everything bounded: time, head, body, redirects. Certificates are checked. Uses no proxy.
+
+Through a proxy the verifier would see the proxy's address and try that.
+"""
+
+import ssl
+from typing import NamedTuple
+
+import h11
+import trio
+
+from aimx import limits
+from aimx.effects.api import TlsFailed
+from aimx.effects.build import build
+from aimx.effects.network import handshake
+from aimx.provision import reaching, verifyhost
+from aimx.provision.reaching import Family, Unreached
+from aimx.provision.verifyhost import VerifyHost
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_LOST = (trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError, OSError)
+
+
+class Answer(NamedTuple):
+    """What the server said. `location`: where else to ask."""
+
+    status: int
+    body: bytes
+    location: str = ""
+
+
+async def get(target: VerifyHost, family: Family, timeout_s: float) -> Answer:
+    """The last answer after redirects. Raises: Unreached."""
+    asked = target
+    try:
+        with trio.fail_after(timeout_s):
+            for _ in range(limits.HTTP_REDIRECTS + 1):
+                answer = await _ask(asked, family)
+                if answer.status not in _REDIRECTS:
+                    return answer
+                asked = _next(asked, answer.location)
+    except trio.TooSlowError:
+        raise Unreached("timeout", f"{asked}: no answer within {timeout_s:.0f} s") from None
+    raise Unreached("answer", f"{target}: it redirects again and again")
+
+
+def _next(asked: VerifyHost, location: str) -> VerifyHost:
+    """Where a redirect leads: never to another scheme, so never out of TLS. Raises: Unreached."""
+    if location.startswith("/") and not location.startswith("//"):
+        location = f"{asked.scheme}://{asked.authority}{location}"
+    found = verifyhost.url(location)
+    if found is None or found.scheme != asked.scheme:
+        raise Unreached("answer", f"{asked}: it redirects to somewhere that is not asked")
+    return found
+
+
+async def _ask(target: VerifyHost, family: Family) -> Answer:
+    stream = await _connected(target, family)
+    try:
+        return await _exchange(stream, target)
+    except h11.RemoteProtocolError as error:
+        raise Unreached("answer", f"{target}: the answer is no HTTP: {error}") from error
+    except _LOST as error:
+        raise Unreached("broken", f"{target}: the connection broke") from error
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+async def _connected(target: VerifyHost, family: Family) -> trio.abc.Stream:
+    """To the first address that takes the connection. Raises: Unreached, as the last one said it."""
+    addresses = (await reaching.look_up(target.host)).of(family)
+    refused = Unreached("no-route", f"{target.host} has no IPv{family} address")
+    for address in addresses:
+        try:
+            stream = await reaching.connect(address, target.port)
+        except Unreached as error:
+            refused = error
+            continue
+        return stream if target.scheme == "http" else await _secured(stream, target)
+    raise refused
+
+
+async def _secured(stream: trio.abc.Stream, target: VerifyHost) -> trio.abc.Stream:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        with trio.fail_after(limits.TLS_HANDSHAKE_S):
+            return await handshake(stream, context, target.host)
+    except TlsFailed as error:
+        await trio.aclose_forcefully(stream)
+        raise Unreached("tls", f"{target}: TLS failed: {_plain(str(error))}") from error
+    except trio.TooSlowError:
+        await trio.aclose_forcefully(stream)
+        raise Unreached("tls", f"{target}: no TLS within {limits.TLS_HANDSHAKE_S:.0f} s") from None
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+
+
+def _plain(text: str) -> str:
+    """OpenSSL's words without the place in its source."""
+    return text.rpartition(" (_ssl.c:")[0] or text
+
+
+async def _exchange(stream: trio.abc.Stream, target: VerifyHost) -> Answer:
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=limits.HTTP_HEAD_OCTETS)
+    headers = [
+        ("Host", target.authority), ("User-Agent", f"aimx/{build().tag}"), ("Accept", "application/json"),
+        ("Connection", "close"),
+    ]  # fmt: skip
+    request = http.send(h11.Request(method="GET", target=target.path or "/", headers=headers))
+    await stream.send_all((request or b"") + (http.send(h11.EndOfMessage()) or b""))
+    status, location, body = 0, "", bytearray()
+    while True:
+        event = http.next_event()
+        if event is h11.NEED_DATA:
+            http.receive_data(bytes(await stream.receive_some(limits.HTTP_HEAD_OCTETS)))
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+            location = next((v.decode("latin-1") for name, v in event.headers if name == b"location"), "")
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > limits.HTTP_ANSWER_OCTETS:
+                raise Unreached("answer", f"{target}: the answer is too long")
+        elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
+            return Answer(status, bytes(body), location)
