@@ -426,6 +426,14 @@ COMMAND_S = 60.0  # useradd on a host whose user data base is far away; systemct
 COMMAND_GRACE_S = 5.0  # for one that is to end, before it is killed
 COMMAND_LAST_WORDS_S = 0.5  # for what it wrote to arrive; its end has been seen already
 
+# The service
+SERVICE_STOP_S = 45.0  # DRAIN_S, what hooks of the fallback executor get after it, and the last commits
+SERVICE_COMMAND_S = SERVICE_STOP_S + COMMAND_S  # systemctl and rc-service wait for a daemon that drains
+SERVICE_READY_S = 60.0  # from the start to the first greeting; two seconds are usual, a small busy host takes ten
+SERVICE_LOOK_S = 0.2  # between two looks at a daemon that starts
+SERVICE_LOG_LINES = 12  # shown of a daemon that did not start
+SERVICE_LOG_OCTETS = 16 * KIB  # read for them
+
 # aimx demo
 DEMO_START_S = 60.0  # a daemon with cold caches on a slow disk; two seconds are usual
 DEMO_STEP_S = 20.0  # one delivery with its verification, or one hook

@@ -1,0 +1,53 @@
+"""What setup, uninstall and upgrade want of an init system: one service, `aimx`, described by one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+NAME = "aimx"
+
+
+class Life(NamedTuple):
+    """What the init system says of the service. `why`: its own words about a failure; empty when there is none."""
+
+    active: bool
+    failed: bool
+    why: str = ""
+
+
+class Service(Protocol):
+    """The service on this host. Every method may be called again: what is so already stays so. All raise Failed."""
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+
+    def text(self, program: Sequence[str], config_dir: Path, data_dir: Path) -> str:
+        """What the file is to say. `program` starts the command line (effects.running)."""
+
+    def installed(self, text: str) -> bool:
+        """Whether the file says just that."""
+
+    async def install(self, text: str) -> None:
+        """Write the file; the service starts at every boot from now on. What runs goes on as it was."""
+
+    async def start(self) -> None:
+        """Start it unless it runs; forget that it failed before."""
+
+    async def restart(self) -> None:
+        """Another daemon, by the file as it is now."""
+
+    async def stop(self) -> None:
+        """It does not run when this returns; it has had its time to end sessions."""
+
+    async def life(self) -> Life:
+        """How it is."""
+
+    async def active(self) -> bool:
+        """Whether it runs."""
+
+    async def last_words(self) -> tuple[str, ...]:
+        """The end of its log: texts of others, as they are. Never raises."""
+
+    async def remove(self) -> None:
+        """Stop it, forget it, remove its file. Nothing happens where there is none."""
