@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from aimx import limits
 from aimx.cli import diagnostics, output
 from aimx.config import load, paths, schema
 from aimx.config.fields import Place
@@ -16,6 +15,8 @@ from aimx.effects import files, keyfiles
 from aimx.errors import ConfigInvalid, Exit, Failed
 from aimx.mailauth.sign import SigningKey
 from aimx.model.config import Config
+from aimx.provision import zonefile
+from aimx.provision.records import Record
 
 
 class Pair(NamedTuple):
@@ -83,7 +84,7 @@ def _pair(config_dir: Path, config: Config, selector: str, force: bool) -> Pair:
 
 def _tell(options: argparse.Namespace, config: Config, selector: str, pair: Pair) -> None:
     name, value = f"{selector}._domainkey.{config.domain}", pair.key.record
-    zone = f"{name}. IN TXT ( {' '.join(_strings(value))} )"
+    zone = zonefile.line(Record("TXT", name, value))
     if not pair.created:
         diagnostics.say(f"Warning: {pair.directory} holds a pair already; this is its record. --force makes a new one.")
     if options.json:
@@ -97,12 +98,6 @@ def _tell(options: argparse.Namespace, config: Config, selector: str, pair: Pair
     output.write(f"Name:  {name}\nType:  TXT\nValue: {value}\nZone:  {zone}")
     if pair.created:
         diagnostics.say("\n".join(_next(config, selector, name, pair)))
-
-
-def _strings(value: str) -> list[str]:
-    """Quoted strings of a zone file: each holds 255 octets at most (RFC 1035 section 3.3.14)."""
-    most = limits.TXT_STRING_OCTETS
-    return [f'"{value[start : start + most]}"' for start in range(0, len(value), most)]
 
 
 def _next(config: Config, selector: str, name: str, pair: Pair) -> list[str]:

@@ -129,10 +129,18 @@ class Key(msgspec.Struct, frozen=True):
     public_differs: bool = False
 
 
-class Names(msgspec.Struct, frozen=True):
-    """What the DNS says. `local`: those of the published addresses that this machine has.
+class View(msgspec.Struct, frozen=True):
+    """What one of the servers that answer for the domain says, where that is theirs to say."""
 
-    `outgoing`: the addresses that connections leave from, None without a route. `server`: AIMX_TEST_DNS.
+    server: str
+    answers: tuple[Answer, ...] = ()
+
+
+class Names(msgspec.Struct, frozen=True):
+    """What the DNS says. `answers`: by the system's resolver; `views`: by the servers that answer for the domain.
+
+    `local`: those of the published addresses that this machine has. `outgoing`: the addresses that connections leave
+    from, None without a route. `server`: AIMX_TEST_DNS. `notes`: what is odd about the servers themselves.
     """
 
     domain: str
@@ -141,6 +149,8 @@ class Names(msgspec.Struct, frozen=True):
     outgoing4: str | None = None
     outgoing6: str | None = None
     server: str = ""
+    views: tuple[View, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Facts(msgspec.Struct, frozen=True):

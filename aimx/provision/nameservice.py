@@ -1,15 +1,23 @@
-"""Ask the DNS what it says about our domain, all at once and within one deadline; and which addresses are ours."""
+"""Ask the DNS what it says about our domain, all at once and within one deadline; and which addresses are ours.
+
+The servers that answer for the domain are asked themselves, each by itself, and the system's resolver is asked too:
+it knows everybody else's names, and it is the word where those servers cannot be reached.
+"""
 
 import os
 import socket
+from collections.abc import Iterable
 
 import trio
 
 from aimx import limits
 from aimx.model.dns import Answer, Question
+from aimx.model.domain import a_label
 from aimx.provision import records
-from aimx.provision.facts import Names
+from aimx.provision.facts import Names, View
 from aimx.provision.records import Zone
+from aimx.resolver import authority
+from aimx.resolver.authority import Authority, Server
 from aimx.resolver.lookup import Lookup
 from aimx.resolver.servers import TEST_VARIABLE
 
@@ -21,25 +29,100 @@ async def look_up(domain: str, selector: str, key: str | None, with_ipv6: bool) 
     """Everything that `records.judge` may want to know; what is not answered in time is missing."""
     ipv4, ipv6 = outgoing(_SOMEWHERE4), outgoing(_SOMEWHERE6)
     zone = Zone(domain, selector, key, records.public(ipv4), records.public(ipv6), frozenset(), with_ipv6)
-    answers: dict[Question, Answer] = {}
-    with trio.move_on_after(limits.DOCTOR_DNS_S):
-        lookup = Lookup()
-        missing = records.questions(zone)
+    found = await look(zone, limits.DOCTOR_DNS_S)
+    return Names(
+        domain, found.answers, found.local, ipv4, ipv6, os.environ.get(TEST_VARIABLE) or "", found.views, found.notes
+    )
+
+
+async def look(zone: Zone, deadline_s: float = limits.DNS_LOOK_S) -> Names:
+    """The same for a zone of which the addresses are known."""
+    inquiry = _Inquiry(zone)
+    with trio.move_on_after(deadline_s):
+        await inquiry.run()
+    answers = tuple(inquiry.answers.values())
+    views = tuple(View(server.name, tuple(said.values())) for server, said in inquiry.views.items())
+    published = {record for answer in (*answers, *_all(views)) for record in _addresses(answer)}
+    local = tuple(sorted(address for address in published if is_local(address)))
+    test_server = os.environ.get(TEST_VARIABLE) or ""
+    return Names(zone.domain, answers, local, zone.ipv4, zone.ipv6, test_server, views, inquiry.notes())
+
+
+def _all(views: Iterable[View]) -> Iterable[Answer]:
+    return (answer for view in views for answer in view.answers)
+
+
+def _addresses(answer: Answer) -> tuple[str, ...]:
+    return answer.records if answer.question.rtype in ("A", "AAAA") else ()
+
+
+class _Inquiry:
+    """One look: who answers for the domain, and everything that has been said so far."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._lookup = Lookup()
+        self._authority: Authority | None = None
+        self.answers: dict[Question, Answer] = {}
+        self.views: dict[Server, dict[Question, Answer]] = {}
+
+    async def run(self) -> None:
+        """Ask round by round until nobody has a question left."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._find)
+            nursery.start_soon(self._rounds_of_the_resolver)
+        begin = {question for question in records.questions(self._zone) if self._theirs(question)}
+        missing = {(server, question) for server in self.views for question in begin}
+        for _ in range(limits.DNS_ROUNDS):
+            async with trio.open_nursery() as nursery:
+                for server, question in missing:
+                    nursery.start_soon(self._ask, server, question)
+            missing = {(server, question) for server in self.views for question in self._open(server)}
+            if not missing:
+                break
+
+    def _open(self, server: Server) -> tuple[Question, ...]:
+        """What has to be known next to judge what this server says."""
+        outside = {question: answer for question, answer in self.answers.items() if not self._theirs(question)}
+        return records.judge(self._zone, {**outside, **self.views[server]}, final=False)[1]
+
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about the servers that answer for the domain."""
+        if self._authority is None:
+            return ()
+        return tuple(f"{host} {why}" for host, why in self._authority.silent)
+
+    def _theirs(self, question: Question) -> bool:
+        return self._authority is not None and self._authority.covers(question.name)
+
+    async def _find(self) -> None:
+        self._authority = await authority.find(self._lookup, a_label(self._zone.domain) or self._zone.domain.lower())
+        self.views = {server: {} for server in self._authority.servers}
+
+    async def _rounds_of_the_resolver(self) -> None:
+        missing = records.questions(self._zone)
         for _ in range(limits.DNS_ROUNDS):
             async with trio.open_nursery() as nursery:
                 for question in missing:
-                    nursery.start_soon(_one, lookup, question, answers)
-            _, missing = records.judge(zone, answers, final=False)
+                    nursery.start_soon(self._resolve, question)
+            _, missing = records.judge(self._zone, self.answers, final=False)
             if not missing:
                 break
-    published = [answer.records for answer in answers.values() if answer.question.rtype in ("A", "AAAA")]
-    local = tuple(sorted(address for records_ in published for address in records_ if is_local(address)))
-    return Names(domain, tuple(answers.values()), local, ipv4, ipv6, os.environ.get(TEST_VARIABLE) or "")
 
+    async def _resolve(self, question: Question) -> None:
+        """By itself, so that one silent server does not take the answers of the others with it."""
+        (self.answers[question],) = await self._lookup.all((question,))
 
-async def _one(lookup: Lookup, question: Question, answers: dict[Question, Answer]) -> None:
-    """By itself, so that one silent server does not take the answers of the others with it."""
-    (answers[question],) = await lookup.all((question,))
+    async def _ask(self, server: Server, question: Question) -> None:
+        """Of the server what is its own to say, of the resolver what is somebody else's."""
+        if not self._theirs(question):
+            await self._resolve(question)
+            return
+        answer = await authority.ask(server, question)
+        if isinstance(answer, str):  # an alias that leads out of the zone, or a part of it that others answer for
+            (end,) = await self._lookup.all((Question(answer, question.rtype),))
+            answer = Answer(question, end.status, end.records, end.ttl_s)
+        self.views[server][question] = answer
 
 
 def outgoing(somewhere: str) -> str | None:

@@ -98,7 +98,7 @@ class Lookup:
             self._servers.prefer(reply.nameserver)
             chain = reply.chaining_result
             if reply.rrset is not None:
-                records = tuple(_text(record) for record in reply.rrset)
+                records = tuple(record_text(record) for record in reply.rrset)
                 return Answer(question, "ok", records, min(ttl_s, chain.minimum_ttl))
             if not chain.cnames:
                 return Answer(question, "nodata", ttl_s=min(ttl_s, _negative_ttl(reply.response)))
@@ -122,7 +122,8 @@ def _negative_ttl(response: dns.message.QueryMessage) -> int:
     return min(int(soa.ttl), int(soa[0].minimum), limits.DNS_TTL_NEGATIVE_MAX_S)
 
 
-def _text(record: Any) -> str:
+def record_text(record: Any) -> str:
+    """As `model.dns.Answer` has it."""
     if record.rdtype == dns.rdatatype.TXT:
         return b"".join(record.strings).decode("latin-1")
     if record.rdtype == dns.rdatatype.MX:

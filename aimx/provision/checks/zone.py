@@ -1,6 +1,6 @@
 """Does the DNS say what it should?"""
 
-from aimx.provision import records
+from aimx.provision import agreement, records
 from aimx.provision.checks.finding import Finding, Findings, look_again
 from aimx.provision.facts import Facts, Names
 from aimx.provision.records import Verdict, Zone
@@ -13,8 +13,7 @@ def verdicts(facts: Facts) -> tuple[Verdict, ...]:
     if facts.names is None:
         return ()
     zone = _zone(facts, facts.names)
-    answers = {answer.question: answer for answer in facts.names.answers}
-    return records.judge(zone, answers, final=True)[0]
+    return agreement.verdicts(zone, facts.names)
 
 
 def _zone(facts: Facts, names: Names) -> Zone:
