@@ -211,6 +211,7 @@ HOOK_JOURNAL_LINES = 50  # of the newest about one unit; systemd writes some ten
 HOOK_LINGER_S = 1.0  # for output that a process which left the group still holds open
 HOOK_RECORD_RETRY_S = 5.0  # when state.db cannot be written
 HOOK_PEAK_SLACK_KIB = 4096  # the kernel counts pages by processor and adds them up late
+HOOK_KEEP_S = 0.5  # for a datagram to the service manager, which queues it
 HOOK_ROWS = 64  # runnable jobs looked at together, whatever the backlog
 HOOK_OUTPUT_OCTETS = 64 * KIB  # each of stdout and stderr
 HOOK_POOL = 24

@@ -251,12 +251,9 @@ class HookRunner:
         account = await self._account_of(left)
         task = msgspec.structs.replace(self._task(row, hook, account), token=left.token, unit=left.unit)
         with self._knowing(task, left.uid):
-            ended = await self._fx.executor.resume(left.unit, hook.timeout_secs)
-        if ended is None:
-            run = Run(-1, False, 0, "", jobs.RESTART)
-        else:
-            run = fire.outcome(ended, max(0, round((self._fx.now() - left.started) * 1000)))
-        await self._conclude(task, run)
+            before_ms = (self._fx.now() - left.started) * 1000
+            run = await fire.resume(self._fx, left.unit, hook.timeout_secs, before_ms)
+        await self._conclude(task, run if run is not None else Run(-1, False, 0, "", jobs.RESTART))
 
     async def _account_of(self, left: Outliving) -> Account:
         """Whom a run is: the mailbox's owner, unless it has had another one since."""

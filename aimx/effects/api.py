@@ -9,6 +9,7 @@ import trio
 
 from aimx import limits
 from aimx.effects.accounts import Accounts, Identity
+from aimx.effects.keeping import Outputs
 from aimx.effects.memory import MemoryBudget, Shares
 from aimx.effects.payload import Payload
 from aimx.effects.runs import Runs
@@ -312,6 +313,9 @@ class Executor(Protocol):
 
     async def resume(self, unit: str, timeout_s: float) -> Ended | None:
         """The end of a run that an earlier daemon started, awaited as in `Running.ended`; None: nothing is known."""
+
+    def outputs(self, unit: str) -> Outputs:
+        """What was kept of the outputs of a run that an earlier daemon started, for the caller to read and close."""
 
     async def forget(self, unit: str) -> None:
         """The end of a run has been recorded; until then another daemon could still learn of it. Shielded."""

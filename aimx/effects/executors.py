@@ -6,6 +6,7 @@ from pathlib import Path
 from aimx import log
 from aimx.effects.api import Executor, Spawner
 from aimx.effects.forked import Forked
+from aimx.effects.keeping import Keeper
 from aimx.effects.tools import Tools
 from aimx.effects.unitfile import Programs
 from aimx.effects.units import Units
@@ -23,7 +24,7 @@ def choose(spawner: Spawner, runtime: Path) -> Executor:
     if obstacle or programs is None:
         executor = Forked(spawner)
     else:
-        executor = Units(Tools(spawner), programs, runtime / "hooks")
+        executor = Units(Tools(spawner), programs, runtime / "hooks", Keeper.of_this_process())
     log.info("hook-executor", sandbox=executor.name, why=obstacle or "systemd runs here")
     return executor
 

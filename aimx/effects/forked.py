@@ -8,6 +8,7 @@ import trio
 
 from aimx import limits
 from aimx.effects.api import Process, Sandbox, Spawner
+from aimx.effects.keeping import Outputs
 from aimx.model.job import Ended, Execution, Exited
 
 _LOST = Exited(0, -1, 0)
@@ -29,6 +30,10 @@ class Forked:
     async def resume(self, unit: str, timeout_s: float) -> Ended | None:  # noqa: ARG002  nothing here has a unit
         """Nothing that was forked goes on without its daemon."""
         return None
+
+    def outputs(self, unit: str) -> Outputs:  # noqa: ARG002
+        """Nor does anything of it."""
+        return Outputs(None, None)
 
     async def forget(self, unit: str) -> None:
         """Nothing is left of it."""

@@ -90,7 +90,7 @@ def _properties(order: Execution, directory: str) -> tuple[str, ...]:
         "NoNewPrivileges=yes",
         "UMask=0022",
         "LimitCORE=0",
-        # Ignored, unlike a forked hook: one that writes after its daemon has gone gets an error, not its end.
+        # Ignored, unlike a forked hook's: where nobody keeps its outputs, writing is an error and not its end.
         "IgnoreSIGPIPE=yes",
     )
 

@@ -16,6 +16,7 @@ from aimx import limits, log
 from aimx.effects import unitfile, unitstate
 from aimx.effects.api import Running, Sandbox
 from aimx.effects.controlgroup import Memory, populated
+from aimx.effects.keeping import Keeper, Outputs
 from aimx.effects.tools import Said, Tools
 from aimx.effects.unitfile import Programs
 from aimx.effects.unitstate import Seen
@@ -32,9 +33,10 @@ class Units:
     name: Sandbox = "systemd-run"
     outlives = True
 
-    def __init__(self, tools: Tools, programs: Programs, directory: Path) -> None:
+    def __init__(self, tools: Tools, programs: Programs, directory: Path, keeper: Keeper) -> None:
         """`directory` is ours and root's, and holds for a moment what a start needs."""
         self._tools = tools
+        self._keeper = keeper
         self._programs = programs
         self._directory = directory
         # Units that this process started or resumed, until they are forgotten; with their state once they are over.
@@ -47,12 +49,15 @@ class Units:
     async def start(self, order: Execution, fds: tuple[int, int, int]) -> Running:
         """Start a program as its owner. Shielded: a moment, or as long as systemd takes to say no. Raises: OSError."""
         self._mine[order.unit] = ""
+        if order.outlives:
+            self._keeper.keep(order.unit, *fds[1:])
         problem = ""
         with trio.CancelScope(shield=True):
             try:
                 problem = unitfile.obstacle(order) or await self._execute(order, fds)
             except OSError:
                 del self._mine[order.unit]
+                self._keeper.drop(order.unit)
                 raise
             if problem:
                 await self.forget(order.unit)
@@ -128,6 +133,10 @@ class Units:
         self._mine[unit] = ""
         return await self.end_of(unit, timeout_s, "")
 
+    def outputs(self, unit: str) -> Outputs:
+        """What was kept of the outputs of a run."""
+        return self._keeper.take(unit)
+
     async def end_of(self, unit: str, timeout_s: float, memory_max: str) -> Ended | None:
         """Await the end of a run, and of all that it left behind. None: systemd knows no such unit."""
         most_s = timeout_s + limits.HOOK_KILL_AFTER_S + limits.HOOK_MANAGER_S
@@ -181,6 +190,7 @@ class Units:
                 await self._clear(unit)
             finally:
                 del self._mine[unit]
+                self._keeper.drop(unit)
 
     async def _clear(self, unit: str) -> None:
         """Stopping removes a unit that did not fail; else its failure has to be forgotten too."""
@@ -198,7 +208,10 @@ class Units:
         said = await self._systemctl(*words)
         units = {line.split()[0] for line in said.out.splitlines() if line.startswith(prefix)}
         # Asked after the list was made: a run is known before its unit exists.
-        for unit in sorted(units - self._mine.keys() - set(await known())):
+        waiting = self._mine.keys() | set(await known())
+        for unit in self._keeper.left() - waiting:
+            self._keeper.close(unit)
+        for unit in sorted(units - waiting):
             log.info("hook-unit-removed", unit=unit, why="no run waits for it")
             await self._clear(unit)
 

@@ -1,6 +1,10 @@
 """Run one hook job to its end: environment, process, deadline, log line."""
 
 import os
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 import trio
@@ -13,6 +17,7 @@ from aimx.model.hook import Within
 from aimx.model.job import Ended, Execution, JobSpec
 from aimx.policy import firing
 
+_Ended = TypeVar("_Ended", bound=Ended | None)
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -104,14 +109,41 @@ async def fire(fx: Effects, task: Task, stdin: int, shown: int = limits.HOOK_STD
         finally:
             os.close(out_w)
             os.close(err_w)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_drain, stdout, told)
-            nursery.start_soon(_drain, stderr, tail)
-            ended = await running.ended()
-            # The group is gone; whatever still holds the pipes left it on purpose and is not waited for.
-            nursery.cancel_scope.deadline = trio.current_time() + limits.HOOK_LINGER_S
+        ended = await _listen(((stdout, told), (stderr, tail)), running.ended)
     duration_ms = round((trio.current_time() - started) * 1000)
     return outcome(ended, duration_ms, told.text(shown), tail.text(shown))
+
+
+async def resume(fx: Effects, unit: str, timeout_s: float, before_ms: float) -> Run | None:
+    """As `fire`, of a run that an earlier daemon started `before_ms` ago; None: nothing is known of its end.
+
+    Of its output there is what that daemon had not read.
+    """
+    started = trio.current_time()
+    tail = Tail(limits.HOOK_OUTPUT_OCTETS)
+    async with AsyncExitStack() as stack:
+        heard = []
+        for fd, into in zip(fx.executor.outputs(unit), (Tail(limits.HOOK_OUTPUT_OCTETS), tail), strict=True):
+            if fd is not None:
+                heard.append((await stack.enter_async_context(trio.lowlevel.FdStream(fd)), into))
+        ended = await _listen(heard, partial(fx.executor.resume, unit, timeout_s))
+    if ended is None:
+        return None
+    after_ms = (trio.current_time() - started) * 1000
+    return outcome(ended, max(0, round(before_ms + after_ms)), stderr=tail.text())
+
+
+async def _listen(
+    outputs: Iterable[tuple[trio.lowlevel.FdStream, "Tail"]], end: Callable[[], Awaitable[_Ended]]
+) -> _Ended:
+    """Await an end, and read meanwhile."""
+    async with trio.open_nursery() as nursery:
+        for stream, tail in outputs:
+            nursery.start_soon(_drain, stream, tail)
+        ended = await end()
+        # The group is gone; whatever still holds the pipes left it on purpose and is not waited for.
+        nursery.cancel_scope.deadline = trio.current_time() + limits.HOOK_LINGER_S
+    return ended
 
 
 def outcome(ended: Ended, duration_ms: int, stdout: str = "", stderr: str = "") -> Run:

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from aimx import limits
+from aimx.effects.keeping import Keeper
 from aimx.effects.tools import Tools
 from aimx.effects.unitfile import Programs
 from aimx.effects.units import Units
@@ -100,7 +101,7 @@ class Stage:
     def units(self) -> Units:
         """The executor."""
         programs = Programs(*(str(self.directory / name) for name in (RUN, CTL, JOURNAL)))
-        return Units(Tools(Here()), programs, self.hooks)
+        return Units(Tools(Here()), programs, self.hooks, Keeper())
 
 
 class Started:

@@ -47,6 +47,7 @@ ExecReload=/bin/kill -HUP $MAINPID
 RuntimeDirectory=aimx
 Restart=always
 RestartSec=100ms
+FileDescriptorStoreMax=64
 """
 # A name server that knows no name.
 _NAMES = """

@@ -65,8 +65,32 @@ def test_it_lives_on_and_is_recorded_by_the_next_daemon(host, way):
         run = host.run_of(name)
         assert (run["state"], run["exit_code"], run["timed_out"], run["reason"]) == ("done", 5, False, None)
         assert len(on.read_text().split()) == 1
+        # Between a stop and a start nobody holds its outputs (but newer versions of systemd, if told to).
+        assert run["stderr_tail"] in ({"told", ""} if way is stop_for_a_while else {"told"})
         assert "sandbox=systemd-run" in host.line_of(name)
     host.until(lambda: host.units() == "", "its unit is gone")
+
+
+CHATTY = """
+import os, sys, time
+open(os.path.expanduser("~/chatty-on"), "w").close()
+while not os.path.exists(os.path.expanduser("~/chatty-go")):
+    os.write(1, b"out" * 1000)
+    os.write(2, b"err" * 1000)
+sys.exit("the end")
+"""
+
+
+def test_who_writes_all_the_time_notices_nothing(host):
+    """More than a pipe takes, while there are daemons and while there is none."""
+    with host.hook("alice", "/usr/bin/python3", "-c", CHATTY) as name:
+        begin(host, "chatty")
+        for way in (restart, kill, kill_everything):
+            another(host, way)
+        host.machine.write("/home/alice/chatty-go", "")
+        run = host.run_of(name)
+    assert (run["exit_code"], run["reason"]) == (1, None), run
+    assert run["stderr_tail"].endswith("errthe end")
 
 
 @pytest.mark.parametrize("code", [0, 4])
@@ -83,6 +107,28 @@ def test_an_end_that_no_daemon_saw_is_recorded(host, code):
         run = host.run_of(name)
         assert (run["exit_code"], run["timed_out"], run["reason"]) == (code, False, None)
     host.until(lambda: host.units() == "", "its unit is gone")
+
+
+def test_what_it_said_while_nobody_listened_is_recorded(host):
+    """It ends while the next daemon has not begun."""
+    with host.hook("alice", *script("between", 6)) as name:
+        begin(host, "between")
+        before = host.main_pid()
+        host.machine.write("/etc/systemd/system/aimx.service.d/late.conf", "[Service]\nExecStartPre=/bin/sh -c "
+            "'until [ -e /run/late ]; do sleep 0.1; done'\n")  # fmt: skip
+        host.machine.run("systemctl", "daemon-reload")
+        try:
+            kill(host)
+            host.machine.write("/home/alice/between-go", "")
+            host.until(lambda: host.processes("alice") == "", "it has ended")
+        finally:
+            host.machine.write("/run/late", "")
+            host.until(lambda: host.main_pid() not in (0, before), "there is another daemon")
+            host.machine.run("rm", "/etc/systemd/system/aimx.service.d/late.conf")
+            host.machine.run("systemctl", "daemon-reload")
+        host.listening()
+        run = host.run_of(name)
+        assert (run["exit_code"], run["stderr_tail"]) == (6, "told")
 
 
 def test_a_limit_is_kept_without_a_daemon(host):
