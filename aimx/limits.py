@@ -403,6 +403,23 @@ PORT_SESSIONS = 16  # of the temporary listener at once
 HTTP_ANSWER_OCTETS = 16 * KIB  # of the verifier's answer; it has 60
 HTTP_HEAD_OCTETS = 16 * KIB  # of the head of an answer
 HTTP_REDIRECTS = 3
+VERIFIER_PROBE_S = 45.0  # reference section 5.2: one probe, from connection to QUIT
+VERIFIER_PROBES = 64  # at once
+VERIFIER_PROBES_PER_CALLER = 2  # at once, of one IPv4 address or IPv6 /64
+VERIFIER_PROBES_PER_MINUTE = 6  # of one; each run of setup or portcheck is one
+VERIFIER_RETRY_S = 30  # what who comes too often is told to wait
+VERIFIER_CALLERS = 20_000  # whose rate is remembered; some 4 MB
+VERIFIER_CONNECTIONS = 512  # HTTP, at once
+VERIFIER_CONNECTIONS_PER_CALLER = 16  # a proxy on the same host excepted
+VERIFIER_SMTP_SESSIONS = 128  # reference section 5.2: SMTP_MAX_CONCURRENT
+VERIFIER_SMTP_SESSIONS_PER_CALLER = 8  # at once, of one; setup opens one
+VERIFIER_SETTING_MAX = 100_000  # of numbers in its environment
+VERIFIER_HEAD_OCTETS = 8 * KIB  # request line and header fields
+VERIFIER_HEADERS = 64
+VERIFIER_HEAD_S = 10.0  # for all of the request to come, and for the answer to leave
+VERIFIER_LINGER_OCTETS = 64 * KIB  # read and dropped after the answer
+VERIFIER_BACKLOG = 512  # a burst waits in the kernel
+VERIFIER_DRAIN_S = 5.0  # for answers on their way, after SIGTERM
 
 # Logs
 LOG_FIELD_CHARACTERS = 1000
