@@ -13,6 +13,7 @@ HookEvent = Literal["on_receive", "after_send"]
 
 DEFAULT_SIGNATURE = "Sent from AIMX.  \nhttps://aimx.email"
 CATCHALL_NAMES = ("catchall", "aimx-catchall")
+VERIFY_HOST = "https://check.aimx.email"  # guide: the public instance
 
 
 class Hook(msgspec.Struct, frozen=True):
@@ -51,7 +52,7 @@ class Config(msgspec.Struct, frozen=True):
     dkim_selector: str = "aimx"
     trust: Trust = "none"
     trusted_senders: tuple[str, ...] = ()
-    verify_host: str = "https://check.aimx.email"
+    verify_host: str = VERIFY_HOST
     enable_ipv6: bool = False
     signature: str = DEFAULT_SIGNATURE
     release_manifest_url: str | None = None

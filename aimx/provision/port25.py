@@ -5,7 +5,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import trio
 
@@ -20,10 +20,22 @@ from aimx.provision.reaching import Family
 from aimx.provision.setup.api import Note, Preflight, Reach
 from aimx.provision.verifyhost import VerifyHost
 
-__all__ = ["OwnPort", "preflight"]
+__all__ = ["Checked", "OwnPort", "check", "preflight"]
 
 _threads = trio.CapacityLimiter(1)
 Tell = Callable[[Note], None]
+
+
+class Checked(NamedTuple):
+    """Who has the port, and what came out."""
+
+    occupant: Occupant
+    result: Preflight
+
+    @property
+    def fine(self) -> bool:
+        """Mail comes in and leaves."""
+        return self.result.holder is None and self.result.outbound.ok and self.result.inbound.ok
 
 
 async def preflight(verify_host: str, own: OwnPort, tell: Tell) -> Preflight:
@@ -31,10 +43,14 @@ async def preflight(verify_host: str, own: OwnPort, tell: Tell) -> Preflight:
 
     Takes a minute when much is silent. Raises: Refused for a verify_host that is no URL.
     """
+    return (await check(verify_host, own, tell)).result
+
+
+async def check(verify_host: str, own: OwnPort, tell: Tell) -> Checked:
+    """As `preflight`, and who has the port. Raises: Refused."""
     verifier = verifyhost.parse(verify_host, "verify_host")
     occupant = await trio.to_thread.run_sync(occupancy.look, own, limiter=_threads)
-    run = _Run(verifier, own, occupant, tell)
-    return await run.all()
+    return Checked(occupant, await _Run(verifier, own, occupant, tell).all())
 
 
 class _Run:
@@ -46,29 +62,33 @@ class _Run:
         self._answers: dict[Family, Inbound] = {}
 
     async def all(self) -> Preflight:
-        """Both directions side by side."""
+        """Both directions side by side; somebody else's listener would not tell anything about ours."""
+        foreign = self._occupant.state == "foreign"
         async with _listening(self._own, self._occupant) as (responding, refused):
             for line in verdict25.situation(self._occupant, self._own.port, responding is not None):
                 self._tell(Note("text", line))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._out)
-                if self._occupant.state != "foreign":
+                if not foreign:
                     nursery.start_soon(self._in)
             out = verdict25.out(self._outbound, self._answers, self._verifier, self._own.verifier_port)
             back = verdict25.back(self._answers, self._occupant, responding, refused, self._own.port)
-        self._report("Outbound", out)
-        if self._occupant.state != "foreign":
+        if not out.ok:
+            self._report("Outbound", out)
+        if not foreign:
             self._report("Inbound", back)
         for hint in verdict25.hints(self._outbound, self._answers):
             self._tell(Note("hint", hint))
-        holder = self._occupant.name if self._occupant.state == "foreign" else None
-        return Preflight(holder, out, back, self._address(4), self._address(6))
+        return Preflight(self._occupant.name if foreign else None, out, back, self._address(4), self._address(6))
 
     async def _out(self) -> None:
+        """A success is told at once. What a failure means depends on whether the verifier answers at all."""
         self._outbound = await outbound.check(self._verifier.host, self._own.verifier_port)
+        if self._outbound.ok:
+            self._report("Outbound", Reach(True))
 
     async def _in(self) -> None:
-        """Also when nobody can listen here: what the verifier answers tells how it sees us."""
+        """Also when nobody can listen here: the answer tells how the verifier sees us."""
         self._answers = await inbound.check(self._verifier)
 
     def _report(self, direction: str, reach: Reach) -> None:
