@@ -445,6 +445,14 @@ CERTIFICATE_SOON_S = 14 * 86_400  # a certificate that ends within is a warning
 DOCTOR_SHOWN = 50  # mailboxes that the daemon is asked about one by one
 DOCTOR_STRAYS = 20  # directories without mailbox that are named one by one
 
+# aimx setup
+CERTIFICATE_DAYS = 825  # the longest that strict TLS libraries take; nobody has to trust it, so longer gains nothing
+CERTIFICATE_RENEW_S = 90 * 86_400  # a certificate of ours that ends within is made anew when setup runs
+CERTIFICATE_BACKDATED_S = 86_400  # clocks of senders differ
+SENDERS_ATTEMPTS = 5  # reference 4.5
+SYSTEM_UIDS = 1000  # login.defs of every distribution: people begin here
+PROGRESS_S = 1.0  # what takes longer shows the seconds, on a terminal
+
 # Programs that setup and uninstall run
 COMMAND_S = 60.0  # useradd on a host whose user data base is far away; systemctl on one that is busy
 COMMAND_GRACE_S = 5.0  # for one that is to end, before it is killed

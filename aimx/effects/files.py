@@ -96,6 +96,23 @@ def write_new(directory: int, name: str, octets: bytes, mode: int, more: bytes |
         os.close(fd)
 
 
+def replace(directory: int, name: str, octets: bytes, mode: int) -> None:
+    """Put a file in the place of whatever has its name, durable when this returns.
+
+    One writer at a time. Raises: OSError, with what was there in place.
+    """
+    part = f".{name}.part"
+    remove(directory, part)  # of a crash
+    try:
+        write_new(directory, part, octets, mode)
+        os.rename(part, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except OSError:
+        with contextlib.suppress(OSError):
+            remove(directory, part)
+        raise
+    os.fsync(directory)
+
+
 def read(directory: int, name: str, limit: int = -1) -> bytes:
     """A file of ours, or its first `limit` octets."""
     fd = os.open(name, READ, dir_fd=directory)

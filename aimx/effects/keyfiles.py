@@ -89,13 +89,4 @@ def opened(config_dir: Path, selector: str | None) -> Iterator[int]:
 
 def replace(directory: int, name: str, octets: bytes) -> None:
     """Write one file of a pair, durable when this returns. Raises: OSError, with the old file in place."""
-    part = f".{name}.part"
-    files.remove(directory, part)  # of a crash
-    try:
-        files.write_new(directory, part, octets, 0o600 if name == PRIVATE else 0o644)
-        os.rename(part, name, src_dir_fd=directory, dst_dir_fd=directory)
-    except OSError:
-        with contextlib.suppress(OSError):
-            files.remove(directory, part)
-        raise
-    os.fsync(directory)
+    files.replace(directory, name, octets, 0o600 if name == PRIVATE else 0o644)

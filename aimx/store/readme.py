@@ -4,7 +4,6 @@ Ours is known by its first line and replaced when that differs; a file that an o
 never followed and never replaced.
 """
 
-import contextlib
 import errno
 import hashlib
 import os
@@ -92,13 +91,18 @@ def document() -> bytes:
 
 def refresh(data_dir: int) -> None:
     """Write the file where it is missing or is an old one of ours; trouble is a warning, never an error."""
-    wanted = document()
     try:
-        found = _first_line(data_dir)
-        if found is None or (found.startswith(_LEAD.encode()) and found != wanted.split(b"\n", 1)[0]):
-            _replace(data_dir, wanted)
+        if stale(data_dir):
+            files.replace(data_dir, NAME, document(), 0o644)
     except OSError as error:
         log.warning("readme-not-written", name=NAME, why=error.strerror)
+
+
+def stale(data_dir: int) -> bool:
+    """Whether it is missing, or an old one of ours. Raises: OSError."""
+    found = _first_line(data_dir)
+    mark = document().split(b"\n", 1)[0]
+    return found is None or (found.startswith(_LEAD.encode()) and found != mark)
 
 
 def _first_line(data_dir: int) -> bytes | None:
@@ -117,16 +121,3 @@ def _first_line(data_dir: int) -> bytes | None:
         return os.read(fd, limits.README_LINE_OCTETS).split(b"\n", 1)[0].rstrip(b"\r")
     finally:
         os.close(fd)
-
-
-def _replace(data_dir: int, octets: bytes) -> None:
-    part = f".{NAME}.part"
-    files.remove(data_dir, part)  # of a crash
-    try:
-        files.write_new(data_dir, part, octets, 0o644)
-        os.rename(part, NAME, src_dir_fd=data_dir, dst_dir_fd=data_dir)
-    except OSError:
-        with contextlib.suppress(OSError):
-            files.remove(data_dir, part)
-        raise
-    os.fsync(data_dir)
