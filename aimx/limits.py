@@ -450,6 +450,7 @@ CERTIFICATE_DAYS = 825  # the longest that strict TLS libraries take; nobody has
 CERTIFICATE_RENEW_S = 90 * 86_400  # a certificate of ours that ends within is made anew when setup runs
 CERTIFICATE_BACKDATED_S = 86_400  # clocks of senders differ
 SENDERS_ATTEMPTS = 5  # reference 4.5
+UNDO_S = 120.0  # to take back one change: a service that stops, and another that starts
 SYSTEM_UIDS = 1000  # login.defs of every distribution: people begin here
 PROGRESS_S = 1.0  # what takes longer shows the seconds, on a terminal
 

@@ -63,29 +63,29 @@ def wrong_usage(what: str, usage: str, tip: str | None = None) -> SystemExit:
 
 def failed(error_: BaseException) -> Exit:
     """Print an error and return its exit code."""
-    leaf = _leaf(error_)
-    if isinstance(leaf, KeyboardInterrupt):
+    found = leaf(error_)
+    if isinstance(found, KeyboardInterrupt):
         say("interrupted")
         return Exit.INTERRUPTED
-    if isinstance(leaf, AimxError):
-        error(f"[{leaf.code}] {leaf.reason}" if isinstance(leaf, DaemonRefused) else told(leaf))
-        return disposition(leaf).exit
-    if isinstance(leaf, OSError) and leaf.strerror:
-        error(f"{leaf.filename or 'system'}: {leaf.strerror}")
+    if isinstance(found, AimxError):
+        error(f"[{found.code}] {found.reason}" if isinstance(found, DaemonRefused) else told(found))
+        return disposition(found).exit
+    if isinstance(found, OSError) and found.strerror:
+        error(f"{found.filename or 'system'}: {found.strerror}")
         return Exit.FAILED
-    error(f"internal error, please report it: {type(leaf).__name__}: {' '.join(str(leaf).split())}")
+    error(f"internal error, please report it: {type(found).__name__}: {' '.join(str(found).split())}")
     return Exit.FAILED
 
 
-def _leaf(error_: BaseException) -> BaseException:
+def leaf(error_: BaseException) -> BaseException:
     """The error inside groups that tells most: an interruption, then one of ours, then the first."""
     if not isinstance(error_, BaseExceptionGroup):
         return error_
-    leaves = [_leaf(inner) for inner in error_.exceptions]
+    leaves = [leaf(inner) for inner in error_.exceptions]
     for kind in (KeyboardInterrupt, AimxError):
-        for leaf in leaves:
-            if isinstance(leaf, kind):
-                return leaf
+        for one in leaves:
+            if isinstance(one, kind):
+                return one
     return leaves[0]
 
 

@@ -39,6 +39,7 @@ COMMANDS = (
     Command("mcp", "aimx.cli.mcp", "Serve your agent by MCP on standard input and output", USER),
     Command("watch", "aimx.cli.watch", "Show what happens in your mailboxes, as it happens", USER),
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),
+    Command("setup", "aimx.cli.setup", "Set this host up as the mail server of a domain", SERVER),
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
     Command("doctor", "aimx.cli.doctor", "Check configuration, service, mailboxes, ownership and DNS", SERVER),
     Command("logs", "aimx.cli.logs", "Show the log of the daemon", SERVER),

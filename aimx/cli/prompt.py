@@ -39,6 +39,14 @@ def is_yes(answer: str | None) -> bool:
     return answer is not None and answer.strip().lower() in ("y", "yes")
 
 
+def agrees(answer: str, default: bool) -> bool | None:
+    """What was meant where Enter alone is an answer too; None: neither yes nor no."""
+    word = answer.strip().lower()
+    if not word:
+        return default
+    return True if word in ("y", "yes") else False if word in ("n", "no") else None
+
+
 def line(question: str) -> str | None:
     """What is typed, without blanks around it; None at the end of input."""
     diagnostics.ask(question)

@@ -11,6 +11,7 @@ from aimx.errors import ConfigInvalid
 from aimx.model.address import folded
 from aimx.model.config import Config
 
+_BY_HAND = "config.toml cannot be edited without touching other tables; edit it by hand"
 Edit = Callable[[tomlkit.TOMLDocument], None]
 
 
@@ -24,9 +25,11 @@ def moved(old: str, new: str) -> Edit:
             _move(document, old, new)
             found = tomllib.loads(tomlkit.dumps(document))
         except (TOMLKitError, ValueError, KeyError, TypeError) as error:
-            raise ConfigInvalid("config.toml cannot be edited without touching other tables; edit it by hand") from error
+            raise ConfigInvalid(
+                "config.toml cannot be edited without touching other tables; edit it by hand"
+            ) from error
         if found != wanted:
-            raise ConfigInvalid("config.toml cannot be edited without touching other tables; edit it by hand")
+            raise ConfigInvalid(_BY_HAND)
 
     return edit
 

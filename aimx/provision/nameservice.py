@@ -125,6 +125,11 @@ class _Inquiry:
         self.views[server][question] = answer
 
 
+def own_public() -> tuple[str | None, str | None]:
+    """The IPv4 and the IPv6 address that connections to the world leave from, where the world knows us by them."""
+    return records.public(outgoing(_SOMEWHERE4)), records.public(outgoing(_SOMEWHERE6))
+
+
 def outgoing(somewhere: str) -> str | None:
     """The address that connections to the world leave from; None without a route."""
     family = socket.AF_INET6 if ":" in somewhere else socket.AF_INET

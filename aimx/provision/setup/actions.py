@@ -1,5 +1,6 @@
 """Each change that setup can make to a host, and how it is taken back. `apply.py` decides the order and the undoing."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -8,17 +9,17 @@ from typing import NamedTuple, TypeVar
 
 import trio
 
-from aimx.config import domain as domains
-from aimx.config import edit, fresh
+from aimx.config import fresh
 from aimx.effects import files, keyfiles
 from aimx.effects.lock import WriterLock
-from aimx.errors import ConfigInvalid, Failed
+from aimx.errors import Failed
 from aimx.mailauth.sign import SigningKey
 from aimx.provision import service as services
 from aimx.provision.service.api import Service
-from aimx.provision.setup import accounts, certificate
+from aimx.provision.setup import accounts, certificate, configfile
 from aimx.provision.setup.api import Answers
-from aimx.provision.setup.apply import Action, Undo
+from aimx.provision.setup.apply import Action, Register, Undo
+from aimx.provision.setup.configfile import directory
 from aimx.provision.setup.site import Site
 from aimx.provision.setup.survey import LOG_MODE, SELECTOR, Ground
 from aimx.store import readme
@@ -26,7 +27,6 @@ from aimx.store.tree import Tree
 
 T = TypeVar("T")
 _thread = trio.CapacityLimiter(1)
-_CONFIG_MODE = 0o640  # guide
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
@@ -46,8 +46,8 @@ class Work(NamedTuple):
         """By name of the change."""
         key = f"the DKIM pair in {self.site.config_dir / 'dkim'}"
         return {
-            "user-worker": Action(lambda: self._user(accounts.WORKER), f"the user {accounts.WORKER}"),
-            "user-catchall": Action(lambda: self._user(accounts.CATCHALL), f"the user {accounts.CATCHALL}"),
+            "user-worker": Action(lambda _: self._user(accounts.WORKER), f"the user {accounts.WORKER}"),
+            "user-catchall": Action(lambda _: self._user(accounts.CATCHALL), f"the user {accounts.CATCHALL}"),
             "stop": Action(self._stop),
             "pair": Action(self._pair, key),
             "certificate": Action(self._certificate),
@@ -65,96 +65,95 @@ class Work(NamedTuple):
     async def _user(self, name: str) -> None:
         await accounts.create(accounts.Directory(self.site.root), name)
 
-    async def _stop(self) -> Undo:
+    async def _stop(self, register: Register) -> None:
+        register(Undo("the service runs again", self.service.start))
         await self.service.stop()
-        return Undo("the service runs again", self.service.start)
 
-    async def _pair(self) -> None:
+    async def _pair(self, _: Register) -> None:
         config = self.ground.config
         await _in_thread(lambda: pair(self.site.config_dir, config.dkim_selector if config is not None else SELECTOR))
 
-    async def _certificate(self) -> Undo:
+    async def _certificate(self, register: Register) -> None:
         place, name = self.site.tls_dir, self.answers.domain
 
-        def put(new: certificate.Pair, how: Callable[[int, certificate.Pair], None]) -> None:
+        def put(how: Callable[[int], None]) -> None:
             fd = directory(place, 0o755)
             try:
-                how(fd, new)
+                how(fd)
             finally:
                 os.close(fd)
 
         before = certificate.present(place)
-        await _in_thread(lambda: put(certificate.make(place, name, time.time()), certificate.replace))
-        what = "the certificate that was there" if before.certificate else "no certificate, as before"
-        return Undo(what, lambda: _in_thread(lambda: put(before, certificate.put_back)))
+        what = "the certificate is the one that was there" if before.certificate else "there is no certificate"
+        register(Undo(what, lambda: _in_thread(lambda: put(lambda fd: certificate.put_back(fd, before)))))
+        await _in_thread(lambda: put(lambda fd: certificate.replace(fd, certificate.make(place, name, time.time()))))
 
-    async def _logs(self) -> None:
+    async def _logs(self, _: Register) -> None:
         await _in_thread(lambda: os.close(directory(self.site.log_dir, LOG_MODE)))
 
-    async def _tree(self) -> None:
-        await _in_thread(lambda: Tree(self.ground.data_dir, accounts.Directory(self.site.root)).close())
+    async def _tree(self, _: Register) -> None:
+        await _in_thread(lambda: self._opened().close())
 
-    async def _config(self) -> Undo:
-        path, data_dir = self.site.config_file, str(self.ground.data_dir)
-        wanted = self.answers
-        octets = fresh.document(wanted.domain, wanted.senders, data_dir, wanted.catchall)
-        await _in_thread(lambda: _write_config(path, octets))
-        return Undo("no configuration, as before", lambda: _in_thread(lambda: _drop(path, octets)))
+    def _opened(self) -> Tree:
+        """The data directory; what is missing of it is made. Raises: Failed."""
+        return Tree(self.ground.data_dir, accounts.Directory(self.site.root))
 
-    async def _domain(self) -> Undo:
+    async def _config(self, register: Register) -> None:
+        path, wanted = self.site.config_file, self.answers
+        octets = fresh.document(wanted.domain, wanted.senders, str(self.ground.data_dir), wanted.catchall)
+        register(Undo("there is no configuration", lambda: _in_thread(lambda: configfile.drop(path, octets))))
+        await _in_thread(lambda: configfile.create(path, octets))
+
+    async def _domain(self, register: Register) -> None:
         assert self.ground.config is not None
-        path, old, new = self.site.config_file, self.ground.config.domain, self.answers.domain
-        before, octets = await _in_thread(lambda: self._move(path, old, new))
+        move = configfile.Move(self.site.config_file, self.ground.config.domain, self.answers.domain)
 
-        def back() -> None:
-            if path.read_bytes() != octets:
-                raise Failed(f"{path} was changed meanwhile")
-            _put(path, before)
-
-        return Undo(f"the configuration of {old}", lambda: _in_thread(back))
-
-    def _move(self, path: Path, old: str, new: str) -> tuple[bytes, bytes]:
-        """The file before and after; what was before stays beside it, under the old domain's name."""
-        tree = Tree(self.ground.data_dir, accounts.Directory(self.site.root))
-        try:
-            lock = WriterLock(tree.private, self.ground.data_dir)
+        def carry_out() -> None:
+            tree = self._opened()
             try:
-                before = path.read_bytes()
-                _put(path.with_name(f"{path.name}.{old}"), before)
-                octets, _ = edit.transact(path, self.site.data_dir, domains.moved(old, new))
+                lock = WriterLock(tree.private, self.ground.data_dir)
+                try:
+                    move.carry_out(self.site.data_dir)
+                finally:
+                    lock.release()
             finally:
-                lock.release()
-        finally:
-            tree.close()
-        return before, octets
+                tree.close()
 
-    async def _mailboxes(self) -> Undo:
-        made = await _in_thread(self._make_mailboxes)
-        return Undo("the new mailbox directories", lambda: _in_thread(lambda: _unmake(self.ground.data_dir, made)))
+        register(Undo(f"the configuration is that of {move.old}", lambda: _in_thread(move.take_back)))
+        await _in_thread(carry_out)
 
-    def _make_mailboxes(self) -> tuple[str, ...]:
+    async def _mailboxes(self, register: Register) -> None:
         config = self.ground.config
         owners = {fresh.CATCHALL: accounts.CATCHALL}
         if config is not None:
             owners = {name: box.owner for name, box in config.mailboxes.items()}
         wanted = self.ground.missing if config is not None else (f"inbox/{fresh.CATCHALL}",)
-        tree = Tree(self.ground.data_dir, accounts.Directory(self.site.root))
-        made = []
+        new = await _in_thread(lambda: tuple(one for one in wanted if not (self.ground.data_dir / one).exists()))
+        undo = Undo("the new mailbox directories are gone", lambda: _in_thread(lambda: self._unmake(new)))
+        if config is None:
+            register(undo)  # those of a configuration that stays are wanted in any case
+        await _in_thread(lambda: self._make_folders(wanted, owners))
+
+    def _make_folders(self, wanted: tuple[str, ...], owners: dict[str, str]) -> None:
+        tree = self._opened()
         try:
             for place in wanted:
                 folder, _, name = place.partition("/")
-                there = (self.ground.data_dir / place).exists()
                 problem = tree.folders.prepare(folder, name, owners[name])  # type: ignore[arg-type]
                 if problem:
                     raise Failed(problem)
-                made += [] if there else [place]
         finally:
             tree.close()
-        return tuple(made)
 
-    async def _readme(self) -> None:
+    def _unmake(self, made: tuple[str, ...]) -> None:
+        """Those that are there and empty: rmdir takes no other."""
+        for place in made:
+            with contextlib.suppress(FileNotFoundError):
+                os.rmdir(self.ground.data_dir / place)
+
+    async def _readme(self, _: Register) -> None:
         def write() -> None:
-            fd = files.open_directory(str(self.ground.data_dir))
+            fd = os.open(self.ground.data_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 if readme.stale(fd):
                     files.replace(fd, readme.NAME, readme.document(), 0o644)
@@ -163,42 +162,23 @@ class Work(NamedTuple):
 
         await _in_thread(write)
 
-    async def _install(self) -> Undo:
+    async def _install(self, register: Register) -> None:
         path = self.service.path
         before = path.read_text() if path.is_file() else None
-        await self.service.install(self.service.text(self.site.program, self.site.config_dir, self.ground.data_dir))
 
         async def back() -> None:
             await (self.service.remove() if before is None else self.service.install(before))
 
-        return Undo("no service, as before" if before is None else "the service file that was there", back)
+        what = "there is no service" if before is None else "the service file is the one that was there"
+        register(Undo(what, back))
+        await self.service.install(self.service.text(self.site.program, self.site.config_dir, self.ground.data_dir))
 
-    async def _start(self) -> Undo:
+    async def _start(self, register: Register) -> None:
+        register(Undo("the service is stopped", self.service.stop))
         await self.service.start()
-        return Undo("the service is stopped", self.service.stop)
 
-    async def _ready(self) -> None:
+    async def _ready(self, _: Register) -> None:
         await services.ready(self.service, self.site.socket, self.site.smtp)
-
-
-def directory(path: Path, mode: int) -> int:
-    """A descriptor of a directory of root's in one of the system's, made with those above it where they are missing.
-
-    Its mode is right before it has its name. Raises: OSError; Failed when it is not root's.
-    """
-    path.parent.mkdir(0o755, parents=True, exist_ok=True)
-    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fd = files.ensure_directory(path.name, mode, parent)
-    finally:
-        os.close(parent)
-    status = os.fstat(fd)
-    if status.st_uid != os.geteuid():
-        os.close(fd)
-        raise Failed(f"{path} belongs to uid {status.st_uid}, not to root; run: chown root:root {path}")
-    if mode != 0o755:
-        os.fchmod(fd, mode)
-    return fd
 
 
 def pair(config_dir: Path, selector: str) -> bool:
@@ -213,41 +193,3 @@ def pair(config_dir: Path, selector: str) -> bool:
         if keyfiles.public(place) != key.public_pem:
             keyfiles.replace(fd, keyfiles.PUBLIC, key.public_pem)
     return made
-
-
-def _write_config(path: Path, octets: bytes) -> None:
-    """A new file; one that appeared meanwhile is left alone. Raises: OSError; ConfigInvalid."""
-    fd = directory(path.parent, 0o755)
-    part = f".{path.name}.part"
-    try:
-        files.remove(fd, part)  # of a crash
-        files.write_new(fd, part, octets, _CONFIG_MODE)
-        try:
-            files.rename_noreplace(fd, part, fd, path.name)
-        except FileExistsError as error:
-            files.remove(fd, part)
-            raise ConfigInvalid(f"somebody has written {path} meanwhile; it is left as it is") from error
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _put(path: Path, octets: bytes) -> None:
-    fd = directory(path.parent, 0o755)
-    try:
-        files.replace(fd, path.name, octets, _CONFIG_MODE)
-    finally:
-        os.close(fd)
-
-
-def _drop(path: Path, octets: bytes) -> None:
-    """Remove the configuration that was just written, if it is still that."""
-    if path.read_bytes() != octets:
-        raise Failed(f"{path} was changed meanwhile")
-    path.unlink()
-
-
-def _unmake(data_dir: Path, made: tuple[str, ...]) -> None:
-    """Directories that are still empty go."""
-    for place in made:
-        os.rmdir(data_dir / place)

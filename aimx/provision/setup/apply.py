@@ -17,16 +17,19 @@ AGAIN = "Then run `sudo aimx setup` again."
 
 
 class Undo(NamedTuple):
-    """How a change is taken back: `what` says so once it is done."""
+    """How a change is taken back, also when it was not finished or not begun: `what` is so once that is done."""
 
     what: str
     act: Callable[[], Awaitable[None]]
 
 
-class Action(NamedTuple):
-    """How a change is made. `act` tells how it is taken back; None: it stays, and `stands` says what it is."""
+Register = Callable[[Undo], None]
 
-    act: Callable[[], Awaitable[Undo | None]]
+
+class Action(NamedTuple):
+    """How a change is made. Before it changes anything it registers how that is taken back; else it `stands`."""
+
+    act: Callable[[Register], Awaitable[None]]
     stands: str = ""
 
 
@@ -67,9 +70,7 @@ async def carry_out(
         for change in changes:
             await trio.lowlevel.checkpoint()
             now = change.what
-            undo = await actions[change.name].act()
-            if undo is not None:
-                undos.append(undo)
+            await actions[change.name].act(undos.append)
             ledger.made(actions[change.name].stands)
             tell(Note("ok", f"{change.what}{f' ({change.where})' if change.where else ''}"))
     except BaseException as error:
@@ -89,7 +90,7 @@ async def _take_back(undos: list[Undo], ledger: Ledger) -> tuple[str, ...]:
             try:
                 with trio.fail_after(limits.UNDO_S):
                     await undo.act()
-            except Exception as error:
+            except (AimxError, OSError, trio.TooSlowError) as error:
                 trouble.append(f"Not undone: {undo.what} ({_why(error)}).")
             else:
                 ledger.taken_back(undo.what)

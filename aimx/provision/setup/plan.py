@@ -74,8 +74,8 @@ def _changes(site: Site, places: Places, ground: Ground, answers: Answers) -> It
         yield "mailboxes", f"Make the mailbox directories {', '.join(folders)}", str(ground.data_dir)
     if not ground.readme:
         yield "readme", "Write the README of the mail", str(ground.data_dir)
-    if not ground.service:
-        yield "service", "Install the service, started at every boot", places.service
+    if rests or not (ground.active and ground.service):  # its file may be there, and not yet known to init
+        yield "service", "Install the service, which starts at every boot", places.service
     if rests or not ground.active:
         yield "start", "Start `aimx serve`", ""
         yield "ready", f"Wait for it to answer on its socket and port {site.smtp[1]}", ""

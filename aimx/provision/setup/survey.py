@@ -13,7 +13,7 @@ from aimx.config import load
 from aimx.effects import files
 from aimx.errors import ConfigInvalid
 from aimx.model.config import Config
-from aimx.provision import disk, initsystem, keypair
+from aimx.provision import disk, keypair
 from aimx.provision.service.api import Service
 from aimx.provision.setup import accounts, certificate
 from aimx.provision.setup.site import Site
@@ -192,3 +192,26 @@ def _readme(data_dir: Path) -> bool:
         return False
     finally:
         os.close(fd)
+
+
+def told(site: Site, ground: Ground, service: str) -> tuple[tuple[str, str], ...]:
+    """The facts for people, by name."""
+    config, seen = ground.config, ground.certificate
+    users = ", ".join(sorted(ground.users)) or "none yet"
+    mailboxes = f"{config.domain}, {len(config.mailboxes)} mailboxes" if config is not None else "none"
+    installed = "as it should be" if ground.service else "not there, or another"
+    return (
+        ("configuration", f"{site.config_file}: {mailboxes}"),
+        ("users", users),
+        ("DKIM pair", {"good": "there", "missing": "none", "public": "without its public key"}[ground.pair]),
+        ("certificate", f"{site.tls_dir}: {_CERTIFICATES[seen.state]}{f' ({seen.why})' if seen.why else ''}"),
+        ("mail", f"{ground.data_dir}: {'there' if ground.tree else 'not there, or not whole'}"),
+        ("service", f"{service}: {installed}, {'running' if ground.active else 'not running'}"),
+        *(("odd", text) for text in ground.warnings),
+    )
+
+
+_CERTIFICATES: dict[certificate.State, str] = {
+    "missing": "none", "good": "one that setup made", "broken": "broken", "ending": "to be renewed",
+    "foreign": "one of yours, which stays", "foreign-broken": "one of yours, broken",
+}  # fmt: skip
