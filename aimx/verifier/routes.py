@@ -24,6 +24,12 @@ class Routes:
         self._settings = settings
         self._probes = Gate(settings.probe_concurrent, limits.VERIFIER_PROBES_PER_CALLER)
         self._rate = Rate(settings.probes_per_minute)
+        self._waiting: set[trio.CancelScope] = set()
+
+    def stop(self) -> None:
+        """Hang up on who has not asked for anything yet."""
+        for scope in self._waiting:
+            scope.cancel()
 
     async def serve(self, stream: trio.abc.HalfCloseableStream, peer: str) -> None:
         """One connection."""
@@ -32,7 +38,7 @@ class Routes:
         asked: Request | None = None
         told: dict[str, object] = {}
         try:
-            asked = await exchange.request()
+            asked = await self._asked(exchange)
             if asked is None:
                 return
             answer = await self._answer(asked, peer, exchange, told)
@@ -50,6 +56,15 @@ class Routes:
                 await exchange.answer(answer, head_only=method == "HEAD")
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return
+
+    async def _asked(self, exchange: Exchange) -> Request | None:
+        with trio.CancelScope() as scope:
+            self._waiting.add(scope)
+            try:
+                return await exchange.request()
+            finally:
+                self._waiting.discard(scope)
+        return None
 
     async def _answer(self, asked: Request, peer: str, exchange: Exchange, told: dict[str, object]) -> Answer | None:
         if asked.path in ("/", "/health"):

@@ -22,14 +22,13 @@ from aimx.verifier.settings import Endpoint, Settings
 Serve = Callable[[tcp.TcpStream, str], Awaitable[None]]
 
 
-async def serve(settings: Settings, started: Callable[[Endpoint, Endpoint], None] = lambda _web, _smtp: None) -> None:
-    """Until SIGTERM or SIGINT. `started` is told where it listens. Raises: Failed."""
+async def serve(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT; then probes under way get a little time. Raises: Failed."""
     web = _bound(settings.web, "BIND_ADDR")
     smtp = _bound(settings.smtp, "SMTP_BIND_ADDR")
-    at = _where(web), _where(smtp)
     if os.geteuid() == 0:
         log.warning("running-as-root", what="it needs no more than CAP_NET_BIND_SERVICE")
-    log.info("verifier-started", http=at[0], smtp=at[1], name=settings.name)
+    log.info("verifier-started", http=_where(web), smtp=_where(smtp), name=settings.name)
     routes = Routes(settings)
     words = Responder(settings.name, "SMTP aimx-verifier", "500 Command not recognized")
     responding = Responding(words, settings.smtp_concurrent)
@@ -42,15 +41,16 @@ async def serve(settings: Settings, started: Callable[[Endpoint, Endpoint], None
         Door(smtp, greet, Gate(settings.smtp_concurrent, limits.VERIFIER_SMTP_SESSIONS_PER_CALLER)),
     )
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with trio.open_nursery() as nursery, trio.open_nursery() as accepting:
-            for door in doors:
-                accepting.start_soon(door.accept, nursery)
-            started(*at)
+        async with trio.open_nursery() as asking, trio.open_nursery() as greeting, trio.open_nursery() as accepting:
+            accepting.start_soon(doors[0].accept, asking)
+            accepting.start_soon(doors[1].accept, greeting)
             async for number in signals:
                 log.info("verifier-stopping", signal=signal.Signals(number).name)
                 break
             accepting.cancel_scope.cancel()
-            nursery.cancel_scope.deadline = trio.current_time() + limits.VERIFIER_DRAIN_S
+            greeting.cancel_scope.cancel()
+            routes.stop()
+            asking.cancel_scope.deadline = trio.current_time() + limits.VERIFIER_DRAIN_S
 
 
 class Door:
