@@ -13,6 +13,7 @@ from aimx import limits
 from aimx.errors import EmailNotFound, Refused
 from aimx.model.delivery import Folder, Mark
 from aimx.model.query import Box, Counts, Found, Page, Query, Row
+from aimx.policy import sequence
 from aimx.store import diskquery, indexkey, indexquery, indexrow, indexwords, layout
 from aimx.store import index as indexing
 from aimx.store.browse import Directory, Place, is_id
@@ -123,8 +124,7 @@ class Lookup:
             joined = _joined(db, found, (Place(of.folder, of.mailbox), start)) if start is not None else {}
         with self._opened(boxes, None, care=False) as view:
             rows = [view.checked(place, stem, row) for (place, stem), row in joined.items()]
-        present = [row for row in rows if row is not None]
-        return tuple(sorted(present, key=lambda row: (row.received_at, row.id, row.mailbox, row.folder)))
+        return sequence.oldest_first(row for row in rows if row is not None)
 
     @contextlib.contextmanager
     def _opened(

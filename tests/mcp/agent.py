@@ -4,6 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 import jsonschema
+import mcp_types as types
 import trio
 from mcp import Client, MCPError
 
@@ -39,12 +40,19 @@ class Agent:
     def __init__(self, era: str, core: bool = False) -> None:
         self.era = era
         self._core = core
+        self._schemas: dict[str, Any] = {}
 
     def __call__(self, tool: str, /, **arguments: Any) -> Told:
         """Call a tool; its answer fits its schema."""
-        told = trio.run(self._call, tool, arguments)
-        assert isinstance(told, Told), told
+        told, more = self.whole(tool, **arguments)
+        assert more == []
         return told
+
+    def whole(self, tool: str, /, **arguments: Any) -> tuple[Told, list[Any]]:
+        """Call a tool; its answer, and what content there is beside the text."""
+        told = trio.run(self._call, tool, arguments)
+        assert isinstance(told, types.CallToolResult), told
+        return checked(told, self._schemas[tool]), list(told.content[1:])
 
     def refusal(self, tool: str, /, **arguments: Any) -> Refusal:
         """Call a tool in a way that is a protocol error."""
@@ -60,14 +68,13 @@ class Agent:
         """A connection that is not open yet."""
         return Client(server.server(self._core, SocketDaemon()), mode=ERAS[self.era])
 
-    async def _call(self, tool: str, arguments: dict[str, Any]) -> Told | Refusal:
+    async def _call(self, tool: str, arguments: dict[str, Any]) -> types.CallToolResult | Refusal:
         async with self.client() as client:
-            known = {one.name: one for one in (await client.list_tools()).tools}
+            self._schemas = {one.name: one.output_schema for one in (await client.list_tools()).tools}
             try:
-                result = await client.call_tool(tool, arguments)
+                return await client.call_tool(tool, arguments)
             except MCPError as error:
                 return Refusal(error.error.code, error.error.message)
-        return checked(result, known[tool].output_schema)
 
     async def _tools(self) -> dict[str, Any]:
         async with self.client() as client:
@@ -76,7 +83,9 @@ class Agent:
 
 def checked(result: Any, schema: Any) -> Told:
     """A result that keeps the rules of all tools."""
-    assert [block.type for block in result.content] == ["text"]
+    kinds = [block.type for block in result.content]
+    assert kinds[0] == "text"
+    assert set(kinds[1:]) <= {"image", "resource_link"}
     text = result.content[0].text
     if result.is_error:
         assert result.structured_content is None
