@@ -19,6 +19,7 @@ from aimx.mcp.sending import (
     recipients,
     shortened,
     text_of,
+    to_of,
 )
 from aimx.mcp.tool import Call, Hints, Told, Tool, ToolError
 from aimx.mime import clean, parts
@@ -65,7 +66,7 @@ def _body(note: str, original: dict[str, Any], body: str, plain: bool) -> str:
     """The note, who wrote what to whom, and the text, each of its lines quoted."""
     told = []
     for name, key in _SHOWN:
-        value = clean.one_line(text_of(original, key))
+        value = clean.one_line(to_of(original) if key == "to" else text_of(original, key))
         if value:
             told.append(f"{name}: {value}" if plain else f"**{name}:** {_escaped(value)}  ")
     quoted = "\n".join(f"> {line}" if line else ">" for line in body.rstrip("\n").split("\n"))

@@ -179,8 +179,8 @@ def recipients(header: str, given: list[str] | str) -> tuple[NamedAddress, ...]:
 def _copied(original: dict[str, Any], known: tuple[NamedAddress, ...], asked: Answer) -> tuple[NamedAddress, ...]:
     """Who gets a copy of an answer: nobody twice, and not its author."""
     found = {folded(str(named.address)): named for named in recipients("Cc", asked.cc)}
-    for key in ("to", "cc") if asked.reply_all else ():
-        for mailbox in addresses.read(text_of(original, key)).mailboxes:
+    for text in (to_of(original), text_of(original, "cc")) if asked.reply_all else ():
+        for mailbox in addresses.read(text).mailboxes:
             if mailbox.sound:
                 local, _, domain = mailbox.addr_spec.rpartition("@")
                 found.setdefault(folded(mailbox.addr_spec), NamedAddress("", Address(local, domain)))
@@ -229,6 +229,11 @@ def text_of(original: dict[str, Any], key: str) -> str:
     """A field of a file whose owner may have edited it."""
     value = original.get(key, "")
     return value if isinstance(value, str) else ""
+
+
+def to_of(original: dict[str, Any]) -> str:
+    """All of To: the field of that name has the first only (guide)."""
+    return text_of(original, "to_all") or text_of(original, "to")
 
 
 async def hand_over(call: Call, draft: Draft, asked: Letter | Answer | Passed) -> Told:

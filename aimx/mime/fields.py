@@ -54,10 +54,11 @@ def headers(fields: Fields, malformed: bool, envelope: Envelope) -> Headers:
     in_reply_to = _first_id(_text(values, "in-reply-to"))
     references = message_ids(_text(values, "references"))
     author, problem = _author(values, repeated, malformed, senders)
+    to, to_all = _first(values, "to"), _all(values, "to")
     date = dates.rfc3339(_text(values, "date")) if "date" in values else None
     return Headers(
         from_=_bounded(str(senders.mailboxes[0])) if senders.mailboxes else "",
-        to=_first(values, "to"),
+        to=to,
         cc=_all(values, "cc"),
         reply_to=_all(values, "reply-to"),
         subject=_bounded(clean.one_line(words.decode(_text(values, "subject")))) or "(no subject)",
@@ -72,6 +73,7 @@ def headers(fields: Fields, malformed: bool, envelope: Envelope) -> Headers:
         from_problem=problem,
         automated=envelope.bounce or any(_is_automatic(name, raw) for name, raw in fields),
         repeated=" ".join(repeated),
+        to_all=to_all if to_all != to else "",
     )
 
 

@@ -19,6 +19,7 @@ class Headers(msgspec.Struct, frozen=True, array_like=True):
     Message-IDs are without brackets. `from_`, `to`, `cc`, `reply_to` are display text. `date` is RFC 3339.
     `author` is the addr-spec of the one From address; None when there is not exactly one From field with one address.
     `from_problem` then says why (`no-from`, `multiple-from`, `unreadable-from`, `malformed-header`); empty otherwise.
+    `to` is the first recipient of the To field (guide); `to_all` is all of them when there are more.
     `repeated` names the fields that may occur once and occur more often (lower case, space separated).
     """
 
@@ -38,6 +39,7 @@ class Headers(msgspec.Struct, frozen=True, array_like=True):
     from_problem: str
     automated: bool
     repeated: str = ""
+    to_all: str = ""
 
 
 class Examined(msgspec.Struct, frozen=True, array_like=True):

@@ -56,6 +56,7 @@ def head(message: Examined, envelope: Envelope, rcpt: str, mailbox: Mailbox, ver
         ("trust_reason", verdict[1] if verdict[0] != "none" else None),
         ("auth_detail", auth.detail or None),
         ("automated", True if headers.automated else None),
+        ("to_all", headers.to_all or None),
         ("examined", False if not message.examined else None),
     ]
     present = [(key, item) for key, item in fields if item is not None]

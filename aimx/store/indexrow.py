@@ -23,7 +23,7 @@ COLUMNS = (
 _TEXTS = ("from", "to", "subject", "date", "message_id", "in_reply_to", "references", "thread_id", "trusted", "dkim",
           "spf", "dmarc", "automated", "delivery_status")  # fmt: skip
 _MOST = limits.SUMMARY_CHARACTERS
-_RECIPIENTS = ("to", "cc", "bcc", "delivered_to")
+_RECIPIENTS = ("to", "to_all", "cc", "bcc", "delivered_to")
 _MORE = ("reply_to", "list_id", "message_id")
 
 
