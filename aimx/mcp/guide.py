@@ -91,8 +91,8 @@ Between the two `+++` lines stands TOML, then the body as text. Worth knowing:
 - To answer, prefer `email_reply`: subject and threading are right by themselves. `reply_all` copies everybody who got
   the mail. To write to others in the same thread, `email_send` with `reply_to` set to its `message_id`.
 - When you might have to call twice, because an answer was lost, give the letter an `idempotency_key`: it is sent once.
-- The answer comes when delivery was tried: an error says which recipient and why. `TEMP` means that the other side could
-  not take it now, and nobody will try again for you.
+- The answer comes when delivery was tried: an error says which recipient and why. `TEMP` means that the other side
+  could not take it now, and nobody will try again for you.
 - Attachments are paths of files that you may read.
 
 ## Hooks
@@ -114,6 +114,6 @@ Names and ids are percent-encoded where they hold other characters than letters,
 
 An error begins with a code. `EACCES`: the mailbox is not yours, or does not exist. `NOTFOUND`, `ENOENT`: it is
 not there. `VALIDATION`, `MALFORMED`: a value is not acceptable, and the text says which. `DELIVERY`, `SIGN`:
-the mail did not leave. `ECONFLICT`: the key of another letter. `TEMP`, `IO`: not now, try later. When the daemon is not running, tell
-your user to start it: `sudo systemctl start aimx`.
+the mail did not leave. `ECONFLICT`: the key of another letter. `TEMP`, `IO`: not now, try later. When
+the daemon is not running, tell your user to start it: `sudo systemctl start aimx`.
 """
