@@ -110,7 +110,8 @@ class Units:
 
     async def _doubt(self, name: str, unit: Seen) -> str:
         """As `_why_not`, by the journal; where there is none, by the status alone."""
-        words = ("--quiet", "--no-pager", "--boot", "--output=json", f"--lines={limits.HOOK_JOURNAL_LINES}")
+        # Without --boot: names of units are used once, and in a container's sandbox the boot has another identifier.
+        words = ("--quiet", "--no-pager", "--output=json", f"--lines={limits.HOOK_JOURNAL_LINES}")
         fields = f"--output-fields={','.join(unitstate.JOURNAL_FIELDS)}"
         journalctl = self._programs.journalctl
         await self._run((journalctl, "--sync"), limits.HOOK_JOURNAL_S)

@@ -37,18 +37,19 @@ for owner in alice bob root; do
     done
 done
 """
-_UNIT = f"""
-[Unit]
-Description=The mail server under test
-
-[Service]
-ExecStart={AIMX} serve --bind 127.0.0.1:25
-ExecReload=/bin/kill -HUP $MAINPID
-RuntimeDirectory=aimx
-Restart=always
-RestartSec=100ms
-FileDescriptorStoreMax=64
+# The service as setup installs it.
+_SERVICE = """
+from pathlib import Path
+import trio
+from aimx.effects.running import running
+from aimx.provision import initsystem, service
+of = service.of(initsystem.detect())
+trio.run(of.install, of.text(running().argv, Path("/etc/aimx"), Path("/var/lib/aimx")))
+trio.run(of.start)
+trio.run(service.ready, of, Path("/run/aimx/aimx.sock"), ("127.0.0.1", 25))
 """
+# Daemons are killed here by the dozen.
+_QUICK = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=100ms\n"
 # A name server that knows no name.
 _NAMES = """
 import socketserver
@@ -96,9 +97,8 @@ class Host:
         self.machine.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
         self.machine.run("systemd-run", "--quiet", "--unit=names", "python3", "-c", _NAMES)
         self.machine.write(PROBE, Path(__file__).with_name("probe.py").read_bytes())
-        self.machine.write("/etc/systemd/system/aimx.service", _UNIT)
-        self.machine.run("systemctl", "daemon-reload")
-        self.machine.run("systemctl", "start", "aimx")
+        self.machine.write("/run/systemd/system/aimx.service.d/quick.conf", _QUICK)
+        self.machine.run(f"{VENV}/bin/python", "-I", "-c", _SERVICE)
         self.listening()
 
     # The daemon

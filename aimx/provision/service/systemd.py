@@ -41,6 +41,8 @@ TimeoutStopSec={stop:.0f}s
 KillMode=mixed
 # A worker that takes too much memory is replaced; it is no reason to end the daemon.
 OOMPolicy=continue
+# While there is no daemon systemd holds the pipes into which hooks write.
+FileDescriptorStoreMax=64
 LimitNOFILE=65536
 LimitCORE=0
 TasksMax=4096
