@@ -3,6 +3,7 @@
 Nothing but the protocol is ever written to standard output.
 """
 
+import signal
 from contextlib import suppress
 
 import msgspec
@@ -120,12 +121,21 @@ def server(core: bool, daemon: Daemon) -> Server:
 
 async def _serve(core: bool, ends: stdio.Ends) -> None:
     made = server(core, SocketDaemon())
-    async with stdio.transport(ends) as (incoming, outgoing):
-        await made.run(incoming, outgoing, made.create_initialization_options())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_until_told, nursery.cancel_scope)
+        async with stdio.transport(ends) as (incoming, outgoing):
+            await made.run(incoming, outgoing, made.create_initialization_options())
+        nursery.cancel_scope.cancel()
+
+
+async def _until_told(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:  # how clients end a server that they do not need
+        async for _ in signals:
+            scope.cancel()
 
 
 def serve(core: bool) -> None:
-    """Serve until the client is gone. Raises: Failed, KeyboardInterrupt."""
+    """Serve until the client is gone or ends it. Raises: Failed, KeyboardInterrupt."""
     log.quiet()
     ends = stdio.claim()  # before anything else could take a descriptor that is free
     with suppress(BrokenPipeError):

@@ -4,6 +4,7 @@ Nothing but the protocol is ever written to standard output: whatever a library 
 no message is told so, and whoever closes standard input still gets the answers to what was asked before.
 """
 
+import json
 import os
 import re
 from collections.abc import AsyncIterator
@@ -22,6 +23,7 @@ from aimx.mcp.sdk import SessionMessage, types
 CLOSED = "aimx mcp talks to an agent over standard input and output, and one of them is closed"
 # JSON allows them in a string; some clients end a line at them, and terminals obey the others.
 _LINE_BREAKS = re.compile("[\x7f-\x9f\u2028\u2029]")
+_NO_ID = "Invalid Request: an id is a string or an integer"
 _ENDLESS = "subscriptions/listen"  # nobody waits for its answer
 _THREADS = trio.CapacityLimiter(1)
 
@@ -69,7 +71,9 @@ class _Pending:
         if isinstance(message, types.JSONRPCRequest) and message.method != _ENDLESS:
             self._ids.add(message.id)
         elif getattr(message, "method", "") == "notifications/cancelled":  # never answered
-            self._ids.discard((message.params or {}).get("requestId"))
+            number = (message.params or {}).get("requestId")
+            if isinstance(number, str | int):
+                self._ids.discard(number)
 
     def answered(self, message: Any) -> None:
         """Something went out."""
@@ -93,13 +97,17 @@ async def transport(ends: Ends) -> AsyncIterator[tuple[Messages, Answers]]:
     pending = _Pending()
     lock = trio.Lock()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_read, ends, lock, to_server, pending)
+        nursery.start_soon(_read, ends, lock, to_server, pending, nursery.cancel_scope)
         nursery.start_soon(_write, ends, lock, from_server, pending)
         yield messages, answers
 
 
 async def _read(
-    ends: Ends, lock: trio.Lock, to_server: MemoryObjectSendStream[SessionMessage | Exception], pending: _Pending
+    ends: Ends,
+    lock: trio.Lock,
+    to_server: MemoryObjectSendStream[SessionMessage | Exception],
+    pending: _Pending,
+    scope: trio.CancelScope,
 ) -> None:
     async with to_server:
         async for line in _lines(ends.incoming):
@@ -113,13 +121,18 @@ async def _read(
             except ValueError as error:
                 await _put(ends, lock, _problem(*_why(error)))
                 continue
+            if isinstance(message, types.JSONRPCNotification) and "id" in json.loads(line):
+                await _put(ends, lock, _problem(types.INVALID_REQUEST, _NO_ID))
+                continue
             pending.asked(message)
             try:
                 await to_server.send(SessionMessage(message))
             except (anyio.BrokenResourceError, anyio.ClosedResourceError):
                 return  # the server has ended
-        with trio.move_on_after(limits.MCP_DRAIN_S):
+        with trio.move_on_after(limits.MCP_DRAIN_S) as draining:
             await pending.none()
+        if draining.cancelled_caught:
+            scope.cancel()  # perhaps the client does not read: nothing else ends a write
 
 
 async def _write(

@@ -1,9 +1,13 @@
 """The program itself: nothing but the protocol on standard output, an answer to every line, an end without noise."""
 
+import array
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
+import time
 
 import pytest
 
@@ -95,10 +99,13 @@ def test_what_anybody_prints_goes_to_standard_error(env):
         (b'{"jsonrpc":"1.0","id":1,"method":"ping"}', -32600, "Invalid Request: "),
         (b'{"jsonrpc":"2.0","id":1}', -32600, "Invalid Request: "),
         (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[1]}', -32600, "Invalid Request: "),
+        *((b'{"jsonrpc":"2.0","id":%b,"method":"ping"}' % number, -32600, "Invalid Request: an id is")
+          for number in (b"1.5", b"true", b"null", b"[1]", b"{}")),
+        (b'{"jsonrpc":"2.0","id":%b,"method":"ping"}' % (b"9" * 5000), -32700, "Parse error: not JSON"),
         (b"x" * (64 * 2**20 + 1), -32600, "longer than 67108864 bytes"),
     ],
     ids=["broken", "octets", "deep", "surrogate", "empty-batch", "batch", "number", "null", "version", "nothing",
-         "positional", "endless"],
+         "positional", "fraction-id", "boolean-id", "null-id", "array-id", "object-id", "long-id", "endless"],
 )  # fmt: skip
 def test_a_line_that_is_no_message_is_told_so_and_the_next_one_is_served(peer, line, code, message):
     peer.say(b"\n \n" + line)
@@ -123,6 +130,28 @@ def test_a_line_that_is_no_message_is_told_so_and_the_next_one_is_served(peer, l
 def test_requests_that_are_none_are_protocol_errors(peer, method, params, code):
     assert peer.ask(method, **params)["error"]["code"] == code
     assert peer.call("mailbox_list")["result"]["content"][0]["text"] == START
+
+
+IDLE = (
+    *(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%b}}' % number
+      for number in (b"99", b'"x"', b"[1]", b"{}", b"null", b"1.5")),
+    b'{"jsonrpc":"2.0","method":"notifications/cancelled"}',
+    b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":[],"progress":"x"}}',
+    b'{"jsonrpc":"2.0","method":"notifications/nothing-known"}',
+    b'{"jsonrpc":"2.0","id":99,"result":{}}',
+    b'{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}}',
+)  # fmt: skip
+
+
+def test_what_wants_no_answer_gets_none_and_ends_nothing(env):
+    with Peer(env) as peer:
+        peer.greet()
+        for line in IDLE:
+            peer.say(line)
+            assert peer.ask("ping")["result"] == {}, line
+        assert peer.end() == 0
+        assert peer.rest() == []
+        assert b"Traceback" not in peer.errors
 
 
 def test_answers_to_one_id_twice_are_two(peer):
@@ -164,7 +193,53 @@ def test_a_large_letter_goes_through_both_pipes(post):
         assert peer.call("mailbox_list")["result"]["isError"] is False
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_a_wait_that_is_cancelled_is_never_answered(post, era):
+    with Peer(environment(post.run)) as peer:
+        if era == "legacy":
+            peer.greet()
+        wait = peer.request("tools/call", era, name="email_wait", arguments={"timeout_s": 5})
+        peer.say(encoded(wait))
+        peer.say(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}' % wait["id"])
+        assert peer.call("mailbox_list", era)["result"]["isError"] is False
+        assert (peer.end(), peer.errors) == (0, b"")
+        assert peer.rest() == []
+
+
+@pytest.mark.parametrize("number", [0, 2**63, -1, 10**300, "", "é" * 100_000])
+def test_an_id_comes_back_as_it_was(peer, number):
+    peer.say(encoded({"jsonrpc": "2.0", "id": number, "method": "ping"}))
+    assert peer.hear() == {"jsonrpc": "2.0", "id": number, "result": {}}
+
+
+def test_before_the_handshake_only_a_ping_is_answered(env):
+    with Peer(env) as peer:
+        assert peer.call("mailbox_list")["error"]["code"] == -32602
+        assert peer.ask("ping")["result"] == {}
+        assert "result" in peer.greet()
+        assert peer.call("mailbox_list")["result"]["content"][0]["text"] == START
+
+
+def _half_full(pipe) -> bool:
+    held = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, held)
+    return held[0] >= 2**15
+
+
+def test_a_client_that_does_not_read_can_end_it(env):
+    deaf = subprocess.Popen([sys.executable, "-m", "aimx.cli.main", "mcp"], env=env, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE)  # fmt: skip
+    with deaf:
+        deaf.stdin.write(GREETING + b'{"jsonrpc":"2.0","id":2,"method":"tools/list"}\n' * 20)
+        deaf.stdin.flush()
+        while not _half_full(deaf.stdout):
+            assert deaf.poll() is None
+            time.sleep(0.01)
+        deaf.send_signal(signal.SIGTERM)
+        assert deaf.wait(PATIENCE_S) == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_a_signal_ends_it_at_once_and_without_a_traceback(env, number, code):
     with Peer(env) as peer:
         peer.greet()
