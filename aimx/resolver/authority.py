@@ -44,7 +44,7 @@ class Authority(NamedTuple):
 
 
 class _Delegation(NamedTuple):
-    """A zone, its servers by name, and the addresses that came along with the names."""
+    """A zone, its servers in a stable order, and the addresses that came along with the names."""
 
     zone: str
     hosts: tuple[str, ...]
@@ -104,7 +104,7 @@ async def _closest(lookup: Lookup, name: str) -> _Delegation | None:
         if answer.status == "temperror":
             return None
         if answer.records:
-            return _Delegation(name, tuple(host.lower() for host in answer.records), {})
+            return _Delegation(name, tuple(sorted(host.lower() for host in answer.records)), {})
         name = name.partition(".")[2]
     return None
 
@@ -160,7 +160,7 @@ def _referred(response: dns.message.QueryMessage, name: str, below: str = "") ->
         zone = str(rrset.name.to_text(omit_final_dot=True)).lower()
         holds = name == zone or name.endswith(f".{zone}")
         if rrset.rdtype == dns.rdatatype.NS and holds and len(zone) > len(below):
-            hosts = tuple(record_text(record).lower() for record in rrset)
+            hosts = tuple(sorted(record_text(record).lower() for record in rrset))
             return _Delegation(zone, hosts, _glue(response, hosts))
     return None
 
