@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
+from aimx.cli import dns_text
 from aimx.cli.diagnostics import visible
-from aimx.cli.style import Mark, Style
+from aimx.cli.style import Style
+from aimx.provision.agreement import asked
 from aimx.provision.checks import zone
 from aimx.provision.checks.finding import Finding
 from aimx.provision.facts import Facts, Listed
-from aimx.provision.records import State
 
-_MARKS: dict[State, Mark] = {"ok": "ok", "warn": "warn", "wrong": "fail", "unknown": "skip"}
 _COLUMNS = ("Mailbox", "Address", "Total", "Unread", "Trust", "Senders", "Hooks")
 _NUMBERS = {"Total", "Unread", "Hooks"}
 
@@ -148,18 +148,9 @@ def _dns(facts: Facts, style: Style) -> Iterator[str]:
     verdicts = zone.verdicts(facts)
     if not verdicts:
         yield style.paint("dim", "skipped - the domain is not known")
-    for verdict in verdicts:
-        text = f" - {visible(verdict.why)}" if verdict.why and verdict.state != "ok" else ""
-        yield f"{verdict.check}: {style.mark(_MARKS[verdict.state])}{text}"
-        if verdict.record is not None:
-            rtype, name, value = verdict.record
-            yield f"  {style.mark('arrow')} Add: {rtype}  {name}  {value}"
-        if verdict.check == "DKIM" and verdict.state == "wrong":
-            yield style.paint(
-                "bad", "  !! signatures of outgoing mail fail at every receiver until the record is right"
-            )
-    if facts.names is not None and facts.names.server:
-        yield style.paint("odd", f"(asked only {facts.names.server}, as AIMX_TEST_DNS says)")
+    yield from dns_text.verdicts(verdicts, style)
+    if facts.names is not None and verdicts:
+        yield style.paint("odd" if facts.names.server else "dim", f"(asked {asked(facts.names)})")
 
 
 def _checks(findings: tuple[Finding, ...], style: Style) -> Iterator[str]:

@@ -42,6 +42,7 @@ COMMANDS = (
     Command("setup", "aimx.cli.setup", "Set this host up as the mail server of a domain", SERVER),
     Command("serve", "aimx.cli.serve", "Run the mail daemon", SERVER),
     Command("doctor", "aimx.cli.doctor", "Check configuration, service, mailboxes, ownership and DNS", SERVER),
+    Command("dns", "aimx.cli.dns", "Show the DNS records to publish, check whether they are right", SERVER),
     Command("logs", "aimx.cli.logs", "Show the log of the daemon", SERVER),
     Command("reindex", "aimx.cli.reindex", "Build the index anew from the mail itself", SERVER),
     Command("portcheck", "aimx.cli.portcheck", "Check port 25 connectivity, out and in", SERVER),

@@ -79,6 +79,7 @@ class Told(msgspec.Struct, frozen=True):
     watchers: Share
     all_watchers: Share | None
     test_variables: tuple[str, ...]
+    enable_ipv6: bool = False
 
 
 async def status(fx: Effects, config: Config, _frame: Status, authorized: Authorized) -> Response:
@@ -110,6 +111,7 @@ async def status(fx: Effects, config: Config, _frame: Status, authorized: Author
         ),
         cursor=await health.cursor(), requests=use.requests, watchers=use.watchers,
         all_watchers=use.all_watchers if caller.is_root else None, test_variables=vitals.test_variables,
+        enable_ipv6=config.enable_ipv6,
     )  # fmt: skip
     return Response("json", body=msgspec.json.encode(told))
 

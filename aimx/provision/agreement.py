@@ -42,3 +42,14 @@ def _together(said: dict[str, Verdict]) -> Verdict:
 
 def _differ(others: list[str]) -> str:
     return "says otherwise" if len(others) == 1 else "say otherwise"
+
+
+def asked(names: Names) -> str:
+    """Who was asked, in words; with what is odd about them."""
+    if names.views:
+        told = ", ".join(view.server for view in names.views)
+    elif names.server:
+        told = f"only {names.server}, as AIMX_TEST_DNS says"
+    else:
+        told = f"the resolver of this machine: the name servers of {names.domain} could not be asked themselves"
+    return "; ".join((told, *names.notes))

@@ -153,6 +153,13 @@ class Names(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
+def with_ipv6(config: Config | None, probe: Probe) -> bool:
+    """Whether mail leaves by IPv6 too (enable_ipv6): what the file says, else the daemon."""
+    if config is not None:
+        return config.enable_ipv6
+    return probe.status is not None and probe.status.enable_ipv6
+
+
 class Facts(msgspec.Struct, frozen=True):
     """All of it. `root`: gathered by root. `as_root`: the daemon is one that runs (or is to run) as root."""
 

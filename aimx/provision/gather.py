@@ -23,7 +23,7 @@ from aimx.model.config import Config
 from aimx.model.delivery import Folder
 from aimx.model.status import Waiting
 from aimx.provision import disk, initsystem, keypair, nameservice, probe
-from aimx.provision.facts import Certificate, Facts, File, Key, Listed, Names, Owner, Probe, Program, Smtp
+from aimx.provision.facts import Certificate, Facts, File, Key, Listed, Names, Owner, Probe, Program, Smtp, with_ipv6
 from aimx.store import survey
 from aimx.store.survey import Books
 
@@ -40,7 +40,7 @@ class Where(NamedTuple):
     root: Path = Path("/")
 
 
-class _Site(NamedTuple):
+class Site(NamedTuple):
     """What is known of the installation before anything else is looked at."""
 
     config_file: File
@@ -53,8 +53,8 @@ class _Site(NamedTuple):
 
 def gather(where: Where) -> Facts:
     """All facts."""
-    site = _site(where)
-    domain, selector = _domain(site), _selector(site)
+    site = site_of(where)
+    domain, selector = domain_of(site), selector_of(site)
     key = keypair.look(where.config_file.parent, selector) if selector else None
     reached = trio.run(_network, site, domain, selector, key)
     data_dir = Path(site.data_dir) if site.data_dir is not None else None
@@ -89,7 +89,8 @@ def gather(where: Where) -> Facts:
     )
 
 
-def _site(where: Where) -> _Site:
+def site_of(where: Where) -> Site:
+    """What file and daemon say."""
     file, config = _config(where.config_file, where.data_dir)
     found = probe.daemon(where.socket)
     rows = probe.mailboxes(where.socket) if found.state == "running" else []
@@ -98,7 +99,7 @@ def _site(where: Where) -> _Site:
         data_dir = PurePath(found.status.data_dir)  # where mail is now, whatever the file says
     if data_dir is None and file.state != "missing":
         data_dir = PurePath(load.DATA_DIR)
-    return _Site(file, config, found, rows, data_dir, _daemon_uid(found, data_dir))
+    return Site(file, config, found, rows, data_dir, _daemon_uid(found, data_dir))
 
 
 def _config(path: Path, data_dir: Path | None) -> tuple[File, Config | None]:
@@ -123,7 +124,8 @@ def _daemon_uid(found: Probe, data_dir: PurePath | None) -> int:
         return os.geteuid()
 
 
-def _domain(site: _Site) -> str | None:
+def domain_of(site: Site) -> str | None:
+    """The domain that mail is for; None when nobody tells it."""
     if site.config is not None:
         return site.config.domain
     if site.probe.status is not None:
@@ -132,7 +134,8 @@ def _domain(site: _Site) -> str | None:
     return domains.pop() if len(domains) == 1 else None
 
 
-def _selector(site: _Site) -> str | None:
+def selector_of(site: Site) -> str | None:
+    """The selector of the key that signs."""
     if site.config is not None:
         return site.config.dkim_selector
     return site.probe.status.dkim.selector if site.probe.status is not None else None
@@ -147,7 +150,7 @@ class _Reached(NamedTuple):
     programs: tuple[Program, ...]
 
 
-async def _network(site: _Site, domain: str | None, selector: str | None, key: Key | None) -> _Reached:
+async def _network(site: Site, domain: str | None, selector: str | None, key: Key | None) -> _Reached:
     """The DNS, the listener, and programs that may be on somebody's own file system: all at once, each bounded."""
     programs: tuple[Program, ...] = ()
     smtp: tuple[Smtp, Certificate | None] = (Smtp("", "unknown"), None)
@@ -163,8 +166,8 @@ async def _network(site: _Site, domain: str | None, selector: str | None, key: K
     async def ask_dns() -> None:
         nonlocal names
         if domain is not None:
-            with_ipv6 = site.config is not None and site.config.enable_ipv6
-            names = await nameservice.look_up(domain, selector or "aimx", key.record if key else None, with_ipv6)
+            record = key.record if key else None
+            names = await nameservice.look_up(domain, selector or "aimx", record, with_ipv6(site.config, site.probe))
 
     async def look_at_programs() -> None:
         nonlocal programs
@@ -187,7 +190,7 @@ def _address(found: Probe) -> tuple[str, int]:
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host), int(port)
 
 
-def _mailboxes(site: _Site) -> tuple[Listed, ...]:
+def _mailboxes(site: Site) -> tuple[Listed, ...]:
     rows = {str(row.get("name")): row for row in site.rows}
     if site.config is None:
         mine = _name(os.geteuid()) if os.geteuid() else None
@@ -237,7 +240,7 @@ def _epoch(text: str) -> float:
         return time.time()
 
 
-def _wanted(site: _Site) -> list[tuple[Folder, str]]:
+def _wanted(site: Site) -> list[tuple[Folder, str]]:
     if site.config is not None:
         return disk.configured(site.config)
     folders: tuple[Folder, ...] = ("inbox", "sent")

@@ -27,7 +27,7 @@ _SOMEWHERE4, _SOMEWHERE6 = "192.0.2.1", "2001:db8::1"
 
 async def look_up(domain: str, selector: str, key: str | None, with_ipv6: bool) -> Names:
     """Everything that `records.judge` may want to know; what is not answered in time is missing."""
-    ipv4, ipv6 = outgoing(_SOMEWHERE4), outgoing(_SOMEWHERE6)
+    ipv4, ipv6 = routes()
     zone = Zone(domain, selector, key, records.public(ipv4), records.public(ipv6), frozenset(), with_ipv6)
     found = await look(zone, limits.DOCTOR_DNS_S)
     return Names(
@@ -127,7 +127,13 @@ class _Inquiry:
 
 def own_public() -> tuple[str | None, str | None]:
     """The IPv4 and the IPv6 address that connections to the world leave from, where the world knows us by them."""
-    return records.public(outgoing(_SOMEWHERE4)), records.public(outgoing(_SOMEWHERE6))
+    ipv4, ipv6 = routes()
+    return records.public(ipv4), records.public(ipv6)
+
+
+def routes() -> tuple[str | None, str | None]:
+    """The addresses, IPv4 and IPv6, that connections to the world leave from."""
+    return outgoing(_SOMEWHERE4), outgoing(_SOMEWHERE6)
 
 
 def outgoing(somewhere: str) -> str | None:

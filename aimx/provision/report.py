@@ -7,6 +7,7 @@ from aimx.model.config import Config
 from aimx.provision.checks import zone
 from aimx.provision.checks.finding import Finding
 from aimx.provision.facts import Facts
+from aimx.provision.records import Record, Verdict
 
 SEVERITIES = ("fail", "warn", "info", "skip")
 
@@ -22,10 +23,7 @@ def report(facts: Facts, findings: tuple[Finding, ...]) -> dict[str, Any]:
         "service": _service(facts),
         "mailboxes": [_mailbox(box) for box in facts.mailboxes] if facts.mailboxes_known else None,
         "ownership": _ownership(facts) if facts.mailboxes_known else None,
-        "dns": [
-            {"check": verdict.check, "state": verdict.state, "text": verdict.why, "publish": _record(verdict.record)}
-            for verdict in zone.verdicts(facts)
-        ],
+        "dns": [verdict(found) for found in zone.verdicts(facts)],
         "checks": [
             {"id": found.id, "severity": found.severity, "text": found.text, "fix": list(found.fix)}
             for found in findings
@@ -84,5 +82,12 @@ def _uid(facts: Facts, owner: str | None) -> int | None:
     return next((found.uid for found in facts.owners if found.name == owner), None)
 
 
-def _record(record: Any) -> dict[str, str] | None:
-    return {"type": record.rtype, "name": record.name, "value": record.value} if record is not None else None
+def verdict(found: Verdict) -> dict[str, Any]:
+    """A line of the DNS section."""
+    publish = record(found.record) if found.record is not None else None
+    return {"check": found.check, "state": found.state, "text": found.why, "publish": publish}
+
+
+def record(found: Record) -> dict[str, str]:
+    """A record to publish."""
+    return {"type": found.rtype, "name": found.name, "value": found.value}

@@ -1,7 +1,6 @@
 """The DNS step of setup and of `aimx dns`: what to publish, and how to look whether it is there."""
 
 from aimx.provision import agreement, nameservice, records, zonefile
-from aimx.provision.facts import Names
 from aimx.provision.records import Record, Verdict
 from aimx.provision.setup import api
 
@@ -12,7 +11,7 @@ def watch(zone: records.Zone) -> api.Watch:
     async def look() -> api.Seen:
         names = await nameservice.look(zone)
         found = agreement.verdicts(zone, names)
-        return api.Seen(found, verified(zone, found), asked(names))
+        return api.Seen(found, verified(zone, found), agreement.asked(names))
 
     wanted = to_publish(zone)
     return api.Watch(api.Zone(zone.domain, wanted, zonefile.text(wanted)), look)
@@ -30,14 +29,3 @@ def verified(zone: records.Zone, verdicts: tuple[Verdict, ...]) -> bool:
 def to_publish(zone: records.Zone) -> tuple[Record, ...]:
     """Each record once, in the order in which they are shown."""
     return tuple(dict.fromkeys(records.wanted(zone).values()))
-
-
-def asked(names: Names) -> str:
-    """Who was asked, in words; with what is odd about them."""
-    if names.views:
-        told = ", ".join(view.server for view in names.views)
-    elif names.server:
-        told = f"only {names.server}, as AIMX_TEST_DNS says"
-    else:
-        told = f"the resolver of this machine: the name servers of {names.domain} could not be asked themselves"
-    return "; ".join((told, *names.notes))

@@ -2,7 +2,7 @@
 
 from aimx.provision import agreement, records
 from aimx.provision.checks.finding import Finding, Findings, look_again
-from aimx.provision.facts import Facts, Names
+from aimx.provision.facts import Facts, Names, with_ipv6
 from aimx.provision.records import Verdict, Zone
 
 _IDS = {"SPF (IPv6)": "DNS-SPF-IPV6"}
@@ -25,7 +25,7 @@ def _zone(facts: Facts, names: Names) -> Zone:
         records.public(names.outgoing4),
         records.public(names.outgoing6),
         frozenset(names.local),
-        facts.config is not None and facts.config.enable_ipv6,
+        with_ipv6(facts.config, facts.probe),
     )
 
 
