@@ -49,6 +49,7 @@ def _records_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("table", "zone", "json"), default="table", help="for people, for a zone file, or JSON"
     )
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
 
 
 def _records(options: argparse.Namespace) -> int:
