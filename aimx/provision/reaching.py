@@ -1,6 +1,7 @@
 """Names and connections for the check of port 25: who was asked, and in which way it failed. Sends nothing itself."""
 
 import errno
+import ipaddress
 import os
 import socket
 from typing import Literal, NamedTuple
@@ -40,6 +41,9 @@ class Addresses(NamedTuple):
 
 async def look_up(host: str) -> Addresses:
     """As every program of this machine sees it, /etc/hosts included. Raises: Unreached."""
+    literal = _literal(host)
+    if literal is not None:
+        return literal
     try:
         with trio.fail_after(limits.PORT_LOOKUP_S):
             found = await trio.to_thread.run_sync(
@@ -58,6 +62,14 @@ async def look_up(host: str) -> Addresses:
             addresses[_FAMILIES[family]][str(name[0])] = None
     most = limits.PORT_ADDRESSES
     return Addresses(tuple(addresses[4])[:most], tuple(addresses[6])[:most])
+
+
+def _literal(host: str) -> Addresses | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return Addresses((host,), ()) if address.version == 4 else Addresses((), (host,))
 
 
 async def connect(address: str, port: int) -> tcp.TcpStream:

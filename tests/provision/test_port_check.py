@@ -1,19 +1,27 @@
 """Port 25 in both directions, with a verifier that says anything at all: causes, never a blocked port by mistake."""
 
+import datetime
 import json
 import socket
+import ssl
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import pytest
 import trio
+import trio.testing
 
+from aimx.errors import Refused
 from aimx.flows.responding import Responding
-from aimx.provision import port25
+from aimx.provision import port25, verdict25, verifyhost
+from aimx.provision.inbound import Inbound
+from aimx.provision.occupancy import Occupant
 from aimx.provision.port25 import OwnPort
 from aimx.smtp.responder import Responder
+from tests.provision.authority import Authority
 
 GLOBAL = "9.9.9.9"
+TLS_HELLO = b"\x16"
 
 
 def free_port():
@@ -23,13 +31,17 @@ def free_port():
 
 
 @asynccontextmanager
-async def listening(handler):
+async def listening(handler, pem=None, host="127.0.0.1"):
     async def session(stream):
         with suppress(trio.BrokenResourceError):  # whoever asked has heard enough
+            if pem is not None:
+                context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+                context.load_cert_chain(pem)
+                stream = trio.SSLStream(stream, context, server_side=True)
             await handler(stream)
 
     async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(partial(trio.serve_tcp, session, 0, host="127.0.0.1"))
+        listeners = await nursery.start(partial(trio.serve_tcp, session, 0, host=host))
         yield listeners[0].socket.getsockname()[1]
         nursery.cancel_scope.cancel()
 
@@ -40,7 +52,7 @@ def answering(octets):
     async def handler(stream):
         async with stream:
             asked = b""
-            while b"\r\n\r\n" not in asked:
+            while b"\r\n\r\n" not in asked and not asked.startswith(TLS_HELLO):
                 got = await stream.receive_some(4096)
                 if not got:
                     return
@@ -59,12 +71,12 @@ def told(**fields):
     return http("200 OK", json.dumps(fields).encode())
 
 
-def check(tmp_path, octets, smtp=None, url="http://127.0.0.1:{}"):
+def check(tmp_path, octets, smtp=None, url="http://127.0.0.1:{}", pem=None):
     notes = []
     responder = Responding(Responder("there.example", "SMTP", "500 no"), 4)
 
     async def run():
-        async with listening(answering(octets)) as web, listening(smtp or responder.session) as mail:
+        async with listening(answering(octets), pem) as web, listening(smtp or responder.session) as mail:
             own = OwnPort(tmp_path / "none.sock", free_port(), mail, ("127.0.0.1",))
             return await port25.preflight(url.format(web), own, notes.append)
 
@@ -182,3 +194,141 @@ def test_the_holder_is_named_and_inbound_is_not_tried(tmp_path):
         found = trio.run(port25.preflight, f"http://127.0.0.1:{free_port()}", own, lambda _: None)
     assert found.holder is not None and "pid" in found.holder
     assert found.inbound.unknown and "occupied" in found.inbound.why
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+FINE = told(reachable=True, ip=GLOBAL)
+TLS = "https://localhost:{}"
+
+
+def test_over_https_the_certificate_is_of_an_authority_of_this_machine(tmp_path, authority, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    found, _ = check(tmp_path, FINE, url=TLS, pem=authority.issue("localhost"))
+    assert found.inbound.ok and found.ipv4 == GLOBAL
+
+
+@pytest.mark.parametrize("case", ["other authority", "other name", "expired", "plain", "out of TLS"])
+def test_a_certificate_that_does_not_fit_is_never_overlooked(tmp_path, authority, monkeypatch, case):
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    pem, octets, url = authority.issue("localhost"), FINE, TLS
+    if case == "other authority":
+        pem = Authority(tmp_path).issue("localhost")
+    elif case == "other name":
+        url = "https://127.0.0.1:{}"
+    elif case == "expired":
+        pem = authority.issue("localhost", -datetime.timedelta(days=1))
+    elif case == "plain":
+        pem = None
+    else:
+        octets = http("302 Found", b"", "Location: http://localhost/probe")
+    found, notes = check(tmp_path, octets, url=url, pem=pem)
+    assert found.outbound.ok and found.inbound.unknown and found.ipv4 is None
+    said = {"plain": "TLS failed", "out of TLS": "it redirects"}.get(case, "certificate verify failed")
+    assert said in found.inbound.why
+    assert all("_ssl.c" not in note.text for note in notes)
+
+
+def test_over_ipv6_the_same(tmp_path):
+    responder = Responding(Responder("there.example", "SMTP", "500 no"), 4)
+    answer = told(reachable=True, ip="2606:4700::1")
+
+    async def run():
+        async with listening(answering(answer), host="::1") as web, listening(responder.session, host="::1") as mail:
+            own = OwnPort(tmp_path / "none.sock", free_port(), mail, ("127.0.0.1", "::1"))
+            return await port25.preflight(f"http://[::1]:{web}", own, notes.append)
+
+    notes = []
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    found = trio.run(run)
+    assert (found.outbound.ok, found.inbound.ok, found.ipv4, found.ipv6) == (True, True, None, "2606:4700::1")
+    assert [note.kind for note in notes] == ["text", "ok", "ok", "hint", "hint"]
+
+
+def test_it_may_be_cancelled_at_any_time_and_leaves_the_port(tmp_path):
+    async def silent(stream):
+        async with stream:
+            await trio.sleep_forever()
+
+    async def run():
+        own_port = free_port()
+        async with listening(silent) as web, listening(silent) as mail:
+            own = OwnPort(tmp_path / "none.sock", own_port, mail, ("127.0.0.1",))
+            async with trio.open_nursery() as nursery:
+
+                def told_first(_note):
+                    nursery.cancel_scope.cancel()
+
+                nursery.start_soon(port25.preflight, f"http://127.0.0.1:{web}", own, told_first)
+        with socket.create_server(("127.0.0.1", own_port)):
+            return True
+
+    assert trio.run(run)
+
+
+def test_silence_ends_with_the_limits_and_is_said_to_be_silence(tmp_path):
+    async def silent(stream):
+        async with stream:
+            await trio.sleep_forever()
+
+    async def run():
+        async with listening(silent) as web, listening(silent) as mail:
+            own = OwnPort(tmp_path / "none.sock", free_port(), mail, ("127.0.0.1",))
+            return await port25.preflight(f"http://127.0.0.1:{web}", own, lambda _: None)
+
+    # Names and sockets of loopback answer within the time in which nothing else is left to wait for.
+    found = trio.run(run, clock=trio.testing.MockClock(rate=0, autojump_threshold=0.5))
+    assert found.outbound.unknown and "no greeting within 10 s" in found.outbound.why
+    assert found.inbound.unknown and "no answer within 60 s" in found.inbound.why
+
+
+OCCUPANT = {
+    "free": Occupant("free"),
+    "ours": Occupant("ours", "aimx serve", ("0.0.0.0",)),
+    "loopback": Occupant("ours", "aimx serve", ("127.0.0.1", "::1")),
+}
+
+
+@pytest.mark.parametrize(
+    ("occupant", "words"),
+    [
+        ("free", "a firewall here or at the provider"),
+        ("ours", "systemctl status aimx"),
+        ("loopback", "127.0.0.1, ::1 only"),
+    ],
+)
+def test_what_is_not_reachable_is_said_with_what_to_look_at(occupant, words):
+    reach = verdict25.back({4: Inbound(False, GLOBAL)}, OCCUPANT[occupant], None, "", 25)
+    assert not reach.ok and not reach.unknown and words in reach.why
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "check.aimx.email", "ftp://x", "https://", "http:///x", "https://u@x", "https://u:p@x", "https://x:0",
+     "https://x:99999", "https://x:y", "https://x/?q", "https://x/#f", "https://x y", "https://x/\r\nX: y",
+     "https://[fe80::1%25eth0]", "https://b\u00fccher.example", "HTTPS://x"],
+)  # fmt: skip
+def test_what_is_no_base_url_is_refused(url):
+    with pytest.raises(Refused):
+        verifyhost.parse(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "text"),
+    [
+        ("https://check.aimx.email", "check.aimx.email", 443, "https://check.aimx.email"),
+        ("https://check.aimx.email///", "check.aimx.email", 443, "https://check.aimx.email"),
+        ("http://127.0.0.1:3025/", "127.0.0.1", 3025, "http://127.0.0.1:3025"),
+        ("https://[2606:4700::1]/v", "2606:4700::1", 443, "https://[2606:4700::1]/v"),
+        ("http://[::1]:80", "::1", 80, "http://[::1]"),
+    ],
+)
+def test_a_base_url_is_taken_apart(url, host, port, text):
+    found = verifyhost.parse(url)
+    assert (found.host, found.port, str(found)) == (host, port, text)
