@@ -17,7 +17,7 @@ _PATIENCE = ("-o", "faulthandler_timeout=1200")
 _SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 
 # Each has a session of its own.
-_ELSEWHERE = ("--ignore=tests/faults", "--ignore=tests/systemd", "--ignore=tests/clients")
+_ELSEWHERE = ("--ignore=tests/faults", "--ignore=tests/systemd", "--ignore=tests/clients", "--ignore=tests/tui")
 
 _installed: list[str] = []
 
@@ -106,9 +106,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def tui(session: nox.Session) -> None:
-    """The terminal programs: so far, that their package imports."""
+    """The full-screen programs: their screens under a pilot, and pictures of them against those on file."""
     _install(session)
-    _run(session, "python", "-W", "error", "-c", "import aimx_tui")
+    _run(session, "pytest", "-rs", *_SIDE_BY_SIDE, "tests/tui", *session.posargs)
 
 
 @nox.session(python=False)

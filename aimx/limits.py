@@ -488,3 +488,7 @@ MARKDOWN_BLOCKS = 400_000  # and table cells; about 4 s. 5 MiB of ordinary text 
 MARKDOWN_SPANS = 600_000  # marks of spans; about 4 s. What follows is shown as it was written
 RENDER_ELEMENTS = 300_000  # elements that get a style; about 3 s
 MARKDOWN_PADDING_CELLS = 50_000  # cells added to table rows that are short
+
+# The programs on the whole terminal (aimx_tui)
+TUI_TEXT_CHARACTERS = 4000  # of one text of others; more is cut
+SETUP_LOOK_S = 15.0  # between two looks at the DNS while the operator waits; registrars publish within minutes

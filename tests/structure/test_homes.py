@@ -24,7 +24,9 @@ HOMES = {
     "tomlkit": ("aimx/config/",),
     "dns": ("aimx/resolver/", "aimx/demo/"),
     "sqlite3": ("aimx/store/",),
-    "asyncio": (),
+    "asyncio": (),  # and these are at home in aimx_tui
+    "textual": (),
+    "rich": (),
     "ctypes": ("aimx/effects/linux.py",),
 }
 

@@ -1,0 +1,65 @@
+"""Drives a wizard without a terminal: waits for what is on its screen, never for a duration."""
+
+import asyncio
+import math
+import time
+from contextlib import asynccontextmanager
+
+from textual import events
+from textual.widgets import Input
+
+from aimx.provision.setup.api import Options
+from aimx_tui.setup.app import Wizard
+
+PATIENCE_S = 60.0  # a loaded machine; nothing here takes a second
+
+
+class Driven:
+    """A wizard under a pilot."""
+
+    def __init__(self, wizard, pilot):
+        self.wizard, self.pilot = wizard, pilot
+
+    async def until(self, words):
+        """The words are on the screen, wrapped or not."""
+        end = time.monotonic() + PATIENCE_S
+        while words not in " ".join(self.shown().split()):
+            assert self.wizard.broken() is None
+            assert time.monotonic() < end, f"never shown: {words}\n{self.shown()}"
+            await self.pilot.pause(0.01)
+        await self.pilot.pause()
+
+    async def gone(self):
+        """The app has ended."""
+        end = time.monotonic() + PATIENCE_S
+        while self.wizard.is_running and not self.wizard._exit:
+            assert time.monotonic() < end, self.shown()
+            await asyncio.sleep(0.01)
+
+    def shown(self):
+        """The screen as lines of text."""
+        strips = self.wizard.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in strips)
+
+    async def press(self, *keys):
+        """Keys, one after the other."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def type(self, text):
+        """Into the field that has the focus, at once as a terminal sends what is pasted."""
+        field = self.wizard.focused
+        assert isinstance(field, Input), field
+        field.post_message(events.Paste(text))
+        await self.pilot.pause()
+
+
+@asynccontextmanager
+async def driven(works, options=None, size=(100, 30), again_s=math.inf):
+    """A wizard over that host, on a screen of that size. The clock stands still."""
+    wizard = Wizard(works, options or Options(), again_s=again_s, clock=lambda: 0.0)
+    try:
+        async with wizard.run_test(size=size) as pilot:
+            yield Driven(wizard, pilot)
+    finally:
+        wizard.join()
