@@ -59,9 +59,8 @@ def look(directory: Path, now: float) -> Seen:
     except FileNotFoundError:
         linked = os.path.islink(directory / CERTIFICATE)
         return Seen("foreign-broken", "cert.pem is a link to nothing") if linked else Seen("missing")
-    except _Unreadable as error:
-        linked = os.path.islink(directory / CERTIFICATE)
-        return Seen("foreign-broken" if linked else "broken", str(error))
+    except _Unreadable as error:  # ours is whole or not there
+        return Seen("foreign-broken", str(error))
     ours = certificate.issuer == certificate.subject and not os.path.islink(directory / CERTIFICATE)
     names = _names(certificate)
     try:
@@ -146,11 +145,13 @@ def _read(path: Path) -> tuple[bytes, os.stat_result]:
         raise
     except OSError as error:
         raise _Unreadable(f"{path.name} cannot be read: {error.strerror}") from error
-    with open(fd, "rb") as file:
+    try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise _Unreadable(f"{path.name} is not a file")
-        return file.read(limits.KEY_FILE_OCTETS), status
+        return os.pread(fd, limits.KEY_FILE_OCTETS, 0), status
+    finally:
+        os.close(fd)
 
 
 def _certificate(path: Path) -> x509.Certificate:

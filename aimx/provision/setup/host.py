@@ -65,7 +65,7 @@ class Host(Works):
         """The verifier: of the command line, else of the configuration, else the public one."""
         if self.site.verify_host is not None:
             return self.site.verify_host
-        config = self.look().config
+        config = survey.config(self.site)
         return config.verify_host if config is not None else VERIFY_HOST
 
     def pair(self, domain: str) -> bool:
@@ -84,14 +84,14 @@ class Host(Works):
 
     def watch(self, domain: str, ipv4: str | None, ipv6: str | None) -> Watch:
         """See api.Works. Without the verifier's word the address is the one that connections leave from, if public."""
-        config, selector = self.look().config, self._selector()
+        config, selector = survey.config(self.site), self._selector()
         ours4, ours6 = nameservice.own_public()
         key = keypair.look(self.site.config_dir, selector).record
         with_ipv6 = config is not None and config.enable_ipv6
         return zonewatch.watch(Zone(domain, selector, key, ipv4 or ours4, ipv6 or ours6, frozenset(), with_ipv6))
 
     def _selector(self) -> str:
-        config = self.look().config
+        config = survey.config(self.site)
         return config.dkim_selector if config is not None else survey.SELECTOR
 
     def plan(self, answers: Answers) -> tuple[Change, ...]:

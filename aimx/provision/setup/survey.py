@@ -46,12 +46,12 @@ class Ground(NamedTuple):
 
 def look(site: Site, service: Service | None, active: bool) -> Ground:
     """All facts but whether the service runs, which is asked elsewhere. Blocks for some milliseconds."""
-    config, problem = _config(site)
+    found, problem = _config(site)
     directory = accounts.Directory(site.root)
-    data_dir = site.data_dir or Path(config.data_dir if config is not None else load.DATA_DIR)
+    data_dir = site.data_dir or Path(found.data_dir if found is not None else load.DATA_DIR)
     entries = [entry for name in (accounts.WORKER, accounts.CATCHALL) if (entry := directory.entry(name)) is not None]
     users = frozenset(entry.name for entry in entries)
-    key = keypair.look(site.config_dir, config.dkim_selector if config is not None else SELECTOR)
+    key = keypair.look(site.config_dir, found.dkim_selector if found is not None else SELECTOR)
     seen = certificate.look(site.tls_dir, time.time())
     problems = (
         problem,
@@ -65,19 +65,19 @@ def look(site: Site, service: Service | None, active: bool) -> Ground:
     text = service.text(site.program, site.config_dir, data_dir) if service is not None else ""
     public = key.public_differs or not os.path.lexists(Path(key.private.path).with_name("public.key"))
     return Ground(
-        config=config,
+        config=found,
         data_dir=data_dir,
         users=users,
         pair="missing" if key.private.state == "missing" else "public" if public else "good",
         certificate=seen,
         tree=all((data_dir / name).is_dir() for name in (".aimx", "inbox", "sent")),
-        missing=_missing(data_dir, config, directory),
+        missing=_missing(data_dir, found, directory),
         logs=_mode(site.log_dir) == LOG_MODE,
         readme=_readme(data_dir),
         service=service is not None and service.installed(text),
         active=active,
         problem=next(filter(None, problems), ""),
-        warnings=(*(entry.odd for entry in entries if entry.odd), *_unresolved(config, directory)),
+        warnings=(*(entry.odd for entry in entries if entry.odd), *_unresolved(found, directory)),
     )
 
 
@@ -85,6 +85,11 @@ _NO_INIT = (
     "neither systemd nor OpenRC runs this machine, and setup installs the daemon as a service of one of them. In a"
     ' container run `aimx serve` yourself (the book, "Getting started"); after a boot with systemd run setup again'
 )
+
+
+def config(site: Site) -> Config | None:
+    """The configuration, where there is one that can be read."""
+    return _config(site)[0]
 
 
 def _config(site: Site) -> tuple[Config | None, str]:
