@@ -50,4 +50,4 @@ class Service(Protocol):
         """The end of its log: texts of others, as they are. Never raises."""
 
     async def remove(self) -> None:
-        """Stop it, forget it, remove its file. Nothing happens where there is none."""
+        """Stop it, forget it, remove its file. What of it is gone already is passed over."""

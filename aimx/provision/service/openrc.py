@@ -33,8 +33,7 @@ extra_started_commands="reload"
 description_reload="Read config.toml anew; keeps what is loaded when the file is not valid"
 {environment}
 depend() {{
-\tneed net
-\tuse dns logger
+\tuse net dns logger
 \tafter firewall
 }}
 
@@ -44,7 +43,7 @@ start_pre() {{
 \tcase "$(stat -c '%u %h %F' "$output_log" 2>/dev/null)" in
 \t"0 1 regular "*) ;;
 \t*)
-\t\trm -f "$output_log"
+\t\trm -rf "$output_log"
 \t\t( umask 027; set -C; : >"$output_log" ) || return 1
 \t\t;;
 \tesac

@@ -172,11 +172,11 @@ class Systemd:
 
     async def remove(self) -> None:
         """Stop, disable, remove, read again; units of hooks go too, for nobody would wait for their end."""
-        if self.path.exists():
-            await self._systemctl("stop", NAME)
-            await self._systemctl("disable", NAME)
-            systemfiles.remove(self.path)
-            await self._systemctl("daemon-reload")
+        there = self.path.exists()
+        await self._systemctl("stop", NAME, may_fail=not there)
+        await self._systemctl("disable", NAME, may_fail=not there)
+        systemfiles.remove(self.path)
+        await self._systemctl("daemon-reload")
         await self._systemctl("stop", SLICE, may_fail=True)
         await self._systemctl("reset-failed", NAME, may_fail=True)
 

@@ -1,0 +1,74 @@
+"""`aimx uninstall`: the service goes, what is yours stays (guide, "Uninstalling")."""
+
+import argparse
+import os
+import shlex
+from typing import TYPE_CHECKING
+
+from aimx.cli import diagnostics, output, prompt
+from aimx.cli.style import Style
+from aimx.errors import Exit, Failed, Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aimx.provision.uninstall import Removal
+
+_CANCELLED = "Uninstall cancelled."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The guide's flag."""
+    parser.add_argument("-y", "--yes", action="store_true", help="skip the confirmation prompt")
+
+
+def run(options: argparse.Namespace, root: "Path | None" = None) -> int:
+    """Say what goes and what stays, ask, do it. `root` is where this machine's files are."""
+    if os.geteuid() != 0:
+        raise Refused("uninstall requires root: run `sudo aimx uninstall`")
+    import trio
+
+    from aimx.config import paths
+    from aimx.provision import uninstall
+    from aimx.provision.setup.site import Site
+
+    site = Site(paths.config_dir().absolute(), paths.data_dir_override(options.data_dir), paths.socket_file())
+    if root is not None:
+        site = site._replace(root=root)
+    removal = trio.run(uninstall.look, site)
+    _show(removal)
+    if removal.service is not None:
+        if not prompt.confirm("Proceed with uninstall?", options.yes):
+            raise Failed(_CANCELLED)
+        trio.run(uninstall.carry_out, removal)
+        output.write(f"\nRemoved {removal.service.path}.")
+    pid = uninstall.still_running(site)
+    if pid is not None:
+        diagnostics.say(f"Warning: a daemon that no service started still runs: process {pid}.")
+    _conclude(removal)
+    return Exit.OK
+
+
+def _show(removal: "Removal") -> None:
+    style = Style()
+    output.write(style.paint("head", "Goes:"))
+    if removal.service is not None:
+        output.write(
+            f"  {removal.service.path}  the service: stopped, and no longer started at boot; running hooks end"
+        )
+    else:
+        output.write("  nothing: no service of aimx is installed here")
+    output.write(style.paint("head", "Stays:"))
+    for kept in removal.kept:
+        output.write(f"  {kept.where}  {kept.what}")
+    if removal.override:
+        output.write(f"  {removal.override}  your changes of the service")
+    output.write(f"  {removal.origin.prefix}  the program; its own installer removes it, see below")
+    output.write("  skills and registrations that agents have in the homes of their users")
+
+
+def _conclude(removal: "Removal") -> None:
+    purge = shlex.join(removal.purge)
+    output.write("Uninstall complete." if removal.service is not None else "Nothing was left to uninstall.")
+    output.write(f"To remove the program:  {removal.origin.remove}")
+    output.write(f"To remove configuration, keys and all mail, for good:  sudo rm -rf {purge}")

@@ -1,0 +1,125 @@
+"""`aimx uninstall` on a machine whose files are below a directory, with stand-ins for the init system's programs."""
+
+import argparse
+import os
+
+import pytest
+
+from aimx.cli import uninstall
+from aimx.errors import AnswerNeeded, Failed, Refused
+
+pytestmark = pytest.mark.root
+
+_STAND_IN = """#!/bin/sh
+echo "$(basename $0) $*" >>{log}
+case " $* " in *" {failing} "*) echo "no ${{0##*/}} today" >&2; exit 1;; *" show "*) echo ActiveState={state};; esac
+"""
+
+
+class Machine:
+    """One with a service, before it is uninstalled."""
+
+    def __init__(self, root, monkeypatch, init="systemd"):
+        self.root, self.log = root, root / "log"
+        place = {"systemd": "etc/systemd/system/aimx.service", "openrc": "etc/init.d/aimx"}[init]
+        self.unit = root / place
+        for directory in (self.unit.parent, root / "programs", root / "etc/aimx", root / "etc/ssl/aimx", root / "mail"):
+            directory.mkdir(parents=True, exist_ok=True)
+        (root / {"systemd": "run/systemd/system", "openrc": "run/openrc"}[init]).mkdir(parents=True)
+        self.unit.write_text("the service\n")
+        (root / "etc/aimx/config.toml").write_text(f'domain = "a.test"\ndata_dir = "{root}/mail"\n')
+        monkeypatch.setenv("PATH", str(root / "programs"), prepend=":")
+        monkeypatch.setenv("AIMX_CONFIG_DIR", str(root / "etc/aimx"))
+        monkeypatch.setenv("AIMX_RUNTIME_DIR", str(root / "run/aimx"))
+        self.stand_in()
+
+    def stand_in(self, failing="nothing", state="active"):
+        for name in ("systemctl", "rc-service", "rc-update"):
+            program = self.root / "programs" / name
+            program.write_text(_STAND_IN.format(log=self.log, failing=failing, state=state))
+            program.chmod(0o755)
+
+    def uninstall(self, yes=True):
+        return uninstall.run(argparse.Namespace(yes=yes, data_dir=None), self.root)
+
+    def told(self):
+        lines = self.log.read_text().splitlines()
+        self.log.unlink()
+        return [line.replace("--no-pager --no-ask-password ", "") for line in lines if " show " not in line]
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    return Machine(tmp_path, monkeypatch)
+
+
+def test_the_service_goes_and_the_rest_stays(machine, capsys):
+    assert machine.uninstall() == 0
+    assert not machine.unit.exists()
+    assert machine.told() == [
+        "systemctl stop aimx",
+        "systemctl disable aimx",
+        "systemctl daemon-reload",
+        "systemctl stop aimx-hooks.slice",
+        "systemctl reset-failed aimx",
+    ]
+    said = capsys.readouterr().out
+    goes, _, stays = said.partition("Stays:")
+    assert f"{machine.unit}  the service" in goes
+    for place in ("etc/aimx", "etc/ssl/aimx", "mail"):
+        assert f"  {machine.root}/{place}  " in stays
+        assert (machine.root / place).is_dir()
+    assert "Uninstall complete." in stays
+    assert f"sudo rm -rf {machine.root}/etc/aimx {machine.root}/mail" in stays
+    assert "uninstall aimx" in stays
+
+
+def test_under_openrc(tmp_path, monkeypatch):
+    machine = Machine(tmp_path, monkeypatch, "openrc")
+    assert machine.uninstall() == 0
+    assert not machine.unit.exists()
+    assert machine.told() == [
+        "rc-service aimx status",
+        "rc-service aimx stop",
+        "rc-update -q -a del aimx",
+    ]
+
+
+def test_a_second_time(machine, capsys):
+    machine.uninstall()
+    machine.stand_in(state="inactive")
+    machine.told()
+    assert machine.uninstall() == 0
+    assert "Nothing was left to uninstall." in capsys.readouterr().out
+
+
+def test_nobody_to_ask(machine):
+    with pytest.raises(AnswerNeeded, match="--yes"):
+        machine.uninstall(yes=False)
+    assert machine.unit.exists()
+
+
+@pytest.mark.parametrize("verb", ["stop", "disable", "daemon-reload"])
+def test_what_fails_is_told_and_the_next_run_goes_on(machine, verb):
+    machine.stand_in(failing=verb)
+    with pytest.raises(Failed, match=f"systemctl {verb}.*: no systemctl today"):
+        machine.uninstall()
+    machine.stand_in()
+    assert machine.uninstall() == 0
+    assert not machine.unit.exists()
+    assert "systemctl daemon-reload" in machine.told()
+
+
+def test_drop_ins_of_the_operator_stay(machine, capsys):
+    override = machine.unit.with_name("aimx.service.d")
+    override.mkdir()
+    machine.uninstall()
+    assert override.is_dir()
+    assert f"{override}  your changes" in capsys.readouterr().out
+
+
+def test_only_root(machine, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Refused, match="sudo aimx uninstall"):
+        machine.uninstall()
+    assert machine.unit.exists()
