@@ -492,3 +492,10 @@ MARKDOWN_PADDING_CELLS = 50_000  # cells added to table rows that are short
 # The programs on the whole terminal (aimx_tui)
 TUI_TEXT_CHARACTERS = 4000  # of one text of others; more is cut
 SETUP_LOOK_S = 15.0  # between two looks at the DNS while the operator waits; registrars publish within minutes
+
+# Agents
+AGENT_CONFIG_CHARS = 4 * MIB  # of another program's configuration; NanoClaw's has some hundred
+AGENT_CONFIG_DEPTH = 60  # levels in it; each costs three frames of Python's stack
+AGENT_BUNDLE_CHARS = MIB  # read of a skill that is there already; ours have some 60,000
+GOOSE_TIMEOUT_S = 300  # of one call: email_wait takes up to two minutes
+AGENT_COMMAND_S = 60  # of an agent's own command; Node starts in a second or two, more on a small machine

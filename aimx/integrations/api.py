@@ -11,14 +11,19 @@ State = Literal["wired", "stale", "installed", "not-detected"]
 
 
 class Program(NamedTuple):
-    """The words that start our MCP server: the path of the running program, `--data-dir` and its value if given."""
+    """The words that start our MCP server: the running program, `--data-dir` and its value if given.
+
+    `lead`: words between the path and what is meant for us, where the path is an interpreter's.
+    """
 
     path: str
     data_dir: Path | None
+    lead: tuple[str, ...] = ()
 
     def args(self) -> tuple[str, ...]:
         """All words after the path."""
-        return ("mcp",) if self.data_dir is None else ("--data-dir", str(self.data_dir), "mcp")
+        chosen = () if self.data_dir is None else ("--data-dir", str(self.data_dir))
+        return (*self.lead, *chosen, "mcp")
 
 
 class File(NamedTuple):

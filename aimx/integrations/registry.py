@@ -38,6 +38,10 @@ class Activation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     program: str = ""
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+    entry: str = (
+        ""  # where `program` keeps what was added, as JSON below mcpServers; empty: adding replaces what is there
+    )
+    restore: tuple[str, ...] = ()  # adds such an entry again, which `{old}` stands for
     format: Literal["", "mcpServers", "opencode", "mcp_servers"] = ""
     file: str = ""
     after: str = ""  # what the user does next
