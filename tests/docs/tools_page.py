@@ -34,7 +34,7 @@ def _section(tool: Tool) -> str:
         required = takes.get("required", [])
         lines += ["| parameter | type | default | meaning |", "|---|---|---|---|"]
         for name, what in takes["properties"].items():
-            lines.append(f"| `{name}` | {_type(what)} | {_default(name, what, required)} | {_cell(what)} |")
+            lines.append(f"| `{name}` | {kind(what)} | {_default(name, what, required)} | {_cell(what)} |")
         lines.append("")
     if tool.strict:
         lines += ["Any other parameter is refused.", ""]
@@ -42,8 +42,8 @@ def _section(tool: Tool) -> str:
     return "\n".join(lines)
 
 
-def _type(what: dict[str, Any]) -> str:
-    kinds = [_type(one) for one in what.get("anyOf", [])] or [what.get("type", "any")]
+def kind(what: dict[str, Any]) -> str:
+    kinds = [kind(one) for one in what.get("anyOf", [])] or [what.get("type", "any")]
     if kinds == ["array"]:
         return f"array of {what['items'].get('type', 'any')}s"
     return " or ".join(kinds)
