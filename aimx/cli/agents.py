@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import pwd
-import sys
 from pathlib import Path
 
 from aimx.cli import diagnostics, output, prompt
@@ -111,15 +110,10 @@ def _choose(options: argparse.Namespace) -> int:
     """Nobody was named: the picker, where somebody sits who can use it."""
     if options.print:
         raise diagnostics.wrong_usage("--print needs the name of an agent", "aimx agents setup <AGENT> --print")
-    if options.no_interactive or not (prompt.interactive() and sys.stdout.isatty()):
-        _refuse_root(options, "setup")
-        _listed(as_json=False)
-        diagnostics.say("\nTo install one: aimx agents setup <AGENT>")
-        return Exit.OK
-    home = _user_home(options, "setup")
-    from aimx_tui.agents import app
-
-    return app.run(home, program.ours(paths.data_dir_override(options.data_dir)), force=options.force)
+    _refuse_root(options, "setup")
+    _listed(as_json=False)
+    diagnostics.say("\nTo install one: aimx agents setup <AGENT>")
+    return Exit.OK
 
 
 def _remove(options: argparse.Namespace) -> int:

@@ -18,7 +18,8 @@ REFERENCES = ("mcp-tools", "frontmatter", "workflows", "hooks", "troubleshooting
 _LINK = re.compile(r"\]\(references/([a-z-]+)\.md\)")
 _HEADING = re.compile(r"^(#{1,5}) ", re.MULTILINE)
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-_STAMP = re.compile(r"aimx-bundle: (\S+ [0-9a-f]{12})")
+_MARK = "aimx-bundle: "
+_STAMP = re.compile(rf"{_MARK}(\S+ [0-9a-f]{{12}})")
 
 
 def main_file(agent: Agent) -> str:
@@ -35,7 +36,7 @@ def names(agent: Agent) -> tuple[str, ...]:
 def files(agent: Agent, program: Program) -> tuple[File, ...]:
     """What is installed for an agent, the main file first."""
     body, beside = _body(agent)
-    mark = stamp(agent)
+    mark = _MARK + stamp(agent)
     if agent.files.shape == "recipe":
         return (File(main_file(agent), recipe.text(body, program, mark)),)
     return (File(main_file(agent), f"{body}\n<!-- {mark} -->\n"), *beside)
@@ -46,13 +47,13 @@ def stamp(agent: Agent) -> str:
     """What marks a bundle of this version."""
     body, beside = _body(agent)
     digest = hashlib.sha256("\0".join((body, *(file.text for file in beside))).encode()).hexdigest()
-    return f"aimx-bundle: {build().tag} {digest[:12]}"
+    return f"{build().tag} {digest[:12]}"
 
 
 def version_of(text: str) -> str | None:
     """The stamp in the text of a main file, None without one."""
     found = _STAMP.search(text)
-    return found.group(0) if found is not None else None
+    return found.group(1) if found is not None else None
 
 
 def _body(agent: Agent) -> tuple[str, tuple[File, ...]]:

@@ -40,7 +40,7 @@ HOSTILE = [
 paths = st.lists(st.sampled_from(HOSTILE) | st.text(alphabet="ab/. ", max_size=3), max_size=6).map(
     lambda parts: "/" + "".join(parts)
 )
-programs = st.builds(Program, paths, st.none() | paths.map(Path))
+programs = st.builds(Program, paths, st.none() | paths.map(Path), st.sampled_from([(), ("-I", "-m", "aimx.cli.main")]))
 
 
 def activation(name):
