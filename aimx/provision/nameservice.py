@@ -28,7 +28,8 @@ _SOMEWHERE4, _SOMEWHERE6 = "192.0.2.1", "2001:db8::1"
 async def look_up(domain: str, selector: str, key: str | None, with_ipv6: bool) -> Names:
     """Everything that `records.judge` may want to know; what is not answered in time is missing."""
     ipv4, ipv6 = routes()
-    zone = Zone(domain, selector, key, records.public(ipv4), records.public(ipv6), frozenset(), with_ipv6)
+    public4, public6 = records.public(ipv4), records.public(ipv6)
+    zone = Zone(domain, selector, key, public4, public6, frozenset(), with_ipv6, ipv4 is None and public6 is not None)
     found = await look(zone, limits.DOCTOR_DNS_S)
     return Names(
         domain, found.answers, found.local, ipv4, ipv6, os.environ.get(TEST_VARIABLE) or "", found.views, found.notes
@@ -123,6 +124,12 @@ class _Inquiry:
             (end,) = await self._lookup.all((Question(answer, question.rtype),))
             answer = Answer(question, end.status, end.records, end.ttl_s)
         self.views[server][question] = answer
+
+
+def only_ipv6() -> bool:
+    """Whether this machine has no IPv4 at all, and a public IPv6 address."""
+    ipv4, ipv6 = routes()
+    return ipv4 is None and records.public(ipv6) is not None
 
 
 def own_public() -> tuple[str | None, str | None]:

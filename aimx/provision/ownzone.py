@@ -52,6 +52,7 @@ def find(where: Where, given: Given) -> Own:
         ipv6=ipv6 or records.public(out6),
         local=frozenset(),
         with_ipv6=ipv6 is not None or facts.with_ipv6(site.config, site.probe),
+        only_ipv6=ipv4 is None and out4 is None and records.public(out6) is not None,
     )
     return Own(zone, notes)
 
@@ -59,7 +60,7 @@ def find(where: Where, given: Given) -> Own:
 async def published(zone: Zone) -> Own:
     """The zone with the addresses that the DNS has now, where nobody else knows them: right if they were right."""
     notes: list[str] = []
-    if zone.ipv4 is None:
+    if zone.ipv4 is None and not (zone.only_ipv6 and zone.with_ipv6):
         zone = zone._replace(ipv4=await _now(zone.domain, "A", ("IPv4", "--ipv4"), notes))
     if zone.ipv6 is None and zone.with_ipv6:
         zone = zone._replace(ipv6=await _now(zone.domain, "AAAA", ("IPv6", "--ipv6"), notes))

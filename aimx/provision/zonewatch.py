@@ -8,6 +8,9 @@ from aimx.provision.setup import api
 def watch(zone: records.Zone) -> api.Watch:
     """The records of the zone, and a look at them that asks the servers that answer for the domain, past all caches."""
 
+    if zone.ipv4 is None:
+        zone = zone._replace(only_ipv6=nameservice.only_ipv6())
+
     async def look() -> api.Seen:
         names = await nameservice.look(zone)
         found = agreement.verdicts(zone, names)

@@ -5,7 +5,7 @@ from aimx.provision.checks.finding import Finding, Findings, look_again
 from aimx.provision.facts import Facts, Names, with_ipv6
 from aimx.provision.records import Verdict, Zone
 
-_IDS = {"SPF (IPv6)": "DNS-SPF-IPV6"}
+_IDS = {"SPF (IPv6)": "DNS-SPF-IPV6", "PTR (IPv6)": "DNS-PTR-IPV6"}
 
 
 def verdicts(facts: Facts) -> tuple[Verdict, ...]:
@@ -18,14 +18,16 @@ def verdicts(facts: Facts) -> tuple[Verdict, ...]:
 
 def _zone(facts: Facts, names: Names) -> Zone:
     key = facts.key
+    ipv6 = records.public(names.outgoing6)
     return Zone(
         names.domain,
         key.selector if key is not None else "aimx",
         key.record if key is not None else None,
         records.public(names.outgoing4),
-        records.public(names.outgoing6),
+        ipv6,
         frozenset(names.local),
         with_ipv6(facts.config, facts.probe),
+        names.outgoing4 is None and ipv6 is not None,
     )
 
 
