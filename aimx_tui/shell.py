@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from typing import ClassVar
 
 from textual.app import App
@@ -15,18 +14,6 @@ from aimx_tui.help import Help
 
 # Whoever sends these expects the program to end, the terminal to be as it was, and nothing half done.
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
-
-
-def suitable() -> bool:
-    """Whether a full-screen program can be drawn here, and be answered.
-
-    A terminal on both sides that knows more than lines, and an encoding that has the signs.
-    """
-    if sys.stdin is None or sys.stdout is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return False
-    if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
-        return False
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 class Shell(App[None]):

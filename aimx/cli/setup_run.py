@@ -15,6 +15,7 @@ from aimx.provision.setup.api import Answers, Note, Options, SetupCancelled
 from aimx.provision.setup.host import Host
 from aimx.provision.setup.site import Site
 from aimx.provision.setup.story import Setup
+from aimx_tui import terminal
 
 _AGAIN = "`sudo aimx setup` goes on from here."
 
@@ -28,12 +29,22 @@ def run(site: Site, options: argparse.Namespace) -> int:
     given = Options(
         options.domain, options.trusted_senders, False if options.no_catchall else None, not options.skip_preflight
     )
-    _welcome(ui)
+    on_screen = isinstance(ui, Plain) and not options.plain and terminal.suitable()
     try:
-        trio.run(Setup(ui, host, given).run)
+        if on_screen:
+            _on_screen(host, given)
+        else:
+            _welcome(ui)
+            trio.run(Setup(ui, host, given).run)
     except BaseException as error:  # noqa: BLE001  a shell: what stands is told, whatever ended it
         return _ended(diagnostics.leaf(error), host)
     return Exit.OK
+
+
+def _on_screen(host: Host, given: Options) -> None:
+    from aimx_tui.setup import app
+
+    app.run(host, given, lambda: "\n".join(_standing(host)))
 
 
 def _welcome(ui: Teller) -> None:

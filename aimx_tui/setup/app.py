@@ -30,12 +30,12 @@ from aimx_tui.setup.stage import Stage
 from aimx_tui.shell import Shell
 
 
-def run(works: Works, options: Options) -> None:
-    """The whole of `aimx setup` on a terminal that `shell.suitable` takes.
+def run(works: Works, options: Options, stands: Callable[[], str]) -> None:
+    """The whole of `aimx setup` on a terminal that `terminal.suitable` takes. `stands`: what is on disk so far.
 
     Raises: what the story raises, SetupCancelled when the operator ended it; the essential stands on stdout by then.
     """
-    wizard = Wizard(works, options)
+    wizard = Wizard(works, options, stands)
     try:
         wizard.run()
     finally:
@@ -96,13 +96,14 @@ class Wizard(Shell):
         self,
         works: Works,
         options: Options,
+        stands: Callable[[], str],
         again_s: float = limits.SETUP_LOOK_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self._bridge = Bridge(self.post_message, works, options, again_s)
         self._thread = threading.Thread(target=self._bridge.run, name="setup")
-        self._clock = clock
+        self._clock, self._stands = clock, stands
         self._steps, self._stage = Steps(id="steps"), Stage()
         self._slot: asks.Slot[object] | None = None
         self._stopping = False
@@ -137,7 +138,7 @@ class Wizard(Shell):
         elif isinstance(self.screen, Leaving):
             self.screen.dismiss(True)
         elif not self._stopping:
-            self.push_screen(Leaving(self._bridge.stands()), self._left)
+            self.push_screen(Leaving(self._stands()), self._left)
 
     def _left(self, end: bool | None) -> None:
         if end:

@@ -27,7 +27,6 @@ class Bridge:
         self, post: Callable[[Message], object], works: Works, options: Options, again_s: float = limits.SETUP_LOOK_S
     ) -> None:
         self._post, self._works, self._options, self._again_s = post, works, options, again_s
-        self._setup = Setup(self, works, options)
         self._typed: dict[str, str] = {}
         self._scope = trio.CancelScope()
         self._token: trio.lowlevel.TrioToken | None = None
@@ -49,24 +48,20 @@ class Bridge:
             with suppress(trio.RunFinishedError):
                 self._token.run_sync_soon(self._scope.cancel)
 
-    def stands(self) -> str:
-        """Any thread: what an unfinished run has left on disk so far."""
-        return self._setup.stands
-
     async def _main(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
         with self._scope:
             if self._stopped:
                 self._scope.cancel()
             while await self._attempt():
-                self._setup = Setup(self, self._works, self._options)
+                pass
         if self._scope.cancelled_caught:
-            raise SetupCancelled(f"{texts.CANCELLED} {self.stands()}")
+            raise SetupCancelled(texts.CANCELLED)
 
     async def _attempt(self) -> bool:
         """One run of the story; whether another is wanted."""
         try:
-            await self._setup.run()
+            await Setup(self, self._works, self._options).run()
         except (AimxError, OSError, ExceptionGroup) as error:
             cause = errors.sole(error)
             if isinstance(cause, SetupCancelled) or not isinstance(cause, (AimxError, OSError)):

@@ -23,11 +23,21 @@ class Driven:
     async def until(self, words):
         """The words are on the screen, wrapped or not."""
         end = time.monotonic() + PATIENCE_S
-        while words not in " ".join(self.shown().split()):
+        while words not in self.flat():
             assert self.wizard.broken() is None
             assert time.monotonic() < end, f"never shown: {words}\n{self.shown()}"
-            await self.pilot.pause(0.01)
-        await self.pilot.pause()
+            await asyncio.sleep(0.005)
+            await self.pilot.pause(0)
+        await self.settle()
+
+    async def settle(self):
+        """All that was sent so far has been worked off; a pilot's own pauses wait for an idle machine instead."""
+        for _ in range(3):
+            await self.pilot.pause(0)
+
+    def flat(self):
+        """The right side as running text: words that are wrapped there stand side by side."""
+        return " ".join(self.shown().split())
 
     async def gone(self):
         """The app has ended."""
@@ -43,21 +53,24 @@ class Driven:
 
     async def press(self, *keys):
         """Keys, one after the other."""
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
+        for key in keys:
+            event = events.Key(key, key if len(key) == 1 else None)
+            event.set_sender(self.wizard)
+            self.wizard._driver.send_message(event)
+            await self.settle()
 
     async def type(self, text):
         """Into the field that has the focus, at once as a terminal sends what is pasted."""
         field = self.wizard.focused
         assert isinstance(field, Input), field
         field.post_message(events.Paste(text))
-        await self.pilot.pause()
+        await self.settle()
 
 
 @asynccontextmanager
 async def driven(works, options=None, size=(100, 30), again_s=math.inf):
     """A wizard over that host, on a screen of that size. The clock stands still."""
-    wizard = Wizard(works, options or Options(), again_s=again_s, clock=lambda: 0.0)
+    wizard = Wizard(works, options or Options(), works.stands, again_s=again_s, clock=lambda: 0.0)
     try:
         async with wizard.run_test(size=size) as pilot:
             yield Driven(wizard, pilot)

@@ -57,6 +57,9 @@ class Paper:
     made: list = field(default_factory=list)
     answers: api.Answers | None = None
 
+    def stands(self):
+        return "The DKIM pair was made." if self.made else "Nothing was changed."
+
     async def survey(self):
         await self._perhaps("survey")
         return self.found

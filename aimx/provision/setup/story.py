@@ -34,8 +34,6 @@ class Setup:
         self._checklist = Checklist()
         self._found: Found
         self._preflight: Preflight | None = None
-        # What this run has left on the host so far, for who ends it before its end.
-        self.stands = texts.NOTHING_WRITTEN
         self.answers = Answers("")
 
     async def run(self) -> None:
@@ -110,8 +108,6 @@ class Setup:
     async def _domain(self) -> None:
         await self._which_domain()
         made = self._works.pair(self.answers.domain)
-        if made:
-            self.stands = texts.PAIR_STAYS
         self._ui.tell(Note("ok", "Generated the DKIM keypair." if made else "The DKIM keypair is there already."))
         seen = self._preflight
         watch = self._works.watch(self.answers.domain, seen and seen.ipv4, seen and seen.ipv6)
@@ -191,10 +187,8 @@ class Setup:
             self._ui.tell(Note("text", f"{texts.INSTALLED}."))
             self._move("install", "skipped", texts.INSTALLED)
             return
-        self.stands = texts.INSTALL_INTERRUPTED
         with self._ui.working("Installing"):
             await self._works.install(self.answers, self._ui.tell)
-        self.stands = f"{texts.ALL_INSTALLED}."
         self._move("install", "done")
 
     async def _agents(self) -> None:

@@ -15,10 +15,6 @@ DNS_ACCESS = Question(
 NO_DOMAIN = "No domain entered. Setup cancelled."
 NO_DNS_ACCESS = "Setup cancelled. You need DNS access to proceed."
 CANCELLED = "Setup cancelled."
-NOTHING_WRITTEN = "Nothing has been changed on this host."
-PAIR_STAYS = "The DKIM key pair stays; nothing else has been changed. `sudo aimx setup` goes on with it."
-ALL_INSTALLED = "AIMX is installed"
-INSTALL_INTERRUPTED = "The installation is incomplete: `sudo aimx setup` finishes it."
 CATCHALL = Question("catchall", "Create the catchall mailbox?")
 
 VERIFIED = "All DNS records verified. Your email server is ready!"
