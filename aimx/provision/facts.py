@@ -32,6 +32,7 @@ class Certificate(msgspec.Struct, frozen=True):
     source: str
     not_before: float
     not_after: float
+    self_signed: bool = False
 
 
 class Probe(msgspec.Struct, frozen=True):

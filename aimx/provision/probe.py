@@ -174,4 +174,5 @@ def certificate_file(path: Path) -> Certificate | None:
 
 
 def _certificate(found: x509.Certificate, source: str) -> Certificate:
-    return Certificate(source, found.not_valid_before_utc.timestamp(), found.not_valid_after_utc.timestamp())
+    begin, end = found.not_valid_before_utc.timestamp(), found.not_valid_after_utc.timestamp()
+    return Certificate(source, begin, end, found.issuer == found.subject)

@@ -93,7 +93,12 @@ def test_a_change_of_the_domain_that_ends_anywhere(setup, installed, moved, tmp_
             assert found.domain == DOMAIN or "Not undone" in done.err, (number, done)
         again = setup.run(machine, *MOVE)
         assert again.code == 0, (number, done, again)
-        assert machine.picture() == whole.picture(), (number, done)
+        assert without_temporaries(machine.picture()) == whole.picture(), (number, done)
+
+
+def without_temporaries(picture):
+    """What is left of an edit that was killed goes with the next edit."""
+    return {name: value for name, value in picture.items() if "/.config.toml." not in name}
 
 
 @pytest.mark.parametrize("fault", FAILING)

@@ -331,8 +331,15 @@ def test_a_variable_of_a_service_is_removed_where_the_service_has_it():
     assert finding.fix == ("sudo vi /etc/conf.d/aimx", "sudo rc-service aimx restart")
 
 
+def test_a_certificate_of_setup_is_renewed_by_setup_and_no_other():
+    for self_signed, fix in ((True, ("sudo aimx setup",)), (False, None)):
+        (finding,) = checks.findings(but(certificate=Certificate("a", NOW - 9 * DAY, NOW - 1, self_signed)))
+        assert (finding.fix == fix) == self_signed
+
+
 def test_the_certificate_that_a_fix_makes_serves(tmp_path):
-    (finding,) = checks.findings(but(certificate=None, smtp=Smtp("127.0.0.1:25", "ours", "220 x ESMTP aimx")))
+    bare = but(certificate=None, smtp=Smtp("127.0.0.1:25", "ours", "220 x ESMTP aimx"), init=Init("none", False))
+    (finding,) = checks.findings(bare)
     for line in finding.fix[:-1]:
         words = shlex.split(line.replace("/etc/ssl/aimx", str(tmp_path / "ssl")))
         assert words[0] == "sudo"

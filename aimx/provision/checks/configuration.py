@@ -5,7 +5,7 @@ import shlex
 from aimx.provision.checks.finding import Finding, Findings, look_again, ours, reload, sudo
 from aimx.provision.facts import Facts
 
-_BOOK = "write one like the example of book/configuration.md"
+_SETUP = "sudo aimx setup"
 _MODE = 0o640  # guide
 
 
@@ -13,7 +13,7 @@ def file(facts: Facts) -> Findings:
     """Missing, unreadable, invalid."""
     found = facts.config_file
     if found.state == "missing":
-        yield Finding("CONFIG-MISSING", "fail", f"There is no configuration at {found.path}", (_BOOK,))
+        yield Finding("CONFIG-MISSING", "fail", f"There is no configuration at {found.path}", (_SETUP,))
     elif found.state == "unreadable":
         text = f"{found.path} is not readable for you: trust, hooks and other people's mailboxes were not checked"
         yield Finding("CONFIG-NOT-CHECKED", "skip", text, look_again(facts))

@@ -7,6 +7,7 @@ from aimx.provision.checks.finding import Finding, Findings, look_again, reload,
 from aimx.provision.facts import Facts
 
 _DAY_S = 86_400
+_SETUP = "sudo aimx setup"
 _CERTIFICATE = "/etc/ssl/aimx/cert.pem"
 
 
@@ -71,7 +72,8 @@ def certificate(facts: Facts) -> Findings:
         if facts.smtp.state == "ours" and not facts.smtp.starttls:
             text = "No certificate: other servers deliver in clear text (STARTTLS is not offered)"
             # Only root sees for certain that there is none: what is there must not be written over.
-            fix = (*_self_signed(facts), *reload(facts)) if facts.root else look_again(facts)
+            made = (_SETUP,) if facts.init.service else (*_self_signed(facts), *reload(facts))
+            fix = made if facts.root else look_again(facts)
             yield Finding("TLS-MISSING", "warn", text, fix)
         return
     left_s = found.not_after - facts.now
@@ -79,6 +81,8 @@ def certificate(facts: Facts) -> Findings:
         when = "has expired" if left_s < 0 else f"expires in {int(left_s // _DAY_S)} days"
         text = f"The certificate of {found.source} {when}"
         fix = (f"openssl x509 -noout -issuer -dates -in {_CERTIFICATE}", *reload(facts))
+        if found.self_signed and facts.init.service:  # one of setup's, which makes it anew
+            fix = (_SETUP,)
         yield Finding("TLS-EXPIRED" if left_s < 0 else "TLS-EXPIRES", "warn", text, fix)
     elif found.not_before > facts.now:
         text = f"The certificate of {found.source} is not valid yet: is the clock right?"

@@ -5,6 +5,7 @@ Also the directories of root's that it and its neighbours lie in.
 
 import os
 from pathlib import Path
+from typing import Any
 
 from aimx.config import domain as domains
 from aimx.config import edit
@@ -78,13 +79,20 @@ class Move:
         """By the holder of the writer lock. Raises: OSError; ConfigInvalid; StorageFailed."""
         self._before = self.path.read_bytes()
         _put(self.path.with_name(f"{self.path.name}.{self.old}"), self._before)
-        self._after, _ = edit.transact(self.path, data_dir, domains.moved(self.old, self.new))
+        change = domains.moved(self.old, self.new)
+
+        def remembered(document: Any) -> None:
+            change(document)
+            self._after = document.as_string().encode()  # it may be on disk also when the edit fails after all
+
+        edit.transact(self.path, data_dir, remembered)
 
     def take_back(self) -> None:
         """The old file is in its place again, unless somebody has changed it since. Raises: OSError; Failed."""
-        if self._before is None or self._after is None:
+        found = self.path.read_bytes()
+        if self._before is None or found == self._before:
             return
-        if self.path.read_bytes() != self._after:
+        if found != self._after:
             raise Failed(f"{self.path} was changed meanwhile, and stays")
         _put(Path(os.path.realpath(self.path)), self._before)
 
