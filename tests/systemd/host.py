@@ -125,6 +125,11 @@ class Host:
         self.machine.write("/etc/aimx/config.toml", config(**more), 0o640)
         self.restart()
 
+    def configure_with(self, mailboxes: str) -> None:
+        """As `configure`, with further mailboxes as they stand in config.toml."""
+        self.machine.write("/etc/aimx/config.toml", config() + mailboxes, 0o640)
+        self.restart()
+
     def until(self, is_so: Callable[[], object], what: str) -> None:
         """Wait for a condition."""
         deadline = time.monotonic() + PATIENCE_S

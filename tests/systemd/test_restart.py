@@ -131,6 +131,40 @@ def test_what_it_said_while_nobody_listened_is_recorded(host):
         assert (run["exit_code"], run["stderr_tail"]) == (6, "told")
 
 
+LOCK = """
+import os, sqlite3, time
+db = sqlite3.connect("/var/lib/aimx/.aimx/state.db", timeout=60, isolation_level=None)
+db.execute("BEGIN IMMEDIATE")
+open("/run/locked", "w").close()
+while os.path.exists("/run/locked"):
+    time.sleep(0.05)
+db.execute("ROLLBACK")
+"""
+
+
+@pytest.mark.parametrize("way", [None, kill], ids=["its own daemon", "the next daemon"])
+def test_an_end_is_recorded_when_the_database_can_be_written_again(host, way):
+    """Somebody has state.db open for writing when the hook ends, until the daemon has complained."""
+    label = f"locked-{way is None}"
+    with host.hook("alice", *script(label, 8)) as name:
+        begin(host, label)
+        if way is not None:
+            another(host, way)
+        lock = host.machine.start("python3", "-c", LOCK)
+        try:
+            host.until(host.machine.file("/run/locked").exists, "it is locked")
+            host.machine.write(f"/home/alice/{label}-go", "")
+            told = f"event=hook-not-recorded hook_name={name} "
+            host.until(lambda: told in host.machine.journal("-u", "aimx"), "that is told")
+            assert len(host.units().splitlines()) == 1
+        finally:
+            host.machine.file("/run/locked").unlink(missing_ok=True)
+            lock.communicate(timeout=60)
+        run = host.run_of(name)
+        assert (run["state"], run["exit_code"], run["stderr_tail"]) == ("done", 8, "told")
+    host.until(lambda: host.units() == "", "its unit is gone")
+
+
 def test_a_limit_is_kept_without_a_daemon(host):
     with host.hook("alice", *script("late"), timeout_s=2) as name:
         begin(host, "late")
