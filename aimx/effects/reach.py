@@ -22,8 +22,8 @@ class _Place(NamedTuple):
     status: os.stat_result
 
 
-def program_obstacle(path: str, account: Account) -> str:
-    """Why the account cannot run the program; empty when it can."""
+def program_obstacle(path: str, account: Account, sandboxed: bool = False) -> str:
+    """Why the account cannot run the program; empty when it can. `sandboxed`: as a unit of systemd."""
     try:
         found = _walk(path, account)
     except _Blocked as reason:
@@ -32,7 +32,17 @@ def program_obstacle(path: str, account: Account) -> str:
         return f"{path} is no file"
     if not _may(found.status, account):
         return f"{path} is not executable for {account.name}"
-    return ""
+    if sandboxed and found.path.startswith("/dev/"):
+        return f"{path} is below /dev, of which a hook has its own"
+    return f"{path} is on a file system that is mounted noexec" if _noexec(found.path) else ""
+
+
+def without_privileges(path: str, account: Account) -> bool:
+    """Whether a program would raise privileges (set-uid, set-gid), which none does in a sandbox."""
+    try:
+        return bool(_walk(path, account).status.st_mode & (stat.S_ISUID | stat.S_ISGID))
+    except _Blocked:
+        return False
 
 
 def directory_obstacle(path: str, account: Account) -> str:
@@ -76,6 +86,13 @@ def _look(path: str) -> _Place:
         return _Place(path, os.lstat(path))
     except OSError as error:
         raise _Blocked(f"{path}: {error.strerror}") from error
+
+
+def _noexec(path: str) -> bool:
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_NOEXEC)
+    except OSError:  # it has gone a moment ago
+        return False
 
 
 def _entering(at: _Place, account: Account) -> str:

@@ -1,6 +1,8 @@
 """What became of hooks: their runs, why one fires or not, and a run that somebody wants to see now."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 import trio
@@ -22,6 +24,7 @@ from aimx.policy.authorize import Action, Anyone, Authorized
 from aimx.policy.gates import Gate, Message
 from aimx.wire.frames import HookExplain, HookRuns, HookTest, Response
 
+T = TypeVar("T")
 _READING = trio.CapacityLimiter(limits.HOOK_THREADS)
 _REACHING = trio.CapacityLimiter(limits.HOOK_REACH_THREADS)
 
@@ -116,7 +119,7 @@ async def explain(fx: Effects, config: Config, frame: HookExplain, authorized: A
             gates.automated(hook, message),
             await _budget(fx, config, asked),
             gates.owner(mailbox, account.uid),
-            *await _places(config, mailbox, hook, account),
+            *await _places(config, mailbox, hook, (account, fx.executor.name == "systemd-run")),
         )
     uid = None if authorized.caller.is_root else authorized.caller.uid
     found = await target.desk(fx).runs.newest(
@@ -194,20 +197,25 @@ async def _budget(fx: Effects, config: Config, asked: BudgetAsked) -> Gate:
     return gates.budget(config.hook_thread_budget, found, frees)
 
 
-async def _places(config: Config, mailbox: Mailbox, hook: Hook, account: Account) -> list[Gate]:
+async def _places(config: Config, mailbox: Mailbox, hook: Hook, look: tuple[Account, bool]) -> list[Gate]:
     """What lies in the file system. An owner may have put it where looking takes for ever."""
-    directory = str(config.data_dir / "inbox" / mailbox.name)
-    looks = (
-        ("directory", directory, partial(reach.directory_obstacle, directory, account)),
-        ("program", hook.cmd[0], partial(reach.program_obstacle, hook.cmd[0], account)),
-    )
-    found = []
-    for name, path, look in looks:
-        obstacle: str | None = None
-        with trio.move_on_after(limits.HOOK_REACH_S):
-            obstacle = await trio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=_REACHING)
-        found.append(gates.place(name, path, obstacle))
-    return found
+    account, sandboxed = look
+    directory, program = str(config.data_dir / "inbox" / mailbox.name), hook.cmd[0]
+
+    def raises() -> bool:
+        return sandboxed and reach.without_privileges(program, account)
+
+    entered = await _reached(partial(reach.directory_obstacle, directory, account))
+    reached = await _reached(partial(reach.program_obstacle, program, account, sandboxed))
+    privileged = reached == "" and bool(await _reached(raises))
+    return [gates.place("directory", directory, entered), gates.place("program", program, reached, privileged)]
+
+
+async def _reached(look: Callable[[], T]) -> T | None:
+    """What is found, in time."""
+    with trio.move_on_after(limits.HOOK_REACH_S):
+        return await trio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=_REACHING)
+    return None
 
 
 # HOOK-TEST

@@ -98,11 +98,12 @@ def owner(mailbox: Mailbox, uid: int | None) -> Gate:
     return Gate("owner", problem is None, problem or f"{mailbox.owner} has uid {uid}", "system")
 
 
-def place(gate: str, path: str, obstacle: str | None) -> Gate:
-    """A program or a directory. `obstacle` None: it took too long to look."""
+def place(gate: str, path: str, obstacle: str | None, privileged: bool = False) -> Gate:
+    """A program or a directory. `obstacle` None: it took too long to look. `privileged`: it counts on being set-uid."""
     if obstacle is None:
         return Gate(gate, None, f"{path} could not be looked at in time", "system")
-    return Gate(gate, not obstacle, obstacle or path, "system")
+    note = " (set-uid or set-gid, which has no effect in the sandbox)" if privileged else ""
+    return Gate(gate, not obstacle, obstacle or path + note, "system")
 
 
 def without_owner(mailbox: Mailbox) -> tuple[Gate, ...]:

@@ -338,7 +338,7 @@ def test_the_commands_show_it(office, first):
     assert done.stdout.splitlines()[0].split() == [
         "CREATED", "HOOK", "MAILBOX", "EVENT", "EMAIL", "STATE", "EXIT", "MS", "CPU", "MEMORY", "NOTE",
     ]  # fmt: skip
-    assert re.search("skipped  -     -   -     - +trusted=none fire_on_untrusted=false\n", done.stdout)
+    assert re.search("skipped +- +- +- +- +trusted=none fire_on_untrusted=false\n", done.stdout)
     done = office.aimx("hooks", "runs", "--hook", "ghost")
     assert (done.returncode, done.stdout) == (0, "No hook runs.\n")
     assert json.loads(office.aimx("hooks", "runs", "--json", "--limit", "2").stdout)[1]["hook"]

@@ -1,6 +1,8 @@
 """Whether a user can run a program or enter a directory; nothing is told from behind a closed door."""
 
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -81,6 +83,47 @@ def test_links_are_followed_as_the_kernel_does(tree):
         assert reach.program_obstacle(f"{tree}/{name}", STRANGER) == ""
     assert reach.program_obstacle(f"{tree}/loop", STRANGER) == f"{tree}/loop: too many symbolic links"
     assert reach.program_obstacle(f"{tree}/dangling", STRANGER) == f"{tree}/nowhere: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("door", "mode", "raises"),
+    [(0o755, 0o4755, True), (0o755, 0o2755, True), (0o755, 0o755, False), (0o700, 0o4755, False)],
+)
+def test_what_would_raise_privileges(tree, door, mode, raises):
+    """Of what is behind a closed door nothing is told."""
+    inner = tree / "inner"
+    inner.mkdir(mode=door)
+    assert reach.without_privileges(str(program(inner, mode)), STRANGER) == raises
+
+
+def test_a_hook_s_own_dev_has_none_of_the_host_s_files():
+    if not os.access("/dev/shm", os.W_OK):
+        pytest.skip("no /dev/shm here")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        os.chmod(name, 0o755)
+        path = str(program(Path(name), 0o755))
+        told = f"{path} is below /dev, of which a hook has its own"
+        assert reach.program_obstacle(path, STRANGER, sandboxed=True) == told
+
+
+LOOK = """
+import sys
+from aimx.effects import reach
+from aimx.effects.accounts import Account
+print(reach.program_obstacle(sys.argv[1], Account("root", 0, 0, "/root", "/bin/sh", (0,))))
+"""
+
+
+@pytest.mark.root
+def test_what_is_mounted_noexec(tree):
+    path = tree / "mounted" / "program"
+    path.parent.mkdir()
+    mount = f'mount -t tmpfs -o noexec none {path.parent} && cp /bin/true {path} && exec "$@"'
+    argv = ["unshare", "--mount", "sh", "-c", mount, "sh", sys.executable, "-c", LOOK, str(path)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted here: {done.stderr}")
+    assert done.stdout == f"{path} is on a file system that is mounted noexec\n"
 
 
 def test_proc_is_not_looked_into():

@@ -72,6 +72,8 @@ TABLE = {
     "place": (gates.place("program", "/bin/true", ""), True, "/bin/true", "system"),
     "place-closed": (gates.place("program", "/x", "/x: No such file or directory"), False,
                      "/x: No such file or directory", "system"),
+    "place-privileged": (gates.place("program", "/bin/su", "", True), True,
+        "/bin/su (set-uid or set-gid, which has no effect in the sandbox)", "system"),
     "place-slow": (gates.place("program", "/x", None), None, "/x could not be looked at in time", "system"),
 }  # fmt: skip
 
