@@ -304,6 +304,7 @@ WAIT_S = 60  # of email_wait; clients give a call up after one to two minutes
 WAIT_MIN_S = 5
 WAIT_MAX_S = 120
 WAIT_PROGRESS_S = 10.0  # between two notifications of progress
+WAIT_TOGETHER_S = 0.05  # after an event: what came at the same time is told together
 WAIT_ROWS = 20  # of mail that was there already
 WAIT_PAGES = 20  # of the index that are looked through for what arrived: 4000 mails in one moment
 CODE_CHARACTERS = 64 * KIB  # of a body that are looked at for one-time codes and links

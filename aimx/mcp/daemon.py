@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import trio
@@ -43,6 +44,8 @@ class SocketDaemon:
                     raise DaemonSilent(f"the aimx daemon broke off: {error.strerror}") from error
         if scope.cancelled_caught:
             raise DaemonSilent("the aimx daemon did not answer in time")
+        if not answer:
+            raise DaemonSilent("the daemon closed the connection without an answer")
         return answers.decode_response(answer, type(request))
 
     async def value(self, request: Request) -> Any:
@@ -67,10 +70,10 @@ class SocketDaemon:
     async def lines(self, request: Request) -> AsyncGenerator[dict[str, Any], None]:
         """The objects of a stream, until the daemon ends it. Raises: ToolError, DaemonUnavailable, WireError."""
         octets = _framed(request)
-        async with await _connect() as stream:
+        async with await _connect() as stream, aclosing(_pieces(stream)) as pieces:
             await _send(stream, octets)
             held, head = b"", True
-            async for piece in _pieces(stream):
+            async for piece in pieces:
                 *whole, held = (held + piece).split(b"\n")
                 if head:
                     if b"" not in whole:

@@ -79,25 +79,22 @@ class _Waiting:
         return found
 
     async def _listen(self, teller: trio.MemorySendChannel[dict[str, Any]]) -> None:
-        """What happens, in the order of the log, also over restarts of the daemon."""
-        after, tries, begun = self.after, iter(limits.WATCH_RETRY_S), False
+        """What happens, in the order of the log, also over restarts of the daemon, which answered a moment ago."""
+        after, tries = self.after, iter(limits.WATCH_RETRY_S)
         while True:
-            try:
+            with suppress(DaemonUnavailable):
                 async with aclosing(self._call.daemon.lines(Watch(after or None, self._mailbox or None))) as lines:
                     async for event in lines:
                         await teller.send(event)
-                        after, tries, begun = event["cursor"], iter(limits.WATCH_RETRY_S), True
-            except DaemonUnavailable:
-                if not begun:
-                    raise
+                        after, tries = event["cursor"], iter(limits.WATCH_RETRY_S)
             await trio.sleep(next(tries, limits.WATCH_RETRY_S[-1]))
 
     async def _taken(self, told: trio.MemoryReceiveChannel[dict[str, Any]]) -> list[dict[str, Any]] | None:
         async for event in told:
             events = [event]
-            with suppress(trio.WouldBlock):
+            with trio.move_on_after(limits.WAIT_TOGETHER_S):
                 while len(events) < limits.STREAM_READ_EVENTS:
-                    events.append(told.receive_nowait())
+                    events.append(await told.receive())
             if any(event["type"] == "gap" for event in events):
                 self.after = events[-1]["cursor"]
                 return None

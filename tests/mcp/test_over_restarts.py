@@ -1,13 +1,18 @@
-"""Sends under a key over restarts and crashes of the daemon: the answer is the first, or unknown, and nothing twice."""
+"""Over restarts and crashes of the daemon: a key gets its first answer, or unknown, and nothing twice; waits go on."""
 
+import json
 import threading
 
 import pytest
+import trio
 
+from aimx import client, limits
+from aimx.wire.frames import Ingest, Status
 from tests import mx
-from tests.harness import Daemon, config_text
+from tests.harness import DOMAIN, Daemon, config_text, mail
 from tests.mailauth import signing
 from tests.mcp.agent import ERAS, Agent
+from tests.mcp.test_waiting_tool import waiting
 
 LETTER = {"from_mailbox": "ops", "to": "ok@one.test", "subject": "s", "body": "b"}
 
@@ -53,3 +58,41 @@ def test_the_first_answer_outlives_the_daemon_and_what_it_was_killed_at_is_never
     assert sum(b"Subject: lost\r\n" in octets for _, octets in server.taken) <= 1
     rows = agents["modern"]("email_list", mailbox="ops", folder="sent", subject="lost").rows
     assert [row["delivery_status"] for row in rows] == ["pending"]
+
+
+def test_a_wait_goes_on_over_a_restart(office, monkeypatch):
+    daemon, _ = office
+    monkeypatch.setenv("AIMX_RUNTIME_DIR", str(daemon.run))
+    monkeypatch.setattr(limits, "WAIT_PROGRESS_S", 0.01)
+
+    def receive():
+        return json.loads(client.call(daemon.socket, Ingest(f"ops@{DOMAIN}", mail())).body)["id"]
+
+    def status():
+        return json.loads(client.call(daemon.socket, Status()).body)
+
+    def restarted():
+        daemon.stop()
+        daemon.start()
+        return receive()
+
+    asked = {"mailbox": "ops", "timeout_s": limits.WAIT_MAX_S, "since": status()["cursor"]}
+    both, found = trio.Event(), []
+
+    async def one(era):
+        async def progressed(*_):
+            if not both.is_set() and status()["watchers"]["now"] == len(ERAS):
+                both.set()
+
+        found.append(await waiting(Agent(era), progressed, **asked))
+
+    async def story():
+        async with trio.open_nursery() as nursery:
+            for era in ERAS:
+                nursery.start_soon(one, era)
+            await both.wait()
+            return await trio.to_thread.run_sync(restarted)
+
+    email_id = trio.run(story)
+    assert [told.text for told in found if told.failed] == []
+    assert [[email["id"] for email in told.structured["emails"]] for told in found] == [[email_id]] * 2
