@@ -14,12 +14,16 @@ _NAME = "aimx"
 
 
 class Outbound(NamedTuple):
-    """`cause` and `why` are empty when it is ok. `family`: by which address family it was ok."""
+    """`cause` and `why` are empty when it is ok. `family`: by which address family it was ok.
+
+    `itself`: the address is one of this machine, so that nothing went anywhere.
+    """
 
     ok: bool
     cause: Cause | None = None
     why: str = ""
     family: reaching.Family = 4
+    itself: bool = False
 
 
 async def check(host: str, port: int) -> Outbound:
@@ -62,7 +66,10 @@ async def _try(address: str, port: int) -> Outbound:
     except Unreached as error:
         return Outbound(False, error.cause, error.why)
     try:
+        itself = stream.socket.getsockname()[0] == address
         why = await greet(stream, _NAME)
+    except OSError:
+        return Outbound(False, "refused", f"{address} port {port}: the connection broke at once")
     finally:
         await trio.aclose_forcefully(stream)
-    return Outbound(True) if why is None else Outbound(False, "answer", f"{address} port {port}: {why}")
+    return Outbound(True, itself=itself) if why is None else Outbound(False, "answer", f"{address} port {port}: {why}")

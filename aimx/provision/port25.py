@@ -12,7 +12,7 @@ import trio
 from aimx import limits
 from aimx.flows.responding import Responding
 from aimx.policy import internet
-from aimx.provision import inbound, occupancy, outbound, temporary, verdict25, verifyhost
+from aimx.provision import inbound, nameservice, occupancy, outbound, temporary, verdict25, verifyhost
 from aimx.provision.inbound import Inbound
 from aimx.provision.occupancy import Occupant, OwnPort
 from aimx.provision.outbound import Outbound
@@ -77,7 +77,7 @@ class _Run:
             self._report("Outbound", out)
         if not foreign:
             self._report("Inbound", back)
-        for hint in verdict25.hints(self._outbound, self._answers):
+        for hint in verdict25.hints(self._outbound, self._answers, self._translated()):
             self._tell(Note("hint", hint))
         return Preflight(self._occupant.name if foreign else None, out, back, self._address(4), self._address(6))
 
@@ -94,6 +94,11 @@ class _Run:
     def _report(self, direction: str, reach: Reach) -> None:
         kind: Literal["ok", "warn", "fail"] = "ok" if reach.ok else "warn" if reach.unknown else "fail"
         self._tell(Note(kind, f"{direction} port {self._own.port}" + (f": {reach.why}" if reach.why else "")))
+
+    def _translated(self) -> bool:
+        """No interface of this machine has the address by which the internet knows it."""
+        seen = [address for address in (self._address(4), self._address(6)) if address is not None]
+        return bool(seen) and not any(nameservice.is_local(address) for address in seen)
 
     def _address(self, family: Family) -> str | None:
         answer = self._answers.get(family)

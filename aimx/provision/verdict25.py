@@ -11,8 +11,6 @@ from aimx.provision.reaching import Family
 from aimx.provision.setup.api import Reach
 from aimx.provision.verifyhost import VerifyHost
 
-_HEALTH = "see whether `curl {}/health` answers, and try again later"
-
 
 def situation(occupant: Occupant, port: int, temporary: bool) -> list[str]:
     """How it is tried."""
@@ -79,9 +77,14 @@ def _closed(answer: Inbound, occupant: Occupant, responding: Responding | None, 
     return f"{lead}: a firewall here or at the provider blocks it (sudo ufw allow {port}/tcp)"
 
 
-def hints(found: Outbound, answers: Mapping[Family, Inbound]) -> list[str]:
-    """What is worth knowing beside the verdicts."""
+def hints(found: Outbound, answers: Mapping[Family, Inbound], translated: bool) -> list[str]:
+    """What is worth knowing beside the verdicts. `translated`: the address that the verifier sees is not ours."""
     told = []
+    if found.ok and found.itself:
+        told.append("The verifier runs on this machine: the way to the internet has not been tried.")
+    answer = _telling(answers)
+    if answer is not None and not answer.reachable and translated:
+        told.append(f"{answer.address} is no address of this machine (NAT): port 25 has to be forwarded to it.")
     if found.ok and found.family == 6:
         told.append("Mail leaves over IPv6 only: most mail servers are not reached that way.")
     four, six = answers.get(4), answers.get(6)
