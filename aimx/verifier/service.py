@@ -25,7 +25,11 @@ Serve = Callable[[tcp.TcpStream, str], Awaitable[None]]
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT; then probes under way get a little time. Raises: Failed."""
     web = _bound(settings.web, "BIND_ADDR")
-    smtp = _bound(settings.smtp, "SMTP_BIND_ADDR")
+    try:
+        smtp = _bound(settings.smtp, "SMTP_BIND_ADDR")
+    except BaseException:
+        web.close()
+        raise
     if os.geteuid() == 0:
         log.warning("running-as-root", what="it needs no more than CAP_NET_BIND_SERVICE")
     log.info("verifier-started", http=_where(web), smtp=_where(smtp), name=settings.name)

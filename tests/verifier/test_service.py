@@ -1,15 +1,13 @@
 """The whole service as a process: its routes, what slow, greedy and hostile peers get, and how it ends."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import psutil
 import pytest
 
+from aimx.verifier import main
 from tests.verifier.program import WAIT_S, Verifier
 
 HEALTHY = {"status": "ok", "service": "aimx-verifier"}
@@ -137,27 +135,30 @@ def test_sessions_beyond_the_limit_are_turned_away_and_find_a_place_later():
             assert time.monotonic() < deadline
         for sock in held:
             sock.close()
+        assert small.stop(signal.SIGINT) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_when_it_is_told_to_whoever_is_connected(number):
+def test_it_ends_when_it_is_told_to_whoever_is_connected():
     with Verifier() as running, socket.create_connection(running.web), socket.create_connection(running.smtp):
         assert running.get("/health") == (200, HEALTHY)
-        assert running.stop(number) == 0
-    assert "event=verifier-stopping" in running.log[-1]
+        assert running.stop(signal.SIGTERM) == 0
+    assert "event=verifier-stopping signal=SIGTERM" in running.log[-1]
 
 
-def _run(**env):
-    argv = [sys.executable, "-m", "aimx.verifier.main"]
-    return subprocess.run(argv, env={**os.environ, **env}, capture_output=True, text=True, timeout=WAIT_S)
-
-
-def test_a_port_that_is_taken_and_a_wrong_setting_are_one_line(verifier):
+def test_a_port_that_is_taken_and_a_wrong_setting_are_one_line(verifier, monkeypatch, capsys):
     host, port = verifier.web
-    taken = _run(BIND_ADDR=f"{host}:{port}", SMTP_BIND_ADDR="127.0.0.1:0")
-    assert taken.returncode == 1 and f"Error: cannot listen on {host}:{port} (BIND_ADDR)" in taken.stderr
-    wrong = _run(BIND_ADDR="nowhere")
-    assert wrong.returncode == 2 and wrong.stderr.startswith("Error: BIND_ADDR:") and wrong.stderr.count("\n") == 1
+    monkeypatch.setenv("BIND_ADDR", f"{host}:{port}")
+    assert main.run([]) == 1
+    assert capsys.readouterr().err.startswith(f"Error: cannot listen on {host}:{port} (BIND_ADDR): Address already")
+    monkeypatch.setenv("BIND_ADDR", "nowhere")
+    assert main.run([]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("Error: BIND_ADDR:") and said.count("\n") == 1
+
+
+def test_it_takes_no_words_and_says_what_it_reads(capsys):
+    assert main.run(["--port", "25"]) == 2 and "Environment:" in capsys.readouterr().err
+    assert main.run(["--help"]) == 0 and "BIND_ADDR" in capsys.readouterr().out
 
 
 def test_after_all_that_it_holds_nothing(verifier):
