@@ -95,3 +95,18 @@ def test_a_daemon_that_is_down_is_down_for_everybody(daemon, report):
             assert (code, _ids(told)[0]) == (1, "fail DAEMON-DOWN")
     finally:
         daemon.start()
+
+
+def test_everybody_may_ask_for_the_records_and_look(daemon, people):
+    """The daemon tells domain and selector, the public key file the key."""
+    alice = people["alice"].pw_uid
+    with Commands(daemon.env) as commands:
+        mine, roots = (
+            json.loads(commands.run(uid, "dns", "records", "--json", "--ipv4", ADDRESS).out) for uid in (alice, 0)
+        )
+        assert mine == roots
+        assert [record["type"] for record in mine["records"]] == ["A", "MX", "TXT", "TXT", "TXT"]
+        done = commands.run(alice, "dns", "check", "--json", "--ipv4", ADDRESS)
+    told = json.loads(done.out)
+    assert {line["check"]: line["state"] for line in told["dns"]}["DKIM"] == "ok"
+    assert told["ok"] is (done.code == 0)
