@@ -21,8 +21,9 @@ _PORT_ATTEMPTS = 50
 def answer(zone: Zone, query: dns.message.Message) -> dns.message.Message:
     """The authoritative answer: records, aliases followed within the zone, NODATA, or NXDOMAIN.
 
-    TXT values are given without quotes, of any length. Of two types that are none, `DELEGATED` lists the servers of a
-    name that others answer for, and `RCODE` is an error code for every question about a name and what is below it.
+    TXT values are given without quotes, of any length. Of three types that are none, `DELEGATED` lists the servers of a
+    name that others answer for, `RCODE` is an error code for every question about a name and what is below it, and
+    `BOGUS` one that is given to whoever does not turn validation off.
     """
     response = dns.message.make_response(query)
     response.flags |= dns.flags.AA | dns.flags.RA
@@ -30,6 +31,8 @@ def answer(zone: Zone, query: dns.message.Message) -> dns.message.Message:
     name = question.name.to_text(omit_final_dot=True).lower()
     above = [".".join(name.split(".")[at:]) for at in range(name.count(".") + 1)]
     code = next((zone[one]["RCODE"][0] for one in above if "RCODE" in zone.get(one, {})), None)
+    if code is None and not query.flags & dns.flags.CD:
+        code = next((zone[one]["BOGUS"][0] for one in above if "BOGUS" in zone.get(one, {})), None)
     delegated = next((one for one in above if "DELEGATED" in zone.get(one, {})), None)
     if code is not None:
         response.flags &= ~dns.flags.AA

@@ -5,6 +5,10 @@ from aimx.provision import records
 from aimx.provision.facts import Names
 from aimx.provision.records import State, Verdict, Zone
 
+_REJECTED = (
+    "not checked: the resolver rejects the zone, because its DNSSEC signatures are wrong; so does every receiver that"
+    " validates. Sign the zone anew, or have its DS record removed"
+)
 _WORST: tuple[State, ...] = ("wrong", "warn", "ok")
 
 
@@ -16,9 +20,15 @@ def verdicts(zone: Zone, names: Names) -> tuple[Verdict, ...]:
         return records.judge(here, answers, final=True)[0]
     by_server = {view.server: _judged(here, answers, view.answers) for view in names.views}
     checks = dict.fromkeys(check for found in by_server.values() for check in found)
-    return tuple(
+    found = tuple(
         _together({server: found[check] for server, found in by_server.items() if check in found}) for check in checks
     )
+    return tuple(map(_unseen, found)) if names.rejected else found
+
+
+def _unseen(verdict: Verdict) -> Verdict:
+    """Reverse names are in another zone."""
+    return verdict if verdict.check.startswith("PTR") else Verdict(verdict.check, "unknown", _REJECTED)
 
 
 def _judged(zone: Zone, answers: dict[Question, Answer], own: tuple[Answer, ...]) -> dict[records.Name, Verdict]:

@@ -141,7 +141,8 @@ class Names(msgspec.Struct, frozen=True):
     """What the DNS says. `answers`: by the system's resolver; `views`: by the servers that answer for the domain.
 
     `local`: those of the published addresses that this machine has. `outgoing`: the addresses that connections leave
-    from, None without a route. `server`: AIMX_TEST_DNS. `notes`: what is odd about the servers themselves.
+    from, None without a route. `server`: AIMX_TEST_DNS. `notes`: what is odd about the servers themselves. `rejected`:
+    the resolver takes nothing of the zone, because its DNSSEC signatures are wrong.
     """
 
     domain: str
@@ -152,6 +153,7 @@ class Names(msgspec.Struct, frozen=True):
     server: str = ""
     views: tuple[View, ...] = ()
     notes: tuple[str, ...] = ()
+    rejected: bool = False
 
 
 def with_ipv6(config: Config | None, probe: Probe) -> bool:

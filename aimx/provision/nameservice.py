@@ -8,18 +8,18 @@ import os
 import socket
 from collections.abc import Iterable
 
+import msgspec
 import trio
 
 from aimx import limits
 from aimx.model.dns import Answer, Question
-from aimx.model.domain import a_label
 from aimx.provision import records
 from aimx.provision.facts import Names, View
 from aimx.provision.records import Zone
-from aimx.resolver import authority
+from aimx.resolver import authority, dnssec
 from aimx.resolver.authority import Authority, Server
 from aimx.resolver.lookup import Lookup
-from aimx.resolver.servers import TEST_VARIABLE
+from aimx.resolver.servers import TEST_VARIABLE, system
 
 # No packet is sent: the kernel only decides which of our addresses would be the sender's (RFC 5737, RFC 3849).
 _SOMEWHERE4, _SOMEWHERE6 = "192.0.2.1", "2001:db8::1"
@@ -31,9 +31,7 @@ async def look_up(domain: str, selector: str, key: str | None, with_ipv6: bool) 
     public4, public6 = records.public(ipv4), records.public(ipv6)
     zone = Zone(domain, selector, key, public4, public6, frozenset(), with_ipv6, ipv4 is None and public6 is not None)
     found = await look(zone, limits.DOCTOR_DNS_S)
-    return Names(
-        domain, found.answers, found.local, ipv4, ipv6, os.environ.get(TEST_VARIABLE) or "", found.views, found.notes
-    )
+    return msgspec.structs.replace(found, outgoing4=ipv4, outgoing6=ipv6)
 
 
 async def look(zone: Zone, deadline_s: float = limits.DNS_LOOK_S) -> Names:
@@ -46,7 +44,9 @@ async def look(zone: Zone, deadline_s: float = limits.DNS_LOOK_S) -> Names:
     published = {record for answer in (*answers, *_all(views)) for record in _addresses(answer)}
     local = tuple(sorted(address for address in published if is_local(address)))
     test_server = os.environ.get(TEST_VARIABLE) or ""
-    return Names(zone.domain, answers, local, zone.ipv4, zone.ipv6, test_server, views, inquiry.notes())
+    return Names(
+        zone.domain, answers, local, zone.ipv4, zone.ipv6, test_server, views, inquiry.notes(), inquiry.rejected
+    )
 
 
 def _all(views: Iterable[View]) -> Iterable[Answer]:
@@ -66,12 +66,16 @@ class _Inquiry:
         self._authority: Authority | None = None
         self.answers: dict[Question, Answer] = {}
         self.views: dict[Server, dict[Question, Answer]] = {}
+        self.rejected = False
 
     async def run(self) -> None:
         """Ask round by round until nobody has a question left."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._find)
             nursery.start_soon(self._rounds_of_the_resolver)
+        question = Question(self._zone.name, "A")
+        if self.views and self.answers[question].status == "temperror":
+            self.rejected = await dnssec.rejected(system(), question.name)
         begin = {question for question in records.questions(self._zone) if self._theirs(question)}
         missing = {(server, question) for server in self.views for question in begin}
         for _ in range(limits.DNS_ROUNDS):
@@ -97,7 +101,7 @@ class _Inquiry:
         return self._authority is not None and self._authority.covers(question.name)
 
     async def _find(self) -> None:
-        self._authority = await authority.find(self._lookup, a_label(self._zone.domain) or self._zone.domain.lower())
+        self._authority = await authority.find(self._lookup, self._zone.name)
         self.views = {server: {} for server in self._authority.servers}
 
     async def _rounds_of_the_resolver(self) -> None:

@@ -98,14 +98,13 @@ async def ask(server: Server, question: Question) -> Answer | str:
 
 
 async def _closest(lookup: Lookup, name: str) -> _Delegation | None:
-    """The closest zone around a name, as the resolver knows it; it may have an old answer about a new zone."""
-    while name:
-        (answer,) = await lookup.all((Question(name, "NS"),))
-        if answer.status == "temperror":
-            return None
+    """The closest zone around a name, as the resolver knows it; it may have an old answer about a new zone, or none."""
+    labels = name.split(".")
+    above = tuple(Question(".".join(labels[at:]), "NS") for at in range(len(labels)))
+    for answer in await lookup.all(above):
         if answer.records:
-            return _Delegation(name, tuple(sorted(host.lower() for host in answer.records)), {})
-        name = name.partition(".")[2]
+            hosts = tuple(sorted(host.lower() for host in answer.records))
+            return _Delegation(answer.question.name, hosts, {})
     return None
 
 

@@ -1,6 +1,5 @@
 """Look questions up with dnspython: absolute names, bounded time, concurrent, each question in flight once."""
 
-import os
 import resource
 from typing import Any
 
@@ -16,7 +15,7 @@ import trio
 from aimx import limits
 from aimx.model.dns import Answer, Question
 from aimx.resolver.cache import AnswerCache
-from aimx.resolver.servers import TEST_VARIABLE, Servers
+from aimx.resolver.servers import Servers, system
 
 
 class _Flight:
@@ -31,7 +30,7 @@ class Lookup:
     """The one cache and the one resolver. Every failure is an Answer with status `temperror`."""
 
     def __init__(self, servers: Servers | None = None, cache: AnswerCache | None = None) -> None:
-        self._servers = servers or Servers(test_server=os.environ.get(TEST_VARIABLE) or None)
+        self._servers = servers or system()
         self._cache = cache or AnswerCache()
         self._flights: dict[Question, _Flight] = {}
         self._slots = trio.CapacityLimiter(_concurrency())

@@ -64,6 +64,11 @@ class Servers:
         return resolver
 
 
+def system() -> Servers:
+    """Those of this machine, or of the test that AIMX_TEST_DNS says this is."""
+    return Servers(test_server=os.environ.get(TEST_VARIABLE) or None)
+
+
 def _address(text: str) -> tuple[list[str], int]:
     """`address:port`; what is neither leads to no server at all, so that every question fails visibly."""
     host, _, port = text.rpartition(":")

@@ -103,6 +103,17 @@ def test_nobody_there_is_unknown_and_not_verified(seen):
     assert not found.verified
 
 
+def test_a_zone_that_validators_reject_is_not_right_whatever_its_servers_say(seen):
+    found = seen(RIGHT, RIGHT, {**RESOLVER, DOMAIN: {"BOGUS": ["SERVFAIL"]}})
+    assert states(found) == {**dict.fromkeys(ALL_OK, "unknown"), "PTR": "ok"}
+    assert not found.verified
+    assert "DNSSEC signatures are wrong" in why(found, "MX")
+
+
+def test_a_resolver_that_fails_is_no_sign_of_wrong_signatures(seen):
+    assert states(seen(RIGHT, RIGHT, {**RESOLVER, DOMAIN: {"RCODE": ["SERVFAIL"]}})) == ALL_OK
+
+
 def test_a_new_domain_has_nothing(seen):
     found = seen({"example.com": {}}, {"example.com": {}})
     assert states(found) == {**dict.fromkeys(ALL_OK, "wrong"), "PTR": "ok"}
