@@ -113,7 +113,7 @@ def tui(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def systemd(session: nox.Session) -> None:
-    """Hooks under a real systemd: boots a Debian tree in systemd-nspawn, with the wheel of this checkout installed."""
+    """Hooks and setup under a real systemd: boots Debian trees in systemd-nspawn, with the wheel of this checkout."""
     _install(session)
     tree = session.run(f"{_BIN}/python", "-m", "tests.systemd.tree", silent=True, external=True, success_codes=[0, 3])
     if tree is None or not os.path.isdir(str(tree).strip()):

@@ -1,5 +1,6 @@
 """Control groups of one machine: one in each hierarchy of the host, so that nothing of it counts as the host's own."""
 
+import itertools
 import os
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ PREFIX = "aimx-machine-"
 MEMORY_OCTETS = 3 << 30  # of the whole machine: a hook that no limit holds must not take the host with it
 TASKS = 3000
 PATIENCE_S = 20.0
+_numbers = itertools.count()
 
 
 def hierarchies() -> dict[Path, str]:
@@ -26,6 +28,7 @@ class Groups:
 
     def __init__(self) -> None:
         _sweep()
+        self._name = f"{PREFIX}{os.getpid()}.{next(_numbers)}"
         self.made: list[Path] = []
         try:
             for mount, kind in hierarchies().items():
@@ -35,7 +38,7 @@ class Groups:
             raise
 
     def _make(self, mount: Path, kind: str) -> None:
-        group = mount / f"{PREFIX}{os.getpid()}"
+        group = mount / self._name
         if kind == "cgroup2":
             for controller in (mount / "cgroup.controllers").read_text().split():
                 _try_write(mount / "cgroup.subtree_control", f"+{controller}")
@@ -82,5 +85,5 @@ def _sweep() -> None:
     """Groups of runs that were killed."""
     for mount in hierarchies():
         for group in mount.glob(f"{PREFIX}*"):
-            if not Path("/proc", group.name.removeprefix(PREFIX)).exists():
+            if not Path("/proc", group.name.removeprefix(PREFIX).partition(".")[0]).exists():
                 _remove(group)

@@ -18,7 +18,7 @@ BOOT_S = 120.0
 RUN_S = 120.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# The first process of a pid namespace becomes systemd-nspawn: when it goes, everything in the machine goes.
+# The first process of a pid namespace is this one: when it goes, everything in the machine goes.
 _OUTSIDE = """
 set -e
 for group in "$@"; do echo 0 >"$group/cgroup.procs"; done
@@ -27,8 +27,11 @@ mount -t tmpfs -o mode=755 tmpfs /run/systemd
 mount -t tmpfs -o mode=755 tmpfs "$SPACE"
 mkdir "$SPACE/upper" "$SPACE/work" "$SPACE/tree"
 mount -t overlay -o "lowerdir=$TREE,upperdir=$SPACE/upper,workdir=$SPACE/work" overlay "$SPACE/tree"
-exec systemd-nspawn -D "$SPACE/tree" -M aimx --quiet --register=no --keep-unit --private-network --console=pipe \\
-    /bin/sh -c "$INSIDE"
+until
+    systemd-nspawn -D "$SPACE/tree" -M aimx --quiet --register=no --keep-unit --private-network --console=pipe \\
+        /bin/sh -c "$INSIDE"
+    [ $? -ne 133 ]  # it was rebooted
+do :; done
 """
 # Of hierarchies of version 1 nspawn shows all but systemd's own read only. They are the machine's alone.
 _INSIDE = """
@@ -72,20 +75,35 @@ class Machine(AbstractContextManager["Machine"]):
             self._process = subprocess.Popen(
                 argv, env=env, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True
             )
+        self._await_boot()
+
+    def reboot(self) -> None:
+        """As its operator does it. Its network has to be wired anew."""
+        before = self.pid
+        self.start("systemctl", "reboot").communicate(timeout=RUN_S)
+        self._await_boot(before)
+
+    def _await_boot(self, before: int = 0) -> None:
+        """Wait until it runs; with another first process than the one before."""
+        assert self._process is not None
         deadline = time.monotonic() + BOOT_S
-        while not (self._find() and self.run("systemctl", "is-system-running", check=False) in ("running", "degraded")):
+        states = ("running", "degraded")
+        while not (
+            self._find(before) and self.run("systemctl", "is-system-running", check=False).split("\n")[-1] in states
+        ):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"the machine does not boot:\n{self.console()[-4000:]}")
             time.sleep(0.1)
 
-    def _find(self) -> bool:
+    def _find(self, before: int) -> bool:
         """Its first process: the child of systemd-nspawn, once that is systemd."""
         assert self._process is not None
         try:
-            for nspawn in psutil.Process(self._process.pid).children():
-                for child in nspawn.children():
-                    if child.name() == "systemd":
-                        self.pid = child.pid
+            for process in psutil.Process(self._process.pid).children(recursive=True):
+                if process.name() == "systemd" and process.pid != before:
+                    parent = process.parent()
+                    if parent is not None and parent.name() == "systemd-nspawn":
+                        self.pid = process.pid
                         return True
         except psutil.NoSuchProcess:
             return False

@@ -33,7 +33,7 @@ StartLimitIntervalSec=60s
 Type=simple
 User=root
 ExecStart={command}
-ExecReload=/bin/kill -HUP $MAINPID
+ExecReload=/bin/sh -c 'kill -HUP $MAINPID'
 {environment}Restart=on-failure
 RestartSec=5s
 # The daemon gives its sessions {drain:.0f} s, and ends its helpers itself.
