@@ -4,10 +4,11 @@ import argparse
 import json
 import os
 import pwd
+import sys
 from pathlib import Path
 
 from aimx.cli import diagnostics, output, prompt
-from aimx.cli.agents_text import Sayer, table
+from aimx.cli.agents_text import Sayer, summary, table
 from aimx.cli.parsing import Sub, subcommands
 from aimx.config import paths
 from aimx.errors import Exit, Failed, Refused
@@ -110,10 +111,47 @@ def _choose(options: argparse.Namespace) -> int:
     """Nobody was named: the picker, where somebody sits who can use it."""
     if options.print:
         raise diagnostics.wrong_usage("--print needs the name of an agent", "aimx agents setup <AGENT> --print")
-    _refuse_root(options, "setup")
+    home = _user_home(options, "setup")
+    if options.no_interactive or not prompt.interactive() or not sys.stdout.isatty():
+        return _told()
+    from aimx_tui import shell
+
+    if not shell.suitable():
+        return _told()
+    from aimx_tui.agents import app, choice
+
+    begin = choice.begin(states.look(home))
+    if begin is None:
+        names = ", ".join(agent.display for agent in registry.agents())
+        output.write(f"None of the supported agents was found for this user: {names}.")
+        return Exit.OK
+    chosen = app.ask(home.user, begin)
+    if chosen is None:
+        output.write("Cancelled. No agents were wired.")
+    elif not chosen:
+        output.write("No agents selected. Nothing to do.")
+    else:
+        ours = program.ours(paths.data_dir_override(options.data_dir))
+        return _all(tuple(row.agent for row in chosen), home, ours, options.force)
+    return Exit.OK
+
+
+def _told() -> int:
+    """What there is, and how to install one, for who cannot be asked."""
     _listed(as_json=False)
     diagnostics.say("\nTo install one: aimx agents setup <AGENT>")
     return Exit.OK
+
+
+def _all(agents: tuple[Agent, ...], home: Home, ours: Program, force: bool) -> int:
+    """One after the other; one that fails does not stop the rest. The picker has asked, so files are refreshed."""
+    sayer = Sayer()
+    outcomes = []
+    for agent in agents:
+        output.write(f"\n==> {agent.display}")
+        outcomes.append(install.install(agent, home, ours, force=force, tell=sayer.tell, overwrite=lambda _: True))
+    output.write(f"\nSummary\n{summary(tuple(outcomes))}")
+    return Exit.FAILED if any(outcome.error is not None for outcome in outcomes) else Exit.OK
 
 
 def _remove(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 from aimx.cli import diagnostics, output, prompt
 from aimx.cli import table as tables
 from aimx.cli.style import Mark, Style
-from aimx.integrations.api import Note, Seen, State
+from aimx.integrations.api import Note, Outcome, Seen, State
 from aimx.integrations.registry import Activation
 
 _STATES: dict[State, str] = {
@@ -29,6 +29,20 @@ def table(seen: tuple[Seen, ...]) -> str:
         (one.agent.name, _STATES[one.state], str(one.destination), _activation(one.agent.activation)) for one in seen
     ]
     return "\n".join(tables.lines(_COLUMNS, rows, tables.terminal_width()))
+
+
+def summary(outcomes: tuple[Outcome, ...]) -> str:
+    """What became of each."""
+    style = Style()
+    rows = [
+        (
+            outcome.agent.display,
+            f"{style.mark('ok')} ok" if outcome.error is None else f"{style.mark('fail')} failed",
+            f"{outcome.destination}" if outcome.error is None else f"(error: {outcome.error})",
+        )
+        for outcome in outcomes
+    ]
+    return "\n".join(f"  {agent:<12} {status}  {destination}" for agent, status, destination in rows)
 
 
 def _activation(activation: Activation) -> str:
