@@ -114,9 +114,9 @@ def _choose(options: argparse.Namespace) -> int:
     home = _user_home(options, "setup")
     if options.no_interactive or not prompt.interactive() or not sys.stdout.isatty():
         return _told()
-    from aimx_tui import shell
+    from aimx_tui import terminal
 
-    if not shell.suitable():
+    if not terminal.suitable():
         return _told()
     from aimx_tui.agents import app, choice
 
