@@ -1,10 +1,12 @@
 """The writer lock: exactly one process writes below data_dir and config (S4)."""
 
+import contextlib
 import fcntl
 import os
-from pathlib import PurePath
+from collections.abc import Iterator
+from pathlib import Path, PurePath
 
-from aimx.errors import DaemonRunning
+from aimx.errors import DaemonRunning, Failed
 
 
 class WriterLock:
@@ -23,3 +25,17 @@ class WriterLock:
     def release(self) -> None:
         """Let go; also happens when the process ends."""
         os.close(self._fd)
+
+
+@contextlib.contextmanager
+def sole(path: Path, what: str) -> Iterator[None]:
+    """Only one process at a time does `what`; the file is in a directory of root's. Raises: Failed; OSError."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Failed(f"another {what} is at work on this machine; wait for its end") from error
+        yield
+    finally:
+        os.close(fd)

@@ -156,6 +156,16 @@ case $verb in
 esac
 exit 0
 """
+_RC_SERVICE = """#!/bin/sh
+if [ "$2" = status ]; then [ -e {tree}/active ]; exit $(( $? * 3 )); fi
+echo "rc-service $*" >> {tree}/calls
+for verb; do :; done
+case $verb in start|restart) touch {tree}/active;; stop) rm -f {tree}/active;; esac
+"""
+_RC_UPDATE = """#!/bin/sh
+echo "rc-update $*" >> {tree}/calls
+case "$*" in *" add "*) touch {tree}/enabled;; *) rm -f {tree}/enabled;; esac
+"""
 _JOURNALCTL = "#!/bin/sh\necho 'the last words of the daemon'\n"
 
 
@@ -171,15 +181,18 @@ class Done(NamedTuple):
 class Machine:
     """The tree. `adduser`: it has BusyBox's programs instead of useradd; None: neither."""
 
-    def __init__(self, tree: Path, users: str | None = "useradd") -> None:
+    def __init__(self, tree: Path, users: str | None = "useradd", init: str = "systemd") -> None:
         self.tree, self.bin = tree, tree / "bin"
         self.hidden = [] if users == "useradd" else ["/usr/sbin/useradd"]
         self.hidden += ["/usr/sbin/adduser"] if users is None else []
-        for name in ("run/systemd/system", "etc", "var/lib", "var/log", "bin"):
+        running = "run/systemd/system" if init == "systemd" else "run/openrc"
+        for name in (running, "etc/init.d", "var/lib", "var/log", "bin"):
             (tree / name).mkdir(parents=True)
         (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
         (tree / "etc/group").write_text("root:x:0:\n")
         programs = {"systemctl": _SYSTEMCTL, "journalctl": _JOURNALCTL}
+        if init == "openrc":
+            programs = {"rc-service": _RC_SERVICE, "rc-update": _RC_UPDATE}
         if users == "useradd":
             programs["useradd"] = _USERADD
         elif users == "adduser":

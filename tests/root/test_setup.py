@@ -2,13 +2,16 @@
 
 import contextlib
 import os
+import socket
 import time
 
 import pytest
 
 from aimx.config import load
-from aimx.effects import keyfiles
+from aimx.demo.zone import ZoneServer
+from aimx.effects import keyfiles, lock
 from aimx.mailauth.sign import SigningKey
+from aimx.provision import nameservice
 from aimx.provision.setup import certificate
 from tests.harness import Daemon
 from tests.root import users
@@ -308,6 +311,70 @@ def _never_ready(machine):
     program.write_text(text.replace("start|restart) touch", "start|restart) :;; never) touch"))
     yield
     program.write_text(text)
+
+
+def test_flags_that_an_existing_configuration_does_not_take_are_told(setup, copy):
+    before = copy.picture()
+    done = setup.run(copy, SKIP, "--no-catchall", "--trusted-senders", "", env=NOBODY)
+    assert done.code == 0
+    assert "--trusted-senders changes nothing here" in done.out
+    assert "--no-catchall changes nothing here" in done.out
+    assert copy.picture() == before
+
+
+def test_port_25_that_cannot_be_tried_ends_it_before_anything_is_written(setup, tmp_path):
+    machine = Machine(tmp_path / "m")
+    before = machine.picture()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    done = setup.run(machine, DOMAIN, "--verify-host", f"http://127.0.0.1:{port}", env=NOBODY, verifier_port=port)
+    assert done.code == 1
+    assert "Step 1 failed." in done.out
+    assert "Port 25" in done.err
+    assert machine.picture() == before
+
+
+def test_two_at_a_time(setup, tmp_path):
+    machine = Machine(tmp_path / "m")
+    with lock.sole(machine.tree / "run/aimx-setup.lock", "`aimx setup`"):
+        done = setup.run(machine, DOMAIN, SKIP, env=NOBODY)
+    assert done.code == 1
+    assert "another `aimx setup` is at work on this machine" in done.err
+    assert not machine.config.exists()
+
+
+def test_dns_that_is_right_is_verified(setup, tmp_path):
+    machine = Machine(tmp_path / "m")
+    keys = machine.tree / "etc/aimx/dkim"
+    keys.mkdir(parents=True)
+    (keys / "private.key").write_bytes(pem := keyfiles.generate())
+    ipv4 = nameservice.own_public()[0] or "192.0.2.7"
+    zone = {
+        "verified.test": {"A": [ipv4], "MX": ["10 verified.test."], "TXT": [f"v=spf1 ip4:{ipv4} -all"], "NS": []},
+        "aimx._domainkey.verified.test": {"TXT": [SigningKey(pem).record]},
+        "_dmarc.verified.test": {"TXT": ["v=DMARC1; p=reject"]},
+    }
+    with contextlib.closing(ZoneServer(zone)) as dns:
+        talk = [("Press q to skip", "\n"), ("Leave it empty", "\n"), ("disabled? [Y/n]", "\n"), ASK_CATCHALL]
+        env = {"AIMX_TEST_DNS": dns.address}
+        done = setup.run(machine, "verified.test", SKIP, "--plain", talk=talk, env=env)
+    assert done.code == 0, done.out
+    assert "All DNS records verified. Your email server is ready!" in done.out
+    assert "The DKIM keypair is there already." in done.out
+    assert "DKIM: " in done.out
+
+
+def test_openrc(setup, tmp_path):
+    machine = Machine(tmp_path / "m", init="openrc")
+    done = setup.run(machine, DOMAIN, SKIP, env=NOBODY)
+    assert done.code == 0, done
+    assert machine.calls[-2:] == ["rc-update -q add aimx default", "rc-service aimx --ifstopped start"]
+    script = machine.tree / "etc/init.d/aimx"
+    assert oct(script.stat().st_mode & 0o777) == "0o755"
+    assert script.read_text().startswith("#!/sbin/openrc-run")
+    machine.forget()
+    assert setup.run(machine, SKIP, env=NOBODY).code == 0
+    assert machine.calls == []
 
 
 def test_dry_run_shows_and_touches_nothing(setup, tmp_path):

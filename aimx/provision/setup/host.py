@@ -5,12 +5,14 @@ from collections.abc import Callable
 import trio
 
 from aimx.config import domain as domains
-from aimx.effects import keyfiles
+from aimx.effects import keyfiles, lock
 from aimx.errors import Failed, SignFailed
 from aimx.model.config import VERIFY_HOST, Config
-from aimx.provision import initsystem, keypair, nameservice, port25, service, zonewatch
+from aimx.provision import initsystem, keypair, nameservice, port25, zonewatch
+from aimx.provision import service as services
 from aimx.provision.port25 import OwnPort
 from aimx.provision.records import Zone
+from aimx.provision.service.api import Service
 from aimx.provision.setup import actions, apply, plan, survey
 from aimx.provision.setup.actions import Work
 from aimx.provision.setup.api import Answers, Change, Found, Note, Preflight, Watch, Works
@@ -23,7 +25,7 @@ class Host(Works):
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self._service = service.of(initsystem.detect(site.root), site.root)
+        self._service: Service | None = services.of(initsystem.detect(site.root), site.root)
         self._active = False
         self._ledger = apply.Ledger()
 
@@ -107,14 +109,18 @@ class Host(Works):
         """See api.Works. Cancelled or interrupted: undone first, like a failure."""
         if self._service is None:
             raise Failed("there is no init system that setup knows")
-        self._active = await self._service.active()
+        with lock.sole(self.site.lock_file, "`aimx setup`"):
+            await self._install(self._service, answers, tell)
+
+    async def _install(self, service: Service, answers: Answers, tell: Callable[[Note], None]) -> None:
+        self._active = await service.active()
         ground = await trio.to_thread.run_sync(self.look)
         if ground.problem:
             raise Failed(ground.problem)
         for text in ground.warnings:
             tell(Note("warn", text))
         changes = self._plan(ground, answers)
-        await apply.carry_out(changes, Work(self.site, self._service, ground, answers).actions(), self._ledger, tell)
+        await apply.carry_out(changes, Work(self.site, service, ground, answers).actions(), self._ledger, tell)
         if ground.config is not None and plan.moving(ground, answers):
             _tell_move(ground.config, answers.domain, tell)
 

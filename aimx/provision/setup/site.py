@@ -36,3 +36,8 @@ class Site(NamedTuple):
     def log_dir(self) -> Path:
         """Where hooks may leave logs of their own (guide)."""
         return self.root / "var/log/aimx"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held while setup changes things."""
+        return self.root / "run/aimx-setup.lock"

@@ -137,17 +137,24 @@ class Setup:
         self.answers = self.answers._replace(domain=domain)
 
     async def _certificate(self) -> None:
-        same = self._found.domain is None or self._found.domain.lower() == self.answers.domain.lower()
-        if self._found.certificate and same:
+        if self._found.certificate and not self._makes_certificate():
             self._ui.tell(Note("text", f"{texts.CERTIFICATE_THERE}."))
             self._move("certificate", "skipped", texts.CERTIFICATE_THERE)
             return
         self._ui.tell(Note("ok", f"A self-signed certificate for {self.answers.domain} will be installed in step 5."))
         self._move("certificate", "done")
 
+    def _makes_certificate(self) -> bool:
+        """For another domain: one of the operator's own stays all the same."""
+        if self._found.domain is None or self._found.domain.lower() == self.answers.domain.lower():
+            return False
+        return any(change.name == "certificate" for change in self._works.plan(self.answers))
+
     async def _trust(self) -> None:
         if self._found.trust is not None:
             self._ui.tell(Note("text", "Existing trust policy preserved."))
+            if self._options.senders is not None:
+                self._ui.tell(Note("warn", texts.SENDERS_NOT_TAKEN))
             self.answers = self.answers._replace(policy=False)
             self._move("trust", "skipped", texts.POLICY_KEPT)
             return
@@ -183,6 +190,8 @@ class Setup:
             self.answers = self.answers._replace(catchall=catchall)
         else:
             self.answers = self.answers._replace(catchall=self._found.catchall)
+            if self._found.catchall and self._options.catchall is False:
+                self._ui.tell(Note("warn", texts.CATCHALL_STAYS))
         if not self._works.plan(self.answers) and self._found.installed:
             self._ui.tell(Note("text", f"{texts.INSTALLED}."))
             self._move("install", "skipped", texts.INSTALLED)

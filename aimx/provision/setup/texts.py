@@ -29,6 +29,8 @@ PORT_UNTRIED = "Port 25 could not be checked. Try again later, or go on without 
 PROVIDERS = ("Hetzner Cloud", "OVH / OVHcloud", "BuyVM (Frantech)", "Vultr (on request)", "Linode/Akamai (on request)")
 
 CERTIFICATE_THERE = "TLS certificate already exists"
+SENDERS_NOT_TAKEN = "--trusted-senders changes nothing here: edit trusted_senders in config.toml, then reload."
+CATCHALL_STAYS = "--no-catchall changes nothing here: the configuration has one. Remove its table by hand, then reload."
 POLICY_KEPT = "existing trust policy preserved"
 INSTALLED = "aimx already installed"
 
