@@ -118,7 +118,7 @@ DNS_SERVER_ADDRESSES = 3  # of one name server, one after the other until one an
 DNS_SERVER_TRY_S = 1.5  # one packet to one name server, sent twice
 DNS_REFERRALS = 5  # from the closest zone known downwards; a domain name is rarely cut more often
 DNS_LOOK_S = 12.0  # one look at all records of our domain; seconds where servers are silent, else a quarter of one
-DNS_WATCH_S = 10.0  # between two looks while somebody waits for them to become right
+DNS_WATCH_S = 5.0  # between two looks while somebody waits for them to become right
 DNS_CONFIG_CHECK_S = 2.0  # how often the time of resolv.conf is looked at
 
 # Storage
