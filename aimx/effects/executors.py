@@ -19,12 +19,14 @@ _PLACES = ("/usr/bin", "/bin")  # root's own; nobody's PATH decides what runs as
 def choose(spawner: Spawner, runtime: Path) -> Executor:
     """The executor of this daemon, announced in the log."""
     obstacle = _obstacle()
-    programs = _programs()
+    programs, keeper = _programs(), Keeper.of_this_process()
     executor: Executor
     if obstacle or programs is None:
         executor = Forked(spawner)
+        for unit in keeper.left():
+            keeper.close(unit)  # nobody would read what they write; they are told so
     else:
-        executor = Units(Tools(spawner), programs, runtime / "hooks", Keeper.of_this_process())
+        executor = Units(Tools(spawner), programs, runtime / "hooks", keeper)
     log.info("hook-executor", sandbox=executor.name, why=obstacle or "systemd runs here")
     return executor
 

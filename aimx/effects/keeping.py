@@ -67,9 +67,8 @@ class Keeper:
 
     def drop(self, unit: str) -> None:
         """A run has been recorded: its outputs are nobody's."""
-        if not self._silent:
-            for name in _names(unit):
-                self._tell(f"FDSTOREREMOVE=1\nFDNAME={name}")
+        for name in _names(unit):
+            self._tell(f"FDSTOREREMOVE=1\nFDNAME={name}")
 
     def left(self) -> set[str]:
         """Units whose outputs nobody has taken."""
@@ -83,6 +82,8 @@ class Keeper:
         self.drop(unit)
 
     def _tell(self, text: str, fd: int | None = None) -> None:
+        if self._silent:
+            return
         address = "\0" + self._manager[1:] if self._manager.startswith("@") else self._manager
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))] if fd is not None else []
         try:

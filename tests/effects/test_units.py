@@ -98,10 +98,10 @@ class Stage:
         """Command lines of systemd-run."""
         return (self.directory / "started").read_text().splitlines()
 
-    def units(self) -> Units:
+    def units(self, keeper: Keeper | None = None) -> Units:
         """The executor."""
         programs = Programs(*(str(self.directory / name) for name in (RUN, CTL, JOURNAL)))
-        return Units(Tools(Here()), programs, self.hooks, Keeper())
+        return Units(Tools(Here()), programs, self.hooks, keeper or Keeper())
 
 
 class Started:
@@ -317,6 +317,25 @@ def test_a_run_of_an_earlier_daemon(stage: Stage, shown, expected: Ended | None)
 
     assert trio.run(main) == expected
     assert stage.started() == []
+
+
+def test_outputs_of_runs_that_nobody_waits_for_are_closed(stage: Stage) -> None:
+    """And those of others are there for whoever resumes them, once."""
+    pipes = {name: os.pipe() for name in ("1.service/stdout", "1.service/stderr", "2.service/stderr")}
+    prefix = "aimx-hook-e-"
+    units = stage.units(Keeper("", {f"{prefix}{name}": reader for name, (reader, _) in pipes.items()}))
+
+    async def known() -> list[str]:
+        return [f"{prefix}1.service"]
+
+    trio.run(units.tidy, prefix, known)
+    stdout, stderr = pipes["1.service/stdout"][0], pipes["1.service/stderr"][0]
+    assert units.outputs(f"{prefix}1.service") == (stdout, stderr)
+    assert units.outputs(f"{prefix}1.service") == (None, None)
+    with pytest.raises(BrokenPipeError):
+        os.write(pipes["2.service/stderr"][1], b"x")
+    for fd in (stdout, stderr, *(writer for _, writer in pipes.values())):
+        os.close(fd)
 
 
 def test_what_earlier_daemons_left_goes_but_for_what_is_known(stage: Stage) -> None:
