@@ -170,6 +170,8 @@ class Units:
         if found.peak_octets is None:
             found = found._replace(peak_octets=peak)  # that version of systemd does not tell
         problem = await self._problem(unit, found)
+        if problem and unitstate.unprepared(found):
+            return Ended(-1, lost=True)  # its daemon was killed while it was starting
         return Ended(-1, problem=problem) if problem else unitstate.ended(found, memory_max)
 
     async def _problem(self, name: str, unit: Seen) -> str:

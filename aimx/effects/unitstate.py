@@ -43,6 +43,7 @@ _STEPS = {  # systemd.exec(5), "Process exit codes": why a program never ran, wi
     227: "sandbox: no-new-privileges is refused",
     228: "sandbox: the system call filter is refused",
 }
+_LAID_OUT = (208, 209, 222)  # of these, what comes from the daemon
 
 
 def variables(shown: str) -> tuple[str, ...]:
@@ -110,6 +111,13 @@ def untouched(unit: Seen) -> bool:
 def never_ran(unit: Seen) -> bool:
     """Whether it is certain that systemd never executed the program."""
     return not unit.executed and (unit.main_code == 0 or unit.result == "timeout")
+
+
+def unprepared(unit: Seen) -> bool:
+    """Of one that never ran: whether for want of what its daemon had laid out, which goes when that is killed."""
+    if unit.main_code == 0:
+        return unit.result == "resources"
+    return unit.main_code == _EXITED and unit.main_status in _LAID_OUT
 
 
 def ended(unit: Seen, memory_max: str = "") -> Ended:

@@ -305,6 +305,11 @@ RESUMED = [
     pytest.param(
         (DOUBTFUL,), Ended(-1, problem="exec: the program cannot be executed (systemd: 203)"), id="never-ran"
     ),
+    pytest.param(({**DOUBTFUL, "ExecMainStatus": "208"},), Ended(-1, lost=True), id="its-daemon-had-gone"),
+    pytest.param(
+        ({**UNTOUCHED, "ActiveState": "failed", "SubState": "failed", "Result": "resources"},),
+        Ended(-1, lost=True), id="so-had-its-environment",
+    ),
 ]  # fmt: skip
 
 
