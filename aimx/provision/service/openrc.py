@@ -26,7 +26,7 @@ respawn_delay=5
 respawn_max=5
 respawn_period=60
 retry="SIGTERM/{stop:.0f}/SIGKILL/5"
-rc_ulimit="-n 65536 -c 0"
+rc_ulimit="-n 65536"
 output_log="{log}"
 error_log="{log}"
 extra_started_commands="reload"
@@ -39,7 +39,7 @@ depend() {{
 
 start_pre() {{
 \tcheckpath -d -m 0755 -o root:root /run/aimx || return 1
-\tcheckpath -d -m 1733 -o root:root "${{output_log%/*}}" || return 1
+\t[ -d "${{output_log%/*}}" ] || checkpath -d -m 1733 -o root:root "${{output_log%/*}}" || return 1
 \tcase "$(stat -c '%u %h %F' "$output_log" 2>/dev/null)" in
 \t"0 1 regular "*) ;;
 \t*)
