@@ -46,8 +46,8 @@ def _rows(bindings: tuple[ActiveBinding, ...]) -> Iterator[tuple[str, str]]:
     keys: dict[str, list[str]] = {}
     for active in bindings:
         one = active.binding
-        if active.enabled and (one.tooltip or one.description) and not one.system:
-            keys.setdefault(one.tooltip or one.description, []).append(_name(one.key))
+        if active.enabled and one.tooltip and not one.system:  # Textual's own have none: arrows in a table and the like
+            keys.setdefault(one.tooltip, []).append(_name(one.key))
     for what, names in keys.items():
         yield " ".join(dict.fromkeys(names)), what
 

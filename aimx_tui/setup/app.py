@@ -53,9 +53,9 @@ class Main(Screen[None]):
     """Checklist at the side, the step beside it."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-normal"), (110, "-wide")]  # noqa: RUF012  as Textual declares it
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high"), (34, "-tall")]  # noqa: RUF012
 
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""  # the panels say what Enter is for
 
     class Up(Message):
         """It is there."""
@@ -81,6 +81,12 @@ class Main(Screen[None]):
     def on_resize(self) -> None:
         """The checklist gives way where there is little room."""
         self._steps.strip = self.size.width < _SIDE_COLUMNS or self.size.height < _SIDE_ROWS
+        self.call_after_refresh(self._follow)
+
+    def _follow(self) -> None:
+        """What has the focus stays in view."""
+        if self.focused is not None:
+            self.focused.scroll_visible(animate=False)
 
 
 _SIDE_COLUMNS, _SIDE_ROWS = 72, 20  # the breakpoints above

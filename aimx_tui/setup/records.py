@@ -4,6 +4,7 @@ import math
 import os
 from typing import ClassVar
 
+from rich.table import Table as Grid
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -54,12 +55,14 @@ class Records(Panel):
         """How it stands, the table, the chosen record, what to press."""
         yield Static("", id="standing")
         yield self._table
+        yield Static("", id="reasons")
         with VerticalScroll(id="detail"):
             yield Static("", id="chosen")
         yield Static("", id="status", classes="hint")
 
     def on_mount(self) -> None:
         """Nothing is known yet."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._fill())
         self._fill()
 
     def ready(self) -> None:
@@ -152,25 +155,41 @@ class Records(Panel):
             table.add_row(*cells)
         table.move_cursor(row=at)
         self._detail()
+        self._reasons()
         self._say()
 
     def _state(self, row: rows.Row) -> Text:
-        sign, word, role = rows.SIGNS[row.state]
-        name = _ROLES[role]
-        return Text(f"{sign} {word}", style=self.app.theme_variables[name] if name else "dim")
+        sign, word, _ = rows.SIGNS[row.state]
+        return Text(f"{sign} {word}", self._colour(row.state))
+
+    def _colour(self, state: rows.Look) -> str:
+        name = _ROLES[rows.SIGNS[state][2]]
+        return self.app.theme_variables[name] if name else "dim"
 
     def _detail(self) -> None:
         """All of the chosen record: nothing is cut here, so that it can be read off."""
-        row, text = self._chosen(), Text()
+        row, grid = self._chosen(), Grid.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        if row.why or row.state == "open":
+            grid.add_row(self._state(row), Text(safe.line(row.why) or "not looked up so far"))
         if row.record is not None:
-            for name, value in (("Type ", row.record.rtype), ("Name ", row.record.name), ("Value", row.record.value)):
-                text.append_text(Text.assemble((f"{name}  ", "dim"), safe.line(value), "\n"))
-        if row.why:
-            sign, word, _ = rows.SIGNS[row.state]
-            text.append_text(Text.assemble((f"{sign} {word}: ", "bold"), safe.line(row.why)))
-        elif row.state == "open":
-            text.append("· not looked up yet", style="dim")
-        self.query_one("#chosen", Static).update(text)
+            for name, value in (("Type", row.record.rtype), ("Name", row.record.name), ("Value", row.record.value)):
+                grid.add_row(Text(name, "dim"), Text(safe.line(value)))
+        self.query_one("#chosen", Static).update(grid)
+
+    def _reasons(self) -> None:
+        """Each that is not right with its reason, where there is room for that."""
+        grid = Grid.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        blamed = [row for row in self._rows() if row.why and row.state != "ok"]
+        for row in blamed:
+            grid.add_row(
+                Text(f"{rows.SIGNS[row.state][0]} {row.check}", self._colour(row.state)), Text(safe.line(row.why))
+            )
+        self.query_one("#reasons", Static).update(grid)
+        self.query_one("#reasons").set_class(bool(blamed), "-told")
 
     def _say(self) -> None:
         standing = self.query_one("#standing", Static)

@@ -28,7 +28,7 @@ class SaveZone(ModalScreen[str | None]):
         """A path, and two buttons."""
         with Vertical(classes="dialog"):
             yield Static(Text("Write the records as a zone file"), classes="dialog-title")
-            yield Input(value=self._path, id="path")
+            yield Input(value=self._path, id="path", select_on_focus=False)
             yield Static("", id="problem", classes="refusal")
             with Horizontal(classes="buttons"):
                 yield Button(Text("Write"), id="write")

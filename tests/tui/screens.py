@@ -30,14 +30,23 @@ class Driven:
             await self.pilot.pause(0)
         await self.settle()
 
+    async def sees(self, widget):
+        """The widget comes into view."""
+        end = time.monotonic() + PATIENCE_S
+        while not widget.region.overlaps(self.wizard.screen.region):
+            assert time.monotonic() < end, f"{widget} stays outside\n{self.shown()}"
+            await asyncio.sleep(0.005)
+            await self.pilot.pause(0)
+
     async def settle(self):
         """All that was sent so far has been worked off; a pilot's own pauses wait for an idle machine instead."""
         for _ in range(3):
             await self.pilot.pause(0)
 
     def flat(self):
-        """The right side as running text: words that are wrapped there stand side by side."""
-        return " ".join(self.shown().split())
+        """The screen as running text, and its right side: words that are wrapped there stand side by side."""
+        shown = self.shown()
+        return " ".join([*shown.split(), "|", *" ".join(line[35:] for line in shown.splitlines()).split()])
 
     async def gone(self):
         """The app has ended."""
