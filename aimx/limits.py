@@ -116,6 +116,7 @@ DNS_CACHE_OCTETS = 32 * MIB  # names and records held, whatever their number
 DNS_SERVERS = 8  # name servers of a zone that are asked; few zones have more than four, the top-level ones have 13
 DNS_SERVER_ADDRESSES = 3  # of one name server, one after the other until one answers
 DNS_SERVER_TRY_S = 1.5  # one packet to one name server, sent twice
+DNS_PROBE_S = 3.5  # to find out which servers of a zone answer: one address that is silent, and looking it up
 DNS_REFERRALS = 5  # from the closest zone known downwards; a domain name is rarely cut more often
 DNS_LOOK_S = 12.0  # one look at all records of our domain; seconds where servers are silent, else a quarter of one
 DNS_WATCH_S = 5.0  # between two looks while somebody waits for them to become right

@@ -21,6 +21,7 @@ from aimx.resolver.lookup import Lookup, record_text
 from aimx.resolver.servers import TEST_VARIABLE
 
 _PORT = 53
+_SILENT = "does not answer"
 _ERRORS = (dns.exception.DNSException, OSError, EOFError, ValueError, UnicodeError, trio.TooSlowError)
 
 
@@ -109,17 +110,18 @@ async def _closest(lookup: Lookup, name: str) -> _Delegation | None:
 
 
 async def _probe(lookup: Lookup, delegation: _Delegation, name: str) -> dict[str, _Probed]:
-    """Every server of a zone asked about the name, at once."""
+    """Every server of a zone asked about the name, at once; one that is silent at all addresses holds nobody up."""
     found: dict[str, _Probed] = {}
 
     async def one(host: str) -> None:
         found[host] = await _try(host, await _addresses(lookup, host, delegation.glue), delegation.zone, name)
 
     hosts = tuple(dict.fromkeys(delegation.hosts))[: limits.DNS_SERVERS]
-    async with trio.open_nursery() as nursery:
-        for host in hosts:
-            nursery.start_soon(one, host)
-    return {host: found[host] for host in hosts}
+    with trio.move_on_after(limits.DNS_PROBE_S):
+        async with trio.open_nursery() as nursery:
+            for host in hosts:
+                nursery.start_soon(one, host)
+    return {host: found.get(host, _Probed(None, None, _SILENT)) for host in hosts}
 
 
 async def _addresses(lookup: Lookup, host: str, glue: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -138,7 +140,7 @@ async def _try(host: str, addresses: tuple[str, ...], zone: str, name: str) -> _
         try:
             response = await _exchange(address, name, "SOA")
         except _ERRORS:
-            why = "does not answer"
+            why = _SILENT
             continue
         referral = _referred(response, name, below=zone)
         if referral is not None:

@@ -88,6 +88,14 @@ def test_lame_and_silent_servers_are_named(world):
     )
 
 
+def test_a_server_that_is_silent_at_many_addresses_holds_nobody_up(world):
+    silent = {"ns2.example.test": {"A": ["127.0.0.3", "127.0.0.4", "127.0.0.5"]}}
+    world({**RESOLVER, **silent}, {"127.0.0.2": ZONE})
+    found = find()
+    assert [server.name for server in found.servers] == ["ns1.example.test"]
+    assert found.silent == (("ns2.example.test", "does not answer"),)
+
+
 def test_without_a_zone_nobody_is_named(world):
     world({}, {})
     assert find() == authority.Authority("")
