@@ -5,6 +5,7 @@ Nothing but the protocol is ever written to standard output.
 
 import signal
 from contextlib import suppress
+from functools import cache
 
 import msgspec
 import trio
@@ -62,8 +63,9 @@ class Serving:
         return types.CallToolResult(content=content, structured_content=done.structured)
 
 
+@cache
 def describe(tool: Tool) -> types.Tool:
-    """A tool as clients see it."""
+    """A tool as clients see it, made once: some ask for it with every call."""
     hints = tool.hints
     return types.Tool(
         name=tool.name,

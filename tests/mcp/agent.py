@@ -1,6 +1,7 @@
 """An agent: the SDK's own client against our server, in both eras; every answer is checked against the schemas."""
 
 import json
+import zlib
 from typing import Any, NamedTuple
 
 import jsonschema
@@ -79,6 +80,11 @@ class Agent:
     async def _tools(self) -> dict[str, Any]:
         async with self.client() as client:
             return {tool.name: tool for tool in (await client.list_tools()).tools}
+
+
+def alternating(name: str) -> Agent:
+    """An agent of one of the eras: of a table about half in each. Sessions of all tools are on file in both."""
+    return Agent(sorted(ERAS)[zlib.crc32(name.encode()) % len(ERAS)])
 
 
 def checked(result: Any, schema: Any) -> Told:

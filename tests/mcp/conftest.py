@@ -7,7 +7,7 @@ import os
 import pytest
 
 from aimx import client
-from aimx.wire.frames import Ingest, MailboxCreate
+from aimx.wire.frames import Ingest, MailboxCreate, MailboxDelete
 from tests.harness import DOMAIN, Daemon, mail, owner
 from tests.mailauth import signing
 from tests.mcp.agent import ERAS, Agent
@@ -62,7 +62,8 @@ def box(daemon):
     if response.kind == "error":  # root has to say whose it is, and it cannot be root's
         response = client.call(daemon.socket, MailboxCreate(name, "nobody"))
     assert response.kind == "ok", response
-    return Box(daemon, name)
+    yield Box(daemon, name)
+    client.call(daemon.socket, MailboxDelete(name, True))  # each change costs as much as there are mailboxes
 
 
 @pytest.fixture(params=ERAS)

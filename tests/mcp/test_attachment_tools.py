@@ -10,11 +10,17 @@ import pytest
 
 from aimx import limits
 from tests.harness import DOMAIN, mail
+from tests.mcp.agent import alternating
 from tests.mcp.test_sending_tools import CATCHALL, parsed, parts
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(200))
 ZIP = b"PK\x03\x04" + bytes(range(256))
 INVITATION = "BEGIN:VCALENDAR\r\nSUMMARY:Tea\r\nEND:VCALENDAR\r\n"
+
+
+@pytest.fixture
+def agent(request, daemon):
+    return alternating(request.node.name)
 
 
 def letter(*files, subject="With files", body="See there.\n", **headers):

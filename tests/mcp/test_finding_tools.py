@@ -6,6 +6,7 @@ import pytest
 
 from aimx import limits
 from tests.harness import mail
+from tests.mcp.agent import alternating
 
 FENCED = re.compile(r"\[begin of untrusted mail (\w+)\]\n(.*)\[end of untrusted mail \1\]\n\Z", re.DOTALL)
 WITH_FILE = (
@@ -13,6 +14,11 @@ WITH_FILE = (
     b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nSee there.\r\n--b\r\n'
     b'Content-Disposition: attachment; filename="d.txt"\r\n\r\nx\r\n--b--\r\n'
 )
+
+
+@pytest.fixture
+def agent(request, daemon):
+    return alternating(request.node.name)
 
 
 @pytest.fixture

@@ -48,12 +48,24 @@ CALLS = (
     ("hook_list", {"mailbox": "ops"}),
     ("hook_delete", {"name": "9d0373b47d73"}),
     ("hook_delete", {"name": "9d0373b47d73"}),
+    ("email_list", {"mailbox": "ops", "unread": True, "from": "sender", "limit": 1}),
+    ("email_read", {"mailbox": "ops", "id": "ID", "format": "body", "max_chars": 5}),
+    ("email_search", {"query": "subject:plan", "mailbox": "ops"}),
+    ("email_search", {"query": " "}),
+    ("email_search", {"query": "plan", "form": "sender"}),
+    ("email_wait", {"mailbox": "ops", "since": "2020-01-01", "from": "sender"}),
+    ("thread_read", {"mailbox": "ops", "id": "ID", "max_chars": 8}),
+    ("attachment_read", {"mailbox": "ops", "id": "ID"}),
+    ("email_forward", {"mailbox": "ops", "id": "ID", "to": "boss@remote.test", "idempotency_key": "k"}),
+    ("email_forward", {"mailbox": "ops", "id": "ID", "to": "aunt@remote.test", "idempotency_key": "k"}),
     ("no_such_tool", {}),
 )
 _CHANGING = (
     (re.compile(r"\d{4}-\d\d-\d\d-\d{6}-"), "2026-01-01-000000-"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "2026-01-01T00:00:00Z"),
-    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"), "UUID"),
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[48][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"), "UUID"),
+    (re.compile(r"\b[0-9a-f]{16}-\d+"), "EPOCH-N"),
+    (re.compile(r"(thread_id\W+)[0-9a-f]{16}"), r"\1THREAD"),
 )
 
 
@@ -102,7 +114,7 @@ def _shorten(result):
 def test_the_session_is_the_one_on_file(era, daemon):
     response = client.call(daemon.socket, Ingest(f"ops@{DOMAIN}", MAIL))
     email_id = json.loads(response.body)["id"]
-    with Peer(environment(daemon.run), "--tools", "core") as peer:
+    with Peer(environment(daemon.run)) as peer:
         told = _session(peer, era, email_id)
         assert (peer.end(), peer.errors, peer.rest()) == (0, b"", [])
     for _, message in told:

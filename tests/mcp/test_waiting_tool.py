@@ -7,13 +7,18 @@ import trio
 
 from aimx import limits
 from tests.harness import mail
-from tests.mcp.agent import Agent, checked
+from tests.mcp.agent import Agent, alternating, checked
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="root is told more")
 SIGN_UP = (
     "Your verification code is 482 913.\r\n\r\nOr open https://shop.test/verify?token=aBc123 (valid 10 minutes).\r\n"
     "Help: https://shop.test/help\r\n"
 )
+
+
+@pytest.fixture
+def agent(request, daemon):
+    return alternating(request.node.name)
 
 
 def wait(agent, box, **arguments):

@@ -77,6 +77,11 @@ CALLS = {
     "mailbox_delete": {"name": "{}"},
     "hook_create": {"mailbox": "{}", "event": "on_receive", "cmd": ["/bin/true"]},
     "hook_list": {"mailbox": "{}"},
+    "email_wait": {"mailbox": "{}", "since": "1h"},
+    "email_search": {"mailbox": "{}", "query": "Secret"},
+    "thread_read": {"mailbox": "{}", "id": "{id}"},
+    "attachment_read": {"mailbox": "{}", "id": "{id}"},
+    "email_forward": {"mailbox": "{}", "id": "{id}", "to": "x@remote.test"},
 }
 
 
@@ -95,6 +100,12 @@ def test_what_is_foreign_and_what_is_missing_look_alike(agents, tool):
 def test_lists_hold_what_is_ones_own(agents):
     for name, own in (("alice", {"alice"}), ("bob", {"bob", "catchall"}), ("root", {"alice", "bob", "catchall"})):
         assert {row["name"] for row in structured(agents[name], "mailbox_list")["result"]} == own
+
+
+def test_a_search_of_all_mailboxes_is_of_ones_own(agents):
+    for name, found in (("alice", ["alice"]), ("bob", []), ("root", ["alice"])):
+        emails = structured(agents[name], "email_search", query="subject:secret")["emails"]
+        assert [email["mailbox"] for email in emails] == found
 
 
 def test_a_foreign_hook_is_not_found(agents):
