@@ -1,6 +1,5 @@
 """Accept SMTP connections: every session a task with its own scope, caps on how many, a graceful end."""
 
-import logging
 import select
 import socket
 import ssl
@@ -14,6 +13,7 @@ from aimx import limits, log, replies
 from aimx.daemon.ownmail import OwnConnections
 from aimx.daemon.smtpd import Services, SmtpSession
 from aimx.effects import tcp
+from aimx.effects.acceptlog import AcceptLog
 from aimx.replies import SmtpReply
 
 
@@ -52,7 +52,7 @@ class SmtpListener:
     async def serve(self) -> None:
         """Accept until cancelled or drained."""
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(self._socket))
-        with _AcceptLog():
+        with AcceptLog():
             async with trio.open_nursery() as nursery:
                 with self._accepting:
                     await trio.serve_listeners(self._session, [listener], handler_nursery=nursery)
@@ -126,30 +126,6 @@ class SmtpListener:
                     await stream.send_all(f"{reply.line}\r\n".encode())
                 except trio.BrokenResourceError:
                     return
-
-
-class _AcceptLog(logging.Handler):
-    """trio's report that accept failed, ten tracebacks a second while it lasts, as one line a minute."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._logger = logging.getLogger("trio.serve_listeners")
-        self._said_at = -limits.LOG_REPEAT_S
-
-    def __enter__(self) -> None:
-        self._logger.addHandler(self)
-        self._logger.propagate = False
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
-        self._logger.propagate = True
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Called by logging."""
-        now = trio.current_time()
-        if now - self._said_at >= limits.LOG_REPEAT_S:
-            self._said_at = now
-            log.error("accept-failed", why=record.getMessage())
 
 
 def _peer_ip(stream: trio.SocketStream) -> str:

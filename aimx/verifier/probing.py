@@ -1,5 +1,6 @@
 """Connect to port 25 of an address and greet, if it may be done. Nothing else is ever connected to."""
 
+import errno
 import os
 import socket
 from typing import NamedTuple
@@ -11,7 +12,10 @@ from aimx.effects import tcp
 from aimx.flows.greeting import greet
 from aimx.policy import internet
 from aimx.policy.internet import Address
+from aimx.verifier.gate import Full
 from aimx.verifier.settings import Settings
+
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Probed(NamedTuple):
@@ -22,7 +26,7 @@ class Probed(NamedTuple):
 
 
 def refusal(address: Address, settings: Settings) -> str | None:
-    """Why this address is never connected to."""
+    """Why this address is never connected to. Raises: Full when that cannot be found out now."""
     what = internet.blocked(address)
     if what is not None:
         return what
@@ -30,7 +34,10 @@ def refusal(address: Address, settings: Settings) -> str | None:
 
 
 async def probe(address: Address, settings: Settings) -> Probed:
-    """Connection, greeting, EHLO, QUIT, all within VERIFIER_PROBE_S. Whatever goes wrong is an answer."""
+    """Connection, greeting, EHLO, QUIT, all within VERIFIER_PROBE_S. Whatever goes wrong there is an answer.
+
+    Raises: Full when it is this host that has nothing left for another connection.
+    """
     refused = refusal(address, settings)
     if refused is not None:
         return Probed(False, refused)
@@ -38,6 +45,8 @@ async def probe(address: Address, settings: Settings) -> Probed:
         try:
             stream = await _connected(address, settings.probe_port)
         except OSError as error:
+            if error.errno in _SHORT:
+                raise Full(own=False) from error
             return Probed(False, os.strerror(error.errno) if error.errno else "no connection")
         try:
             why = await greet(stream, settings.name)
@@ -64,7 +73,9 @@ def _is_own(address: Address) -> bool:
         with socket.socket(_family(address), socket.SOCK_DGRAM) as sock:
             sock.connect((str(address), 1))
             return internet.parse(str(sock.getsockname()[0])) == address
-    except OSError:
+    except OSError as error:
+        if error.errno in _SHORT:
+            raise Full(own=False) from error
         return False  # no route, so there is no connection either
 
 

@@ -87,12 +87,12 @@ class Routes:
 
     async def _probe(self, address: Address, exchange: Exchange, told: dict[str, object]) -> Answer | None:
         """Within rate and places; None when the caller did not wait for the answer."""
-        refused = refusal(address, self._settings)
-        if refused is not None:
-            told.update(reachable=False, why=refused)
-            return _json(_OK, reachable=False, ip=str(address))
         key = share(address)
         try:
+            refused = refusal(address, self._settings)
+            if refused is not None:
+                told.update(reachable=False, why=refused)
+                return _json(_OK, reachable=False, ip=str(address))
             with self._probes.place(key):
                 if not self._rate.take(key, trio.current_time()):
                     raise Full(own=True)
@@ -108,7 +108,8 @@ class Routes:
         return _json(_OK, reachable=found.reachable, ip=str(address))
 
     async def _waited_for(self, address: Address, exchange: Exchange) -> Probed | None:
-        found: Probed | None = None
+        """None when the caller hung up. Raises: Full."""
+        found: Probed | Full | None = None
         async with trio.open_nursery() as nursery:
 
             async def leave() -> None:
@@ -116,8 +117,13 @@ class Routes:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(leave)
-            found = await probe(address, self._settings)
+            try:
+                found = await probe(address, self._settings)
+            except Full as full:
+                found = full
             nursery.cancel_scope.cancel()
+        if isinstance(found, Full):
+            raise found
         return found
 
 

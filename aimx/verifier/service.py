@@ -10,6 +10,7 @@ import trio
 
 from aimx import limits, log
 from aimx.effects import tcp
+from aimx.effects.acceptlog import AcceptLog
 from aimx.errors import Failed
 from aimx.flows.responding import Responding
 from aimx.policy import internet
@@ -44,7 +45,7 @@ async def serve(settings: Settings) -> None:
         Door(web, routes.serve, Gate(limits.VERIFIER_CONNECTIONS, limits.VERIFIER_CONNECTIONS_PER_CALLER)),
         Door(smtp, greet, Gate(settings.smtp_concurrent, limits.VERIFIER_SMTP_SESSIONS_PER_CALLER)),
     )
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with AcceptLog(), trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as asking, trio.open_nursery() as greeting, trio.open_nursery() as accepting:
             accepting.start_soon(doors[0].accept, asking)
             accepting.start_soon(doors[1].accept, greeting)

@@ -1,14 +1,17 @@
 """Whom the verifier connects to, and whom it takes for the caller: all that a stranger might want to be tried."""
 
+import resource
 import socket
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aimx.policy import internet
 from aimx.verifier import caller, probing
 from aimx.verifier.caller import Unknown
+from aimx.verifier.gate import Full
 from aimx.verifier.settings import Settings
 
 # First, last, and one between of every range that nobody of the internet has.
@@ -112,6 +115,20 @@ def test_addresses_of_this_host_are_its_own_whatever_they_are(monkeypatch):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
     assert probing._is_own(internet.parse("127.0.0.1"))
+
+
+def test_a_host_that_is_short_of_descriptors_says_so_and_calls_nobody_unreachable():
+    async def short():
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            with pytest.raises(Full) as full:
+                await probing.probe(internet.parse("9.9.9.9"), Settings())
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert not full.value.own
+
+    trio.run(short)
 
 
 def test_a_limit_counts_an_address_or_the_64_bits_that_one_customer_has():
