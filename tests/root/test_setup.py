@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from aimx.cli import main
 from aimx.config import load
 from aimx.demo.zone import ZoneServer
 from aimx.effects import keyfiles, lock
@@ -406,3 +407,38 @@ def test_an_installation_of_other_hands_is_completed_not_replaced(setup, tmp_pat
     assert (machine.config.parent / "dkim/public.key").read_bytes() == SigningKey(pem).public_pem
     assert "aimx-worker has uid 1500" in done.out
     assert not any("useradd" in call for call in machine.calls)
+
+
+WRONG = {
+    "no dot": (["nodots"], "has no dot"),
+    "no sender": ([DOMAIN, "--trusted-senders", "you"], "invalid sender 'you'"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG.values(), ids=WRONG)
+def test_a_wrong_command_line_is_told_before_anything_is_looked_at(case, monkeypatch, tmp_path, capsys):
+    words, text = case
+    monkeypatch.setenv("AIMX_CONFIG_DIR", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        main.run(["setup", "--dry-run", *words])
+    assert ended.value.code == 2
+    assert text in capsys.readouterr().err
+
+
+def test_it_is_for_root():
+    """As nobody, in a fork: what was imported as root goes on."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setresuid(65534, 65534, 65534)
+        try:
+            main.run(["setup"])
+        except BaseException as error:
+            os.write(write, f"{type(error).__name__}: {error}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    with open(read) as file:
+        said = file.read()
+    assert said.startswith("Refused: setup requires root")
+    assert "aimx agents setup" in said
