@@ -314,6 +314,7 @@ CODE_CANDIDATES = 500  # that are compared
 CODES = 5  # that are told
 LINKS = 10
 LINK_CHARACTERS = 2000  # what browsers and servers take
+MCP_PART_CHARACTERS = 1 * MIB  # of a message file in a part of it; next_offset goes on
 MCP_THREAD_ROWS = 20  # emails of a conversation, unless more are asked for
 MCP_THREAD_ROWS_MAX = 100
 MCP_THREAD_CHARACTERS = 4000  # of each of their bodies: a page and a half

@@ -87,7 +87,9 @@ class Reading(msgspec.Struct, frozen=True):
             extra_json_schema={"enum": list(_FORMATS)},
         ),
     ] = "full"
-    max_chars: Annotated[int, Meta(description="Most characters to return; left out: all.", ge=1)] | UnsetType = UNSET
+    max_chars: (
+        Annotated[int, Meta(description="Most characters to return, 1048576 at most; left out: all.", ge=1)] | UnsetType
+    ) = UNSET
     offset: Annotated[int, Meta(description="Characters to skip: next_offset of the part before.", ge=0)] = 0
     fence: Fence = False
 
@@ -111,7 +113,7 @@ async def _read(call: Call, asked: Reading) -> Told:
     request = EmailRead(asked.mailbox, parameters.email_id(asked.id), parameters.folder(asked.folder))
     if asked.format not in _FORMATS:
         raise ToolError(f'Invalid format \'{asked.format}\': expected "full", "body" or "headers".')
-    most = None if isinstance(asked.max_chars, UnsetType) else asked.max_chars
+    most = None if isinstance(asked.max_chars, UnsetType) else min(asked.max_chars, limits.MCP_PART_CHARACTERS)
     email = await reading.part(call.daemon, request, Wanted(_FORMATS[asked.format], asked.offset, most))
     about = {"path": email.path, "size": email.octets, "next_offset": email.next}
     if not asked.fence or asked.format == "headers":
