@@ -18,7 +18,7 @@ _WORDS: dict[State, str] = {
     "progress": "in progress",
     "done": "done",
     "skipped": "skipped",
-    "handoff": "over to you",
+    "handoff": "handoff",
     "failed": "failed",
 }
 _STYLES: dict[State, str] = {
@@ -83,7 +83,7 @@ class Steps(Widget, can_focus=True):
 
     def _two_lines(self, line: Line) -> Text:
         sign, word = SYMBOLS[line.state][0], _WORDS[line.state]
-        note = f"{word}: {one_line(line.reason)}" if line.reason else word
+        note = f"{word}: {one_line(line.reason)}" if line.reason and line.state == "skipped" else word
         if self.warnings.get(line.step.key):
             note += f" · ⚠ {self.warnings[line.step.key]}"
         here = line.step.key == (self.looking_at or self.current())

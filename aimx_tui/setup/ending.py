@@ -9,7 +9,7 @@ from aimx_tui import safe
 
 Notes = Mapping[Key, Sequence[Note]]
 _SIGNS = {"ok": ("✓ ", "[OK] "), "warn": ("⚠ ", "[WARN] "), "fail": ("✗ ", "[FAIL] "), "hint": ("→ ", "[>] ")}
-_WORDS = {"pending": "", "progress": "interrupted", "done": "done", "skipped": "skipped", "handoff": "over to you",
+_WORDS = {"pending": "", "progress": "interrupted", "done": "done", "skipped": "skipped", "handoff": "handoff",
           "failed": "failed"}  # fmt: skip
 
 

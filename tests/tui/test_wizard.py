@@ -64,7 +64,7 @@ async def test_from_nothing_to_a_mail_domain():
         await ui.press("enter")
         await ui.until("AIMX has been set up successfully")
         assert "→ aimx agents setup" in ui.shown()
-        assert "over to you" in ui.shown()
+        assert "handoff" in ui.shown()
         await ui.press("enter")
         await ui.gone()
     assert ui.wizard.outcome is None
