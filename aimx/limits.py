@@ -498,7 +498,9 @@ SETUP_LOOK_S = 15.0  # between two looks at the DNS while the operator waits; re
 
 # Agents
 AGENT_CONFIG_CHARS = 4 * MIB  # of another program's configuration; NanoClaw's has some hundred
+AGENT_REGISTER_CHARS = 64 * MIB  # of the file where Claude Code keeps its servers, and the histories of projects
 AGENT_CONFIG_DEPTH = 60  # levels in it; each costs three frames of Python's stack
 AGENT_BUNDLE_CHARS = MIB  # read of a skill that is there already; ours have some 60,000
 GOOSE_TIMEOUT_S = 300  # of one call: email_wait takes up to two minutes
+AGENT_WORDS = 1024  # octets of what such a command says, shown when it failed
 AGENT_COMMAND_S = 60  # of an agent's own command; Node starts in a second or two, more on a small machine

@@ -12,7 +12,7 @@ from aimx.cli.agents_text import Sayer, summary, table
 from aimx.cli.parsing import Sub, subcommands
 from aimx.config import paths
 from aimx.errors import Exit, Failed, Refused
-from aimx.integrations import bundle, homes, install, nanoclaw, program, registry, remove, states
+from aimx.integrations import bundle, homefiles, homes, install, nanoclaw, program, registry, remove, snippets, states
 from aimx.integrations.api import Program
 from aimx.integrations.homes import Home
 from aimx.integrations.registry import Agent
@@ -97,14 +97,20 @@ def _never(_: tuple[Path, ...]) -> bool:
 
 def _print(agent: Agent, ours: Program) -> int:
     home = _home()
+    after = _activation(agent, home, ours)
     for file in bundle.files(agent, ours):
         output.write(f"=== {file.path} ===\n{file.text}")
-    output.write("=== activation ===")
-    if agent.activation.kind == "merge":
-        output.write(nanoclaw.preview(home.path(agent.activation.file), ours).rstrip("\n"))
-    else:
-        output.write("\n".join(note.text for note in install.activation(agent, home, ours)))
+    output.write(f"=== activation ===\n{after}")
     return Exit.OK
+
+
+def _activation(agent: Agent, home: Home, ours: Program) -> str:
+    if agent.activation.kind != "merge":
+        return "\n".join(note.text for note in install.activation(agent, home, ours))
+    try:
+        return nanoclaw.preview(home.path(agent.activation.file), ours).rstrip("\n")
+    except OSError as error:
+        raise Failed(homefiles.told(error)) from error
 
 
 def _choose(options: argparse.Namespace) -> int:
@@ -177,7 +183,7 @@ def _user_home(options: argparse.Namespace, action: str) -> Home:
 def _refuse_root(options: argparse.Namespace, action: str) -> None:
     if os.geteuid() == 0 and not options.dangerously_allow_root:
         words = " ".join(("aimx agents", action, options.agent or "")).strip()
-        user = os.environ.get("SUDO_USER") or "<user>"
+        user = snippets.shell((os.environ["SUDO_USER"],)) if os.environ.get("SUDO_USER") else "<user>"
         raise Refused(
             f"agents are wired by the user who runs them, not by root. Run it as that user:\n  sudo -u {user} {words}\n"
             f"On a machine whose only user is root:\n  {words} --dangerously-allow-root"

@@ -38,7 +38,7 @@ def summary(outcomes: tuple[Outcome, ...]) -> str:
         (
             outcome.agent.display,
             f"{style.mark('ok')} ok" if outcome.error is None else f"{style.mark('fail')} failed",
-            f"{outcome.destination}" if outcome.error is None else f"(error: {outcome.error})",
+            diagnostics.visible(str(outcome.destination) if outcome.error is None else f"(error: {outcome.error})"),
         )
         for outcome in outcomes
     ]
@@ -68,7 +68,8 @@ class Sayer:
         """One note."""
         mark = _MARKS.get(note.kind)
         lead = f"{self._style.mark(mark)} " if mark is not None else ""
-        output.write(f"{lead}{note.text}" if note.kind != "block" else f"\n{note.text}\n")
+        text = diagnostics.visible(note.text)
+        output.write(f"{lead}{text}" if note.kind != "block" else f"\n{text}\n")
 
     def overwrite(self, paths: tuple[Path, ...]) -> bool:
         """Whether files that are there may be overwritten."""

@@ -21,6 +21,9 @@ def install(agent: Agent, home: Home, program: Program, *, force: bool, tell: Te
     try:
         if agent.activation.kind == "merge":
             nanoclaw.need_fork(home)
+            nanoclaw.preview(
+                home.path(agent.activation.file), program
+            )  # what is refused there leaves nothing half-done
         _write(destination, bundle.files(agent, program), overwrite if not force else _always)
         tell(Note("ok", f"Installed {_shown(agent, destination)}"))
         homefiles.drop_legacy(agent.name, home)
@@ -28,7 +31,7 @@ def install(agent: Agent, home: Home, program: Program, *, force: bool, tell: Te
     except AimxError as error:
         return Outcome(agent, destination, error.reason)
     except OSError as error:
-        return Outcome(agent, destination, f"{error.filename}: {error.strerror}")
+        return Outcome(agent, destination, homefiles.told(error))
     return Outcome(agent, destination, None)
 
 

@@ -13,7 +13,7 @@ from aimx.errors import Refused
 _SPACE = re.compile(r"(?:[\s\ufeff]|//[^\n\r\u2028\u2029]*|/\*.*?\*/)*", re.DOTALL)
 _LINES = re.compile(r"[\n\r\u2028\u2029]")
 _BLANK_TO_THE_END = re.compile(r"[ \t]*\r?\n")
-_STRING = re.compile(r"\"(?:[^\"\\\n\r]|\\.)*\"|'(?:[^'\\\n\r]|\\.)*'", re.DOTALL)
+_STRING = re.compile(r"\"(?:[^\"\\\n\r]|\\(?:\r\n|.))*\"|'(?:[^'\\\n\r]|\\(?:\r\n|.))*'", re.DOTALL)
 _IDENTIFIER = re.compile(r"(?:[\w$\u200c\u200d]|\\u[0-9a-fA-F]{4})+")
 _SCALAR = re.compile(r"[^\s,:\[\]{}\"'/]+")
 _LITERAL = re.compile(

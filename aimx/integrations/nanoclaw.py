@@ -68,8 +68,7 @@ def preview(path: Path, program: Program) -> str:
 
 def _read(path: Path) -> str | None:
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return file.read(limits.AGENT_CONFIG_CHARS + 1)
+        return homefiles.read(path, limits.AGENT_CONFIG_CHARS + 1)
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:

@@ -3,12 +3,17 @@
 Runs the agents' own programs, as the user and with his environment; each within a time, none asked anything.
 """
 
+import contextlib
 import json
+import os
+import shutil
+import signal
 import subprocess
-from typing import NamedTuple
+import tempfile
+from typing import IO, NamedTuple
 
 from aimx import limits
-from aimx.integrations import json5, snippets
+from aimx.integrations import homefiles, snippets
 from aimx.integrations.api import Note, Program, Tell
 from aimx.integrations.homes import Home
 from aimx.integrations.registry import Activation, Agent
@@ -70,13 +75,18 @@ def removal(activation: Activation) -> str:
 
 def _replace(activation: Activation, home: Home, program: Program, old: str) -> _Ran:
     """Where an entry has to go before another comes: back with it when the other does not."""
-    ran = _run((activation.program, *activation.remove), home)
-    if ran.code != 0:
+    restore = (activation.program, *snippets.words(activation.restore, program, old))
+    try:
+        ran = _run((activation.program, *activation.remove), home)
+        if ran.code == 0:
+            ran = _run((activation.program, *snippets.words(activation.add, program)), home)
+    except BaseException:  # Ctrl-C
+        if _entry(activation, home) is None:
+            _run(restore, home)
+        raise
+    if ran.code == 0 or _entry(activation, home) == old:
         return ran
-    ran = _run((activation.program, *snippets.words(activation.add, program)), home)
-    if ran.code == 0:
-        return ran
-    back = _run((activation.program, *snippets.words(activation.restore, program, old)), home)
+    back = _run(restore, home)
     stands = "what was registered before is back" if back.code == 0 else f"what was registered before was {old}"
     return _Ran(ran.code, f"{ran.why}; {stands}")
 
@@ -86,10 +96,9 @@ def _entry(activation: Activation, home: Home) -> str | None:
     if not activation.entry:
         return None
     try:
-        text = home.path(activation.entry).read_text("utf-8")
-        found = json5.get(text, ("mcpServers", snippets.NAME))
-        return json.dumps(json.loads(found), ensure_ascii=False) if found is not None else None
-    except (OSError, UnicodeDecodeError, json5.NotJson5, json.JSONDecodeError):
+        servers = json.loads(homefiles.read(home.path(activation.entry), limits.AGENT_REGISTER_CHARS))["mcpServers"]
+        return json.dumps(servers[snippets.NAME], ensure_ascii=False)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
@@ -99,17 +108,30 @@ def _same(entry: str, program: Program) -> bool:
 
 
 def _run(argv: tuple[str, ...], home: Home) -> _Ran:
-    try:
-        ran = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, cwd=home.home,
-            timeout=limits.AGENT_COMMAND_S,
-        )  # fmt: skip
-    except FileNotFoundError:
+    if shutil.which(argv[0]) is None:
         return _Ran(None, "")
+    try:
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            # A session of its own has no terminal to ask at, and ends as a whole. Files, since what it may leave
+            # running holds a pipe open.
+            process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=home.home, start_new_session=True
+            )
+            try:
+                code = process.wait(limits.AGENT_COMMAND_S)
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise
+            return _Ran(code, f"{_first_line(err) or _first_line(out)} (exit {code})".strip())
     except subprocess.TimeoutExpired:
         return _Ran(-1, f"{argv[0]} did not end within {limits.AGENT_COMMAND_S} s")
     except OSError as error:
-        return _Ran(-1, f"{argv[0]}: {error.strerror}")
-    words = (ran.stderr or ran.stdout).decode("utf-8", "replace").strip().split("\n")
-    first = "".join(character if character.isprintable() else " " for character in words[0])
-    return _Ran(ran.returncode, f"{first} (exit {ran.returncode})".strip())
+        return _Ran(-1, homefiles.told(error))
+
+
+def _first_line(file: IO[bytes]) -> str:
+    file.seek(0)
+    line = file.read(limits.AGENT_WORDS).decode("utf-8", "replace").strip().partition("\n")[0]
+    return "".join(character if character.isprintable() else " " for character in line)

@@ -1,6 +1,7 @@
 """Take one agent's bundle and registration away again: the inverse of install.py. Files that are not ours stay."""
 
 import contextlib
+import os
 from pathlib import Path
 
 from aimx.errors import AimxError
@@ -24,23 +25,27 @@ def remove(agent: Agent, home: Home, tell: Tell) -> Outcome:
     except AimxError as error:
         return Outcome(agent, destination, error.reason)
     except OSError as error:
-        return Outcome(agent, destination, f"{error.filename}: {error.strerror}")
+        return Outcome(agent, destination, homefiles.told(error))
     return Outcome(agent, destination, None)
 
 
 def _remove(agent: Agent, destination: Path, tell: Tell) -> bool:
     """Whether anything was there. The main file goes first: without it the agent knows nothing of the rest."""
     names = bundle.names(agent)
-    there = [destination / name for name in names if (destination / name).is_file()]
+    there = [path for path in (destination / name for name in names) if os.path.lexists(path) and not _directory(path)]
     for path in there:
         path.unlink()
     if agent.files.shape == "skill":
         for directory in (destination / "references", destination):
-            with contextlib.suppress(FileNotFoundError, OSError):
+            with contextlib.suppress(OSError):
                 directory.rmdir()
-        if destination.is_dir():
+        if destination.is_dir() and any(destination.iterdir()):
             tell(Note("warn", f"{destination} holds files that aimx has not written; they stay"))
     return bool(there)
+
+
+def _directory(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _deactivate(agent: Agent, home: Home, tell: Tell) -> None:

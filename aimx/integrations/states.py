@@ -1,7 +1,7 @@
 """Which agents somebody has, and how far aimx is wired into each. Looks at files in a home, changes nothing."""
 
 from aimx import limits
-from aimx.integrations import bundle
+from aimx.integrations import bundle, homefiles
 from aimx.integrations.api import Seen, State
 from aimx.integrations.homes import Home
 from aimx.integrations.registry import Agent, agents
@@ -16,8 +16,8 @@ def one(agent: Agent, home: Home) -> Seen:
     """One agent. What may not be looked at counts as absent."""
     destination = home.path(agent.files.destination)
     try:
-        with open(destination / bundle.main_file(agent), encoding="utf-8", errors="replace") as file:
-            text: str | None = file.read(limits.AGENT_BUNDLE_CHARS)
+        main = destination / bundle.main_file(agent)
+        text: str | None = homefiles.read(main, limits.AGENT_BUNDLE_CHARS, errors="replace")
     except OSError:
         text = None
     if text is not None and bundle.NAME in text:

@@ -132,6 +132,21 @@ def test_what_is_refused(home, words, reason):
     assert list(home.path.iterdir()) == []
 
 
+def test_a_home_with_a_hostile_name(home):
+    hostile = home.path / "a\x1b[31mb 'c"
+    hostile.mkdir()
+    home._give(hostile)
+    out, err = home.run("setup", "hermes", HOME=str(hostile))
+    assert "a\\x1b[31mb 'c/.hermes" in out and "\x1b" not in out + err
+    assert (hostile / ".hermes/skills/aimx/SKILL.md").exists()
+
+
+def test_print_of_a_file_that_is_none(home):
+    (home.path / "nanoclaw/.mcp.json").mkdir(parents=True)
+    out, err = home.run("setup", "nanoclaw", "--print", code=1)
+    assert err == f"Error: {home.path}/nanoclaw/.mcp.json: not a regular file\n" and out == ""
+
+
 def test_files_of_another_text_are_not_overwritten_unasked(home):
     home.run("setup", "hermes")
     skill = home.path / ".hermes/skills/aimx/SKILL.md"
@@ -147,6 +162,12 @@ def test_files_of_another_text_are_not_overwritten_unasked(home):
 def test_root_is_refused(home, words):
     _, err = home.run(*words, code=1, AS_ROOT="1", SUDO_USER="alice")
     assert f"sudo -u alice aimx agents {' '.join(words)}" in err and "--dangerously-allow-root" in err
+
+
+@pytest.mark.root
+def test_roots_name_for_the_user_is_a_word(home):
+    _, err = home.run("setup", "hermes", code=1, AS_ROOT="1", SUDO_USER="a;b \x1b[2J")
+    assert "sudo -u 'a;b \\x1b[2J' aimx agents setup hermes" in err
 
 
 @pytest.mark.root

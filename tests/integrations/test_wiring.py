@@ -2,11 +2,15 @@
 
 import json
 import os
+import resource
+import select
+import signal
 import stat
 from pathlib import Path
 
 import pytest
 
+from aimx import limits
 from aimx.integrations import bundle, homes, install, registry, remove, states
 from aimx.integrations.api import Program
 
@@ -105,6 +109,53 @@ def test_nothing_is_detected_in_an_empty_home(house, agent):
     assert states.one(agent, house.home).state == "not-detected"
     house.home.path(agent.files.detected).mkdir(parents=True)
     assert states.one(agent, house.home).state == "installed"
+
+
+def test_nothing_remains_behind_a_link(house):
+    kept = house.path / "dotfiles"
+    kept.mkdir()
+    (house.path / ".hermes/skills").mkdir(parents=True)
+    (house.path / ".hermes/skills/aimx").symlink_to(kept)
+    house.install("hermes")
+    assert house.remove("hermes").error is None
+    assert list(kept.iterdir()) == [] and "they stay" not in house.text()
+
+
+def test_a_link_that_leads_nowhere_goes_too(house):
+    skill = house.path / ".hermes/skills/aimx/SKILL.md"
+    skill.parent.mkdir(parents=True)
+    skill.symlink_to("gone")
+    assert house.remove("hermes").error is None
+    assert not skill.parent.exists()
+
+
+def test_a_pipe_in_a_files_place_is_not_waited_for(house):
+    skill = house.path / ".hermes/skills/aimx/SKILL.md"
+    skill.parent.mkdir(parents=True)
+    os.mkfifo(skill)
+    (house.path / "nanoclaw").mkdir()
+    os.mkfifo(house.path / "nanoclaw/.mcp.json")
+    os.mkfifo(house.path / ".claude.json")
+    assert states.one(registry.find("hermes"), house.home).state == "installed"
+    assert f"{house.path}/nanoclaw/.mcp.json: not a regular file" in house.install("nanoclaw").error
+    assert not (house.path / "nanoclaw/skills").exists(), "nothing is half-done"
+    assert house.install("claude-code").error is None
+
+
+def test_a_full_disk_names_the_file_and_leaves_it(house):
+    house.install("hermes")
+    skill = house.path / ".hermes/skills/aimx/SKILL.md"
+    skill.write_text("mine")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        error = house.install("hermes", force=True).error
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, previous)
+    assert error == f"{skill}: File too large"
+    assert skill.read_text() == "mine" and [path for path in house.files() if ".aimx-" in path] == []
 
 
 def test_modes_of_new_files(house):
@@ -207,6 +258,57 @@ def test_a_working_entry_of_claudes_is_never_lost(house):
     assert json.loads((house.path / ".claude.json").read_text()) == before
     assert "MCP auto-registration failed: no such luck (exit 3)" in house.text()
     assert "claude mcp add --scope user aimx -- /opt/aimx/bin/aimx --data-dir /srv/mail mcp" in house.text()
+
+
+def test_a_working_entry_survives_a_removal_that_only_says_that_it_failed(house):
+    house.has("claude", CLAUDE.replace('rm "$file"', 'rm "$file"; exit 9'))
+    house.install("claude-code", PROGRAM)
+    before = json.loads((house.path / ".claude.json").read_text())
+    assert house.install("claude-code", ELSEWHERE).error is None
+    assert json.loads((house.path / ".claude.json").read_text()) == before
+    assert "what was registered before is back" in house.text()
+
+
+def test_a_working_entry_survives_ctrl_c(house):
+    """It arrives while the other entry is added: that command is told to send it."""
+    house.has("claude", CLAUDE)
+    house.install("claude-code", PROGRAM)
+    before = json.loads((house.path / ".claude.json").read_text())
+    adds = 'add) [ -e "$file" ] || { kill -INT $PPID; while :; do sleep 1; done; }\n'
+    house.has("claude", CLAUDE.replace("add)", adds, 1))
+    with pytest.raises(KeyboardInterrupt):
+        house.install("claude-code", ELSEWHERE)
+    assert json.loads((house.path / ".claude.json").read_text()) == before
+
+
+def test_a_program_that_hangs_ends_with_all_it_started(house, monkeypatch):
+    monkeypatch.setattr(limits, "AGENT_COMMAND_S", 1)
+    fifo = house.path / "held"
+    os.mkfifo(fifo)
+    house.has("codex", '#!/bin/sh\nsleep 1000 3>"$HOME/held" &\nwait\n')
+    end = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        house.install("codex")
+        try:
+            assert os.read(end, 1) == b""
+        except BlockingIOError:  # somebody still held the other end
+            assert select.select([end], [], [], 60)[0], "somebody holds the other end"
+    finally:
+        os.close(end)
+    assert "codex did not end within 1 s" in house.text()
+
+
+def test_what_a_program_leaves_running_is_not_waited_for(house):
+    house.has("codex", '#!/bin/sh\nsleep 1000 &\necho $! >"$HOME/pid"\n')
+    house.install("codex")
+    os.kill(int((house.path / "pid").read_text()), signal.SIGKILL)
+    assert "MCP server registered with Codex CLI." in house.text()
+
+
+def test_a_program_that_cannot_be_started(house):
+    house.has("codex", "no program\n")
+    house.install("codex")
+    assert "codex: Exec format error. Run it yourself:" in house.text()
 
 
 def test_codex_is_told(house):
