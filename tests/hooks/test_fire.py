@@ -181,7 +181,7 @@ def test_what_leaves_the_group_ends_too(text, tmp_path):
     async def play():
         async with stage() as here:
             result = await _fire(
-                here, task("/bin/sh", "-c", f"{up}; for n in $(seq {count}); do read x; done < {note}")
+                here, task("/bin/sh", "-c", f"exec 3<>{note}; {up}; for n in $(seq {count}); do read x <&3; done")
             )
             assert result.exit_code == 0
             for pid in result.stderr_tail.split():
