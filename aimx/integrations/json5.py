@@ -54,13 +54,13 @@ def put(text: str, path: tuple[str, ...], value: object) -> str:
     """The text with that value at that path; objects on the way are made.
 
     Args:
-        text: JSON5 whose root is an object; a blank one counts as `{}`.
+        text: JSON5 whose root is an object; one of blanks and comments counts as `{}`.
         value: what json.dumps takes.
 
     Raises: NotJson5.
     """
     if not _SPACE.sub("", text):
-        text = "{}\n"
+        text = f"{text.rstrip()}\n{{}}\n".lstrip()
     root = _root(text)
     holder, depth = root, 0
     while depth < len(path):
@@ -142,8 +142,8 @@ def _added(text: str, root: _Value, holder: _Value, key: str, value: object) -> 
         return f"{text[:at]}{comma}{text[at:last]}{rest} {member}{gap}{text[close:]}"
     outer = _indent(text, holder.start)
     indent = _indent(text, members[0].start) if members else outer + unit
-    newline = "\r\n" if "\r\n" in text else "\n"
-    member = f"{indent}{json.dumps(key)}: {_written(value, indent, unit)}"
+    newline = _newline(text)
+    member = f"{indent}{json.dumps(key)}: {_written(value, newline + indent, unit)}"
     start = holder.start + 1
     content = text[start:close].rstrip()
     if members and members[-1].comma is None:
@@ -156,13 +156,17 @@ def _in_place(text: str, at: int, value: object, unit: str) -> str:
     """A value of a member that begins there: over several lines only if the member has a line of its own."""
     line = max(text.rfind(end, 0, at) for end in "\n\r\u2028\u2029") + 1
     if line and not text[line:at].strip(" \t"):
-        return _written(value, _indent(text, at), unit)
+        return _written(value, _newline(text) + _indent(text, at), unit)
     return json.dumps(value, ensure_ascii=False)
 
 
-def _written(value: object, indent: str, unit: str) -> str:
-    lines = json.dumps(value, indent=unit or "  ", ensure_ascii=False).split("\n")
-    return ("\n" + indent).join(lines)
+def _written(value: object, between: str, unit: str) -> str:
+    """Over several lines, with that between them."""
+    return json.dumps(value, indent=unit or "  ", ensure_ascii=False).replace("\n", between)
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _indent(text: str, at: int) -> str:

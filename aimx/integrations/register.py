@@ -115,8 +115,9 @@ def _run(argv: tuple[str, ...], home: Home) -> _Ran:
             # A session of its own has no terminal to ask at, and ends as a whole. Files, since what it may leave
             # running holds a pipe open.
             process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=home.home, start_new_session=True
-            )
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=home.home, start_new_session=True,
+                env={**os.environ, "HOME": str(home.home)},  # a sudo may have left another's
+            )  # fmt: skip
             try:
                 code = process.wait(limits.AGENT_COMMAND_S)
             except BaseException:

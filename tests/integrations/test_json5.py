@@ -15,7 +15,7 @@ PATH = ("mcpServers", "aimx")
 ADDED = {
     "blank": ("", '{\n  "mcpServers": {\n    "aimx": 1\n  }\n}\n'),
     "blanks": (" \n\n", '{\n  "mcpServers": {\n    "aimx": 1\n  }\n}\n'),
-    "only-a-comment": ("// mine\n", None),
+    "only-a-comment": ("// mine\n", '// mine\n{\n  "mcpServers": {\n    "aimx": 1\n  }\n}\n'),
     "empty": ("{}", '{\n  "mcpServers": {\n    "aimx": 1\n  }\n}'),
     "no-servers": ('{\n\t"a": [1, 2]\n}\n', '{\n\t"a": [1, 2],\n\t"mcpServers": {\n\t\t"aimx": 1\n\t}\n}\n'),
     "one-line": ('{"mcpServers": {"x": {}}}', '{"mcpServers": {"x": {}, "aimx": 1}}'),
@@ -42,15 +42,23 @@ ADDED = {
 @pytest.mark.parametrize("name", ADDED)
 def test_put(name):
     text, expected = ADDED[name]
-    found = put(text, PATH, 1) if expected is not None or "only" not in name else text
+    found = put(text, PATH, 1)
     if expected is not None:
         assert found == expected
-    if name == "only-a-comment":
-        return
-    wanted = json5.loads(text.lstrip("\ufeff")) if text.strip() else {}
+    wanted = json5.loads(text.lstrip("\ufeff")) if name not in ("blank", "blanks", "only-a-comment") else {}
     wanted.setdefault("mcpServers", {})["aimx"] = 1
     assert repr(json5.loads(found.lstrip("\ufeff"))) == repr(wanted)
     assert get(found, PATH) == "1"
+
+
+def test_ends_of_lines_are_those_of_the_text():
+    for text in ('{\r\n  "mcpServers": {\r\n  }\r\n}\r\n', '{\r\n  "mcpServers": {\r\n    "aimx": 1\r\n  }\r\n}'):
+        found = put(text, PATH, ENTRY)
+        assert found.count("\n") == found.count("\r\n") > text.count("\n")
+
+
+def test_a_string_that_goes_on_after_a_line_of_windows():
+    assert get("{mcpServers: {x: 'a\\\r\nb', aimx: 1}}", PATH) == "1"
 
 
 REMOVED = {

@@ -305,6 +305,13 @@ def test_what_a_program_leaves_running_is_not_waited_for(house):
     assert "MCP server registered with Codex CLI." in house.text()
 
 
+def test_a_program_writes_into_the_same_home(house, monkeypatch):
+    monkeypatch.setenv("HOME", "/nowhere")
+    house.has("codex", CODEX)
+    house.install("codex")
+    assert house.said() == ["mcp add aimx -- /usr/local/bin/aimx mcp"]
+
+
 def test_a_program_that_cannot_be_started(house):
     house.has("codex", "no program\n")
     house.install("codex")
