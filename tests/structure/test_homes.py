@@ -39,8 +39,14 @@ def _imported(path):
             yield (node.module or "").partition(".")[0]
 
 
+@pytest.fixture(scope="module")
+def imports():
+    """What each module imports, by its path."""
+    return {str(path.relative_to(ROOT)): set(_imported(path)) for path in (ROOT / "aimx").rglob("*.py")}
+
+
 @pytest.mark.parametrize("library", HOMES)
-def test_a_library_is_imported_only_at_home(library):
-    users = [str(path.relative_to(ROOT)) for path in (ROOT / "aimx").rglob("*.py") if library in _imported(path)]
+def test_a_library_is_imported_only_at_home(library, imports):
+    users = [path for path, libraries in imports.items() if library in libraries]
     assert [user for user in users if not user.startswith(HOMES[library] or ("none",))] == []
     assert users or not HOMES[library], "a home without its library"
