@@ -84,7 +84,7 @@ def faults(session: nox.Session) -> None:
     _install(session)
     longer = {"AIMX_FAULT_ROUNDS": "200", "AIMX_FAULT_SECONDS": "60"} | os.environ
     env = {name: longer[name] for name in ("AIMX_FAULT_ROUNDS", "AIMX_FAULT_SECONDS")}
-    _run(session, "pytest", "-rs", *_PATIENCE, "tests/faults", *session.posargs, **env)
+    _run(session, "pytest", "-rs", *_PATIENCE, *_SIDE_BY_SIDE, "tests/faults", *session.posargs, **env)
 
 
 @nox.session(python=False)
