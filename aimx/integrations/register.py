@@ -10,6 +10,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
+from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 from aimx import limits
@@ -114,22 +116,41 @@ def _run(argv: tuple[str, ...], home: Home) -> _Ran:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             # A session of its own has no terminal to ask at, and ends as a whole. Files, since what it may leave
             # running holds a pipe open.
-            process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=home.home, start_new_session=True,
-                env={**os.environ, "HOME": str(home.home)},  # a sudo may have left another's
-            )  # fmt: skip
+            process = None
             try:
+                with _uninterrupted():
+                    process = subprocess.Popen(
+                        argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=home.home, start_new_session=True,
+                        env={**os.environ, "HOME": str(home.home)},  # a sudo may have left another's
+                    )  # fmt: skip
                 code = process.wait(limits.AGENT_COMMAND_S)
             except BaseException:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                if process is not None:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
                 raise
             return _Ran(code, f"{_first_line(err) or _first_line(out)} (exit {code})".strip())
     except subprocess.TimeoutExpired:
         return _Ran(-1, f"{argv[0]} did not end within {limits.AGENT_COMMAND_S} s")
     except OSError as error:
         return _Ran(-1, homefiles.told(error))
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until it is known what has been started, and so has to be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if came and callable(previous):
+            previous(signal.SIGINT, None)
 
 
 def _first_line(file: IO[bytes]) -> str:
