@@ -17,7 +17,8 @@ _PATIENCE = ("-o", "faulthandler_timeout=1200")
 _SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 
 # Each has a session of its own.
-_ELSEWHERE = ("--ignore=tests/faults", "--ignore=tests/systemd", "--ignore=tests/clients", "--ignore=tests/tui")
+_ELSEWHERE = ("--ignore=tests/faults", "--ignore=tests/systemd", "--ignore=tests/clients", "--ignore=tests/tui",
+              "--ignore=tests/root")  # fmt: skip
 
 _installed: list[str] = []
 
@@ -64,11 +65,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def root(session: nox.Session) -> None:
-    """Only the tests that need root: real users, ownership, namespaces."""
+    """What takes root: real users, ownership, namespaces."""
     if os.geteuid() != 0:
         session.skip("needs root")
     _install(session)
-    _run(session, "pytest", "-m", "root", *session.posargs)
+    _run(session, "pytest", "-rs", *_SIDE_BY_SIDE, "tests/root", *session.posargs)
 
 
 @nox.session(python=False)
