@@ -3,14 +3,10 @@
 Whatever happens, the next run comes to the machine that an undisturbed run makes.
 """
 
-import os
-
 import pytest
 
 from aimx.config import load
-from tests.harness import Daemon
-from tests.root import users
-from tests.root.setup_host import Machine, Setup
+from tests.root.setup_host import Machine, runs
 
 pytestmark = pytest.mark.root
 DOMAIN, OTHER = "agent.example.test", "other.example.test"
@@ -25,12 +21,8 @@ FAILING = {
 @pytest.fixture(scope="module")
 def setup(tmp_path_factory):
     """Runs of setup; a real daemon is what is ready in the end. DNS is silent, and nobody waits for it."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    users.need_worker()
-    daemon = Daemon(tmp_path_factory.mktemp("daemon"))
-    with daemon, Setup(daemon.socket, daemon.port, daemon.dns.address) as runs:
-        yield runs
+    with runs(tmp_path_factory.mktemp("daemon")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

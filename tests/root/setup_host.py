@@ -9,9 +9,15 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
+
+from tests.harness import Daemon
+from tests.root import users
 
 _SERVER = """
 import errno, json, os, pty, signal, subprocess, sys, tempfile, time
@@ -272,3 +278,14 @@ class Setup(AbstractContextManager["Setup"]):
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
         return Done(*json.loads(self._process.stdout.readline()))
+
+
+@contextmanager
+def runs(directory: Path) -> Iterator[Setup]:
+    """Runs of setup, for root; a real daemon below the directory is what is ready in the end."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    users.need_worker()
+    daemon = Daemon(directory)
+    with daemon, Setup(daemon.socket, daemon.port, daemon.dns.address) as setup:
+        yield setup

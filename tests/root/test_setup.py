@@ -14,9 +14,7 @@ from aimx.effects import keyfiles, lock
 from aimx.mailauth.sign import SigningKey
 from aimx.provision import nameservice
 from aimx.provision.setup import certificate
-from tests.harness import Daemon
-from tests.root import users
-from tests.root.setup_host import Machine, Setup
+from tests.root.setup_host import Machine, runs
 
 pytestmark = pytest.mark.root
 DOMAIN, OTHER = "agent.example.test", "other.example.test"
@@ -36,12 +34,8 @@ FIRST = [ASK_DOMAIN, ASK_RIGHT, ASK_ACCESS, ASK_DNS]
 @pytest.fixture(scope="module")
 def setup(tmp_path_factory):
     """Runs of setup; a real daemon is what is ready in the end."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    users.need_worker()
-    daemon = Daemon(tmp_path_factory.mktemp("daemon"))
-    with daemon, Setup(daemon.socket, daemon.port, daemon.dns.address) as runs:
-        yield runs
+    with runs(tmp_path_factory.mktemp("daemon")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

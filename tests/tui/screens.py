@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import time
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from aimx.provision.setup.api import Options
 from aimx_tui.setup.app import Wizard
 
 PATIENCE_S = 60.0  # a loaded machine; nothing here takes a second
+DIFFERENT_S = 20.0  # a picture that is not as on file by then never is
 
 
 class Driven:
@@ -47,6 +49,19 @@ class Driven:
         """The screen as running text, and its right side: words that are wrapped there stand side by side."""
         shown = self.shown()
         return " ".join([*shown.split(), "|", *" ".join(line[35:] for line in shown.splitlines()).split()])
+
+    async def looks_as(self, path):
+        """The screen comes to look as in that picture; what is drawn last has no words to wait for."""
+        if os.environ.get("UPDATE_GOLDEN"):
+            await self.pilot.pause(1)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(self.wizard.export_screenshot(simplify=True))
+            return
+        there, end = path.read_text(), time.monotonic() + DIFFERENT_S
+        while self.wizard.export_screenshot(simplify=True) != there:
+            assert time.monotonic() < end, f"{path.name} differs:\n{self.shown()}"
+            await asyncio.sleep(0.02)
+            await self.pilot.pause(0)
 
     async def gone(self):
         """The app has ended."""

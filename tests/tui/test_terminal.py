@@ -1,14 +1,11 @@
 """The real program on a real terminal: from a bare machine to a mail server by keys, and what stays on the screen."""
 
-import os
 import shutil
 
 import pytest
 
 from aimx.config import load
-from tests.harness import Daemon
-from tests.root import users
-from tests.root.setup_host import Machine, Setup
+from tests.root.setup_host import Machine, runs
 from tests.root.test_setup import CASES, DOMAIN, SENDERS, SKIP
 from tests.tui.terminal import Terminal, asked
 
@@ -35,12 +32,8 @@ _KEYS = ("Enter", "C-u", "C-c", "Escape", "y", "n", "q")
 @pytest.fixture(scope="module")
 def setup(tmp_path_factory):
     """A daemon that is ready in the end."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    users.need_worker()
-    daemon = Daemon(tmp_path_factory.mktemp("daemon"))
-    with daemon, Setup(daemon.socket, daemon.port, daemon.dns.address) as runs:
-        yield runs
+    with runs(tmp_path_factory.mktemp("daemon")) as found:
+        yield found
 
 
 @pytest.fixture
