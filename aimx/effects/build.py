@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from aimx import __version__
+from aimx import __version__, built
 
 
 class Build(NamedTuple):
@@ -17,7 +17,8 @@ class Build(NamedTuple):
 
 def build() -> Build:
     """The metadata of this build; a source tree has no hash and no date."""
-    return Build(__version__, "unknown", f"{os.uname().machine}-unknown-linux-{_libc()}", "unknown")
+    target = built.TARGET or f"{os.uname().machine}-unknown-linux-{_libc()}"
+    return Build(built.TAG or __version__, built.COMMIT or "unknown", target, built.DATE or "unknown")
 
 
 def about() -> str:
