@@ -494,6 +494,9 @@ MARKDOWN_PADDING_CELLS = 50_000  # cells added to table rows that are short
 
 # The programs on the whole terminal (aimx_tui)
 TUI_TEXT_CHARACTERS = 4000  # of one text of others; more is cut
+TUI_EVENTS = 500  # that the dashboard keeps of the event stream
+TUI_PAGE = 200  # rows that it asks for at a time
+TUI_SETTLE_S = 0.25  # between an event that outdates something and the question for it: one question for many
 SETUP_LOOK_S = 15.0  # between two looks at the DNS while the operator waits; registrars publish within minutes
 
 # Agents

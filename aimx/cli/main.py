@@ -38,6 +38,7 @@ COMMANDS = (
     Command("hooks", "aimx.cli.hooks", "Manage hooks", USER, brief=True, aliases=("hook",)),
     Command("mcp", "aimx.cli.mcp", "Serve your agent by MCP on standard input and output", USER),
     Command("agents", "aimx.cli.agents", "Wire your agents into aimx, by one command", USER),
+    Command("tui", "aimx.cli.tui", "Mailboxes, mail, hooks and health on one screen, live", USER),
     Command("watch", "aimx.cli.watch", "Show what happens in your mailboxes, as it happens", USER),
     Command("demo", "aimx.cli.demo", "Show the main job on loopback, no root needed", USER),
     Command("setup", "aimx.cli.setup", "Set this host up as the mail server of a domain", SERVER),

@@ -22,6 +22,7 @@ from aimx.wire.frames import (
     Request,
     Response,
 )
+from aimx.wire.streamed import Streamed
 
 _CHANGES = (MarkRead, MarkUnread, MailboxCreate, MailboxDelete, HookCreate, HookDelete)
 _DONE = "it may have been done all the same: look before you ask again"
@@ -72,24 +73,12 @@ class SocketDaemon:
         octets = _framed(request)
         async with await _connect() as stream, aclosing(_pieces(stream)) as pieces:
             await _send(stream, octets)
-            held, head = b"", True
+            told = Streamed(type(request))
             async for piece in pieces:
-                *whole, held = (held + piece).split(b"\n")
-                if head:
-                    if b"" not in whole:
-                        held = b"\n".join([*whole, held])
-                        continue
-                    end = whole.index(b"")
-                    response = answers.decode_response(b"\n".join([*whole[:end], b"", b""]), type(request))
-                    if response.kind == "error":
-                        raise refused(response)
-                    head, whole = False, whole[end + 1 :]
-                for line in whole:
-                    if problem := answers.decode_problem(line + b"\n"):
-                        raise refused(problem)
+                for line in told.feed(piece):
                     yield json.loads(line)
-                if len(held) > limits.STREAM_LINE_OCTETS:
-                    raise WireError(f"a line of the answer exceeds {limits.STREAM_LINE_OCTETS} bytes")
+                if told.error is not None:
+                    raise refused(told.error)
 
 
 def refused(response: Response) -> ToolError:

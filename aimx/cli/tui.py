@@ -1,0 +1,23 @@
+"""`aimx tui`: the dashboard on this terminal. Everything in it is asked of the daemon, as the user who runs it."""
+
+import argparse
+
+from aimx.config import places
+from aimx.errors import Exit, Refused
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """None of its own."""
+
+
+def run(options: argparse.Namespace) -> int:  # noqa: ARG001  every command takes them
+    """Show it until the person ends it."""
+    from aimx_tui import terminal
+
+    if not terminal.suitable():
+        raise Refused("aimx tui needs a terminal with UTF-8; `aimx emails list` and `aimx watch` work without one")
+    from aimx_tui.dash import app
+    from aimx_tui.dash.gateway import Gateway
+
+    app.run(Gateway(places.socket_name()))
+    return Exit.OK

@@ -1,0 +1,64 @@
+"""What the screens of all modes share: the title with the daemon's state, a banner while it is away, the keys."""
+
+from typing import TYPE_CHECKING, cast
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from aimx_tui import safe
+from aimx_tui.dash.state import State
+
+if TYPE_CHECKING:
+    from aimx_tui.dash.app import Dashboard
+
+_LINKS = {"connecting": "◌ connecting", "live": "● live", "away": "✗ daemon away"}
+
+
+class Frame(Screen[None]):
+    """A mode. `body` is its content; `show` brings a new state to it and may be called at any time."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
+
+    @property
+    def dashboard(self) -> "Dashboard":
+        """The app."""
+        return cast("Dashboard", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Title, banner, body, keys."""
+        yield Static("", id="title")
+        yield Static("", id="away")
+        yield from self.body()
+        yield Footer(show_command_palette=False)
+
+    def body(self) -> ComposeResult:
+        """Of this mode."""
+        raise NotImplementedError
+
+    def on_screen_resume(self) -> None:
+        """What happened while another mode was shown."""
+        self.show(self.dashboard.state)
+
+    def show(self, state: State) -> None:
+        """Bring it to the screen. Callers extend it."""
+        if not self.is_mounted:
+            return
+        self.query_one("#title", Static).update(self._title(state))
+        away = self.query_one("#away", Static)
+        away.display = state.link == "away"
+        if state.link == "away":
+            again = f" Trying again in {state.again_s:g} s; what is shown was true before."
+            away.update(safe.text(f"✗ {state.why}.{again}"))
+
+    def _title(self, state: State) -> Text:
+        from aimx_tui.dash.modes import MODES  # which knows its screens
+
+        title = Text(" aimx", style="bold")
+        if state.status is not None:
+            title.append(f" {safe.line(str(state.status['domain']))}", style="not bold")
+        for mode in MODES:
+            here = isinstance(self, mode.screen)
+            title.append("   ").append(f"{mode.key} {mode.title}", style="bold underline" if here else "not bold")
+        return title.append("   ").append(_LINKS[state.link], style="not bold")

@@ -1,0 +1,1 @@
+"""Mode 1: mailboxes, the table of mail, and the reader."""

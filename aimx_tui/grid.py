@@ -1,0 +1,197 @@
+"""A table that draws only the rows in view, so that its size costs nothing. Its owner draws the cells."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from rich.segment import Segment
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.events import Click
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+T = TypeVar("T")
+_CURSOR, _BLANK = "❯ ", "  "
+
+
+class Column(NamedTuple):
+    """`width` in cells; 0: what the others leave, at least `least`."""
+
+    title: str
+    width: int = 0
+    least: int = 8
+
+
+class Grid(ScrollView, Generic[T], can_focus=True):
+    """Rows with a cursor that stays on its row when others come and go.
+
+    `key` names a row for good; `draw` makes its cells, one Text per column.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"grid--head", "grid--cursor", "grid--empty"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", id="grid.up", show=False, tooltip="The row above"),
+        Binding("down,j", "move(1)", "Down", id="grid.down", show=False, tooltip="The row below"),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", id="grid.page_up", show=False, tooltip="A screen up"),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", id="grid.page_down", show=False, tooltip="A screen down"),
+        Binding("home,g", "end(False)", "First", id="grid.first", show=False, tooltip="The first row"),
+        Binding("end,G", "end(True)", "Last", id="grid.last", show=False, tooltip="The last row"),
+        Binding("enter", "choose", "Open", id="grid.choose", show=False, tooltip="Open what the cursor is on"),
+    ]
+
+    class Event(Message):
+        """Of one grid. `key`: of the row, None where there is none."""
+
+        def __init__(self, grid: "Grid[Any]", key: str | None) -> None:
+            super().__init__()
+            self.grid, self.key = grid, key
+
+        @property
+        def control(self) -> "Grid[Any]":
+            """The grid."""
+            return self.grid
+
+    class Moved(Event):
+        """The cursor is on another row."""
+
+    class Chosen(Event):
+        """Enter or a click on the row of the cursor."""
+
+    class NearEnd(Event):
+        """The cursor comes close to the last row: whoever has more rows may put them."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        key: Callable[[T], str],
+        draw: Callable[[T], Sequence[Text]],
+        empty: str = "",
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self._columns, self._key_of, self._draw, self.empty = tuple(columns), key, draw, empty
+        self._items: Sequence[T] = ()
+        self._at = 0
+
+    def put(self, items: Sequence[T]) -> None:
+        """Other rows. The cursor stays on its row as long as it is among them, and that where it is on the screen.
+
+        At the top of the table what comes in above is seen to come in.
+        """
+        before = self.key
+        moved = self._position(items, before) if before is not None else None
+        was, self._items = self._at, items
+        self._at = moved if moved is not None else min(was, max(0, len(items) - 1))
+        self.virtual_size = Size(self.size.width, len(items) + 1)
+        if moved is not None and moved != was and self.scroll_offset.y:
+            self.scroll_to(y=self.scroll_offset.y + moved - was, animate=False)
+        else:
+            self._follow()
+        self.refresh()
+        if self.key != before:
+            self.post_message(self.Moved(self, self.key))
+
+    @property
+    def item(self) -> T | None:
+        """What the cursor is on."""
+        return self._items[self._at] if self._at < len(self._items) else None
+
+    @property
+    def key(self) -> str | None:
+        """Of the row that the cursor is on."""
+        found = self.item
+        return None if found is None else self._key_of(found)
+
+    def go(self, key: str) -> bool:
+        """The cursor to that row; whether there is one."""
+        found = self._position(self._items, key)
+        if found is not None:
+            self._to(found)
+        return found is not None
+
+    def action_move(self, by: int) -> None:
+        """Up or down."""
+        self._to(self._at + by)
+
+    def action_page(self, by: int) -> None:
+        """A screen up or down."""
+        self._to(self._at + by * max(1, self.size.height - 2))
+
+    def action_end(self, last: bool) -> None:
+        """To either end."""
+        self._to(len(self._items) if last else 0)
+
+    def action_choose(self) -> None:
+        """Open."""
+        if self.key is not None:
+            self.post_message(self.Chosen(self, self.key))
+
+    def on_click(self, click: Click) -> None:
+        """The cursor goes there; where it is already, that opens."""
+        found = self.scroll_offset.y + click.y - 1
+        if click.y > 0 and found < len(self._items):
+            if found == self._at:
+                self.action_choose()
+            else:
+                self._to(found)
+
+    def on_resize(self) -> None:
+        """The cursor stays in view."""
+        self.virtual_size = Size(self.size.width, len(self._items) + 1)
+        self._follow()
+
+    def _to(self, position: int) -> None:
+        position = max(0, min(position, len(self._items) - 1))
+        if position != self._at:
+            self._at = position
+            self.post_message(self.Moved(self, self.key))
+        self._follow()
+        self.refresh()
+        if position >= len(self._items) - self.size.height:
+            self.post_message(self.NearEnd(self, self.key))
+
+    def _follow(self) -> None:
+        """Scroll as far as needed; the head takes a line."""
+        height, top = self.size.height - 1, self.scroll_offset.y
+        if height > 0 and not top <= self._at < top + height:
+            self.scroll_to(y=self._at if self._at < top else self._at - height + 1, animate=False)
+
+    def _position(self, items: Sequence[T], key: str | None) -> int | None:
+        return next((number for number, item in enumerate(items) if self._key_of(item) == key), None)
+
+    def _widths(self) -> list[int]:
+        room = self.size.width - len(_CURSOR)
+        fixed = sum(column.width for column in self._columns if column.width) + len(self._columns) - 1
+        flexible = [column for column in self._columns if not column.width]
+        share = max(0, room - fixed) // max(1, len(flexible))
+        return [column.width or max(column.least, share) for column in self._columns]
+
+    def render_line(self, y: int) -> Strip:
+        """Head, then rows."""
+        width = self.size.width
+        if y == 0:
+            cells = [Text(column.title) for column in self._columns]
+            return self._strip(_BLANK, cells, "grid--head")
+        position = self.scroll_offset.y + y - 1
+        if position < len(self._items):
+            here = position == self._at
+            cursor = here and self.has_focus
+            cells = list(self._draw(self._items[position]))
+            return self._strip(_CURSOR if here else _BLANK, cells, "grid--cursor" if cursor else "")
+        if not self._items and y == 1 and self.empty:
+            return self._strip(_BLANK, [Text(self.empty)], "grid--empty", whole=True)
+        return Strip.blank(width, self.rich_style)
+
+    def _strip(self, mark: str, cells: list[Text], component: str, whole: bool = False) -> Strip:
+        line = Text(mark, no_wrap=True, end="")
+        widths = [self.size.width - len(mark)] if whole else self._widths()
+        for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+            shown = cell.copy()
+            shown.truncate(width, overflow="ellipsis", pad=True)
+            line.append(" " if number else "").append_text(shown)
+        segments: list[Segment] = list(line.render(self.app.console))
+        strip = Strip(segments).adjust_cell_length(self.size.width)
+        base = self.rich_style + self.get_component_rich_style(component) if component else self.rich_style
+        return strip.apply_style(base)
