@@ -9,7 +9,7 @@ import tempfile
 import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
-_SOURCES = ("aimx", "aimx_tui", "tests", "noxfile.py")
+_SOURCES = ("aimx", "aimx_tui", "install", "tests", "noxfile.py")
 _BIN = os.path.abspath(".nox/dev/bin")  # one environment for all sessions: the same packages, installed once
 # One test may take minutes in the long sessions; the dump of stacks is for one that hangs.
 _PATIENCE = ("-o", "faulthandler_timeout=1200")

@@ -1,0 +1,54 @@
+"""The tree inside a bundle: interpreter, packages, aimx, and bytecode of it all; nothing is written into it later."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from install.release import Refused, compiling, debian, interpreter, packages
+from install.release.targets import PYTHON, Target
+
+_HERE = Path(__file__).parent
+
+
+def make(tree: Path, target: Target, wheel: Path, given: Path | None) -> int:
+    """Build the tree; the glibc that it needs, 2.x (0: none). `given`: an interpreter to take. Raises: Refused."""
+    if given is not None:
+        shutil.copytree(given, tree, symlinks=False)
+        if not os.access(tree / "bin/python3", os.X_OK) or not (tree / "lib" / interpreter.NAME / "os.py").exists():
+            raise Refused(f"{given} must hold bin/python3 and lib/{interpreter.NAME}/os.py")
+    elif target.libc == "gnu":
+        interpreter.from_debian(debian.locked(target), tree)
+    else:
+        raise Refused(f"{target.triple} needs --interpreter DIR: Debian has no interpreter for musl")
+    place = interpreter.packages_of(tree, given is None)
+    packages.install([*packages.fetch(packages.locked(target), target), wheel], place)
+    shutil.copy(_HERE / "settle.py", tree / "settle.py")
+    needs = interpreter.demands(tree, target)
+    _compile(tree, target)
+    return needs
+
+
+def native(target: Target) -> bool:
+    """Whether this machine can run what is built for the target."""
+    gnu = bool(platform.libc_ver()[0])
+    return platform.machine() == target.machine and gnu == (target.libc == "gnu")
+
+
+def _compile(tree: Path, target: Target) -> None:
+    """By the interpreter of the tree, or by this one if it writes the same bytecode. Raises: Refused."""
+    program = str(tree / "bin/python3")
+    if not native(target):
+        if f"{sys.version_info[0]}.{sys.version_info[1]}" != PYTHON:
+            raise Refused(f"building for {target.triple} on this machine takes Python {PYTHON}")
+        program = sys.executable
+    # Sets are written in the order of their hashes.
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [program, "-s", "-P", str(Path(compiling.__file__)), str(tree)], capture_output=True, text=True, check=False,
+        env=environment,
+    )  # fmt: skip
+    if done.returncode:
+        raise Refused(f"bytecode: {done.stderr.strip()[-1000:]}")
