@@ -1,27 +1,17 @@
 """The dashboard beside a real daemon: what it shows first, what arrives, and what it shows while nobody answers."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 
-from aimx_tui.dash.app import Dashboard
-from aimx_tui.dash.gateway import Gateway
 from tests.harness import Daemon, mail
-from tests.tui.dash.screens import shown, until
+from tests.tui.dash.screens import dashboard, shown, until
 
 
 @pytest.fixture
 def daemon(tmp_path):
     with Daemon(tmp_path) as running:
         yield running
-
-
-@asynccontextmanager
-async def dashboard(daemon, size=(110, 24)):
-    app = Dashboard(Gateway(daemon.socket))
-    async with app.run_test(size=size) as pilot:
-        yield app, pilot
 
 
 def test_mail_arrives_the_daemon_goes_and_comes_back(daemon):
