@@ -100,9 +100,13 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def docs(session: nox.Session) -> None:
-    """README and book against the program: links, commands, configuration keys, tables."""
+    """README and book against the program: links, commands, configuration keys, tables, examples; then the book itself.
+
+    `dist/book/` gets the HTML, `dist/book/man/` the manual pages. UPDATE_GOLDEN=1 writes the generated pages anew.
+    """
     _install(session)
     _run(session, "pytest", "tests/docs", *session.posargs)
+    _run(session, "python", "-m", "tests.docs.site", "dist/book")
 
 
 @nox.session(python=False)
