@@ -142,9 +142,13 @@ def _turn(listed: list[Chapter], shown: Chapter) -> str:
         return ""
     turned = []
     if at:
-        turned.append(f'<a rel="prev" href="{file_name(listed[at - 1].page)}">← {html.escape(listed[at - 1].title)}</a>')
+        turned.append(
+            f'<a rel="prev" href="{file_name(listed[at - 1].page)}">← {html.escape(listed[at - 1].title)}</a>'
+        )
     if at + 1 < len(listed):
-        turned.append(f'<a rel="next" href="{file_name(listed[at + 1].page)}">{html.escape(listed[at + 1].title)} →</a>')
+        turned.append(
+            f'<a rel="next" href="{file_name(listed[at + 1].page)}">{html.escape(listed[at + 1].title)} →</a>'
+        )
     return f'<nav class="turn" aria-label="Pages">{"".join(turned)}</nav>\n'
 
 
