@@ -96,7 +96,7 @@ printable() { printf '%s' "$1" | tr -cd '\040-\176' | cut -c 1-300; }
 # ---------------------------------------------------------------------------------------------------------------------
 # What has to go whatever happens
 
-CHILD='' WORK='' STAGED='' LISTENER=''
+CHILD='' WORK='' STAGED='' LISTENER='' LOCKED=''
 
 cleanup() {
     trap '' INT TERM HUP
@@ -271,7 +271,7 @@ is_version() {
 # (0.1.0-12-gabcdef1) makes a version newer than that tag, not a pre-release of it.
 compare_versions() {
     printf '%s\n%s\n' "$1" "$2" | awk '
-        function verdict(sign) { print sign < 0 ? "older" : sign > 0 ? "newer" : "same"; exit }
+        function verdict(sign) { print (sign < 0 ? "older" : sign > 0 ? "newer" : "same"); exit }
         function order(a, b) { return a < b ? -1 : a > b ? 1 : 0 }
         {
             sub(/\+.*/, "")
@@ -704,11 +704,14 @@ lock() {
     while [ ! -d "$locked" ]; do
         locked=$(dirname -- "$locked")
     done
+    [ "$locked" != "$LOCKED" ] || return 0
     if [ ! -r "$locked" ] || ! command -v flock >/dev/null 2>&1; then
         trace "no lock on $locked"
         return 0
     fi
+    exec 9<&-
     exec 9<"$locked"
+    LOCKED=$locked
     trace "flock $locked"
     flock -n 9 || fail "another installation into $PREFIX is running; wait until it is done"
 }
