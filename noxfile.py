@@ -18,7 +18,7 @@ _SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 
 # Each has a session of its own.
 _ELSEWHERE = ("--ignore=tests/faults", "--ignore=tests/systemd", "--ignore=tests/clients", "--ignore=tests/tui",
-              "--ignore=tests/root")  # fmt: skip
+              "--ignore=tests/root", "--ignore=tests/install")  # fmt: skip
 
 _installed: list[str] = []
 

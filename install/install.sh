@@ -12,7 +12,7 @@
 MANIFEST_URL='https://api.github.com/repos/uzyn/aimx/releases/latest'
 INSTALLER_URL='https://aimx.email/install.sh'
 RELEASE_KEYS=''
-MINIMUM_GLIBC='2.28'
+MINIMUM_GLIBC='2.36'
 STALL_SECONDS='30'
 # ---- end of constants ----
 
