@@ -120,7 +120,9 @@ class Box:
     def installed(self, tag: str, **how) -> bytes:
         """An aimx that has been set up; its octets."""
         self.make(tag, self.program, **how)
-        (self.units / "aimx.service").write_text(f"[Service]\nExecStart={self.program} serve --data-dir /var/lib/aimx\n")
+        (self.units / "aimx.service").write_text(
+            f"[Service]\nExecStart={self.program} serve --data-dir /var/lib/aimx\n"
+        )
         return self.program.read_bytes()
 
     def give_sudo(self) -> None:
@@ -137,7 +139,11 @@ class Box:
 
     def argv(self, *words: str, user: int = 0, piped: bool = False) -> list[str]:
         """The command that runs the installer here. `piped`: as `curl | sh` does, on standard input."""
-        prelude = [f"mount --bind {self.units} /etc/systemd/system", f"mount --bind {self.openrc} /etc/init.d", *self.mounts]
+        prelude = [
+            f"mount --bind {self.units} /etc/systemd/system",
+            f"mount --bind {self.openrc} /etc/init.d",
+            *self.mounts,
+        ]
         who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
         started = [*self.shell, "-s", "--"] if piped else [*self.shell, str(self.script)]
         inside = " && ".join([*prelude, 'exec "$@"'])

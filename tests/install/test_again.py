@@ -152,9 +152,9 @@ def test_the_service_of_another_place_is_not_left_behind_unsaid(box, flags):
     (box.units / "aimx.service").write_text(f"[Service]\nExecStart={elsewhere} serve\n")
     run = box.run(*flags)
     assert run.status == (0 if flags else 1), run.text
-    assert (f"the service aimx runs {elsewhere}, not {box.program}: upgrade that with --to {elsewhere.parent}" in run.text) == (
-        not flags
-    )
+    assert (
+        f"the service aimx runs {elsewhere}, not {box.program}: upgrade that with --to {elsewhere.parent}" in run.text
+    ) == (not flags)
     assert box.program.exists() == bool(flags)
 
 

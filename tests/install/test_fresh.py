@@ -34,7 +34,9 @@ def test_flags_win_over_the_environment(box):
     box.publish("9.9.1")
     box.env |= {"AIMX_VERSION": "9.9.1", "AIMX_PREFIX": str(box.path / "no"), "AIMX_DOMAIN": "no.example.test",
                 "AIMX_VERIFY_HOST": "https://no.example.test"}  # fmt: skip
-    run = box.run("--tag=9.8.0", f"--to={box.bin}", "--domain=agent.example.test", "--verify-host=https://v.example.test")
+    run = box.run(
+        "--tag=9.8.0", f"--to={box.bin}", "--domain=agent.example.test", "--verify-host=https://v.example.test"
+    )
     assert run.status == 0, run.text
     assert box.works("9.8.0")
     assert not (box.path / "no").exists()

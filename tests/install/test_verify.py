@@ -56,7 +56,6 @@ def _resealed(change):
     return changed
 
 
-
 def _holds(**members):
     def change(directory):
         named = {f"aimx-9.9.1-{releases.short()}/{name}": content for name, content in members.items()}
