@@ -24,9 +24,10 @@ INSTALLER = ROOT / "install" / "install.sh"
 PATIENCE_S = 120  # for one run, on a machine that does much else
 # What the installer may use, and what the shell scripts around it do.
 TOOLS = (
-    "uname id awk sed tr cut od cat mkdir rm cp mv chmod chown tar gzip tty dirname test date ls sync env grep kill "
-    "true timeout readlink getconf ldd flock sha256sum openssl curl sh"
-).split()  # fmt: skip
+    "uname", "id", "awk", "sed", "tr", "cut", "od", "cat", "mkdir", "rm", "cp", "mv", "chmod", "chown", "tar", "gzip",
+    "tty", "dirname", "test", "date", "ls", "sync", "env", "grep", "kill", "true", "timeout", "readlink", "getconf",
+    "ldd", "flock", "sha256sum", "openssl", "curl", "sh",
+)  # fmt: skip
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"]}
 _SAYS = """\
 case "${1-}" in
@@ -147,8 +148,9 @@ class Box:
         who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
         started = [*self.shell, "-s", "--"] if piped else [*self.shell, str(self.script)]
         inside = " && ".join([*prelude, 'exec "$@"'])
-        return ["unshare", "-m", "--propagation", "private", "/bin/sh", "-c", inside, "sh", *who,
-                "/usr/bin/env", "-i", *(f"{k}={v}" for k, v in self.env.items()), *map(_found, started), *words]  # fmt: skip
+        env = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in self.env.items())]
+        private = ["unshare", "-m", "--propagation", "private", "/bin/sh", "-c", inside, "sh"]
+        return [*private, *who, *env, *map(_found, started), *words]
 
     def start(self, *words: str, user: int = 0, **how) -> subprocess.Popen:
         """Run it in a session of its own."""

@@ -151,7 +151,7 @@ def test_the_configuration_names_where_releases_are(box):
     box.publish("9.9.1")
     del box.env["AIMX_RELEASE_MANIFEST_URL"]
     (box.etc / "config.toml").write_text(
-        f'domain = "a.example.test"\n[upgrade] # ours\n  release_manifest_url = "{box.server.manifest}" # here\n[other]\n'
+        f'domain = "a.example.test"\n[upgrade] # ours\n  release_manifest_url = "{box.server.manifest}" # ours\n[x]\n'
     )
     run = box.run("--tag", "9.9.1")
     assert run.status == 0, run.text
