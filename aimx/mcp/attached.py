@@ -6,13 +6,15 @@ Text as text, small pictures as pictures, everything else as a link to the file.
 import re
 from base64 import b64decode, b64encode
 from pathlib import PurePath
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from aimx import limits
+from aimx.drafting import forwards
 from aimx.drafting.attachments import mebibytes, media_type
+from aimx.drafting.forwards import File
 from aimx.mcp import parameters, reading, untrusted
 from aimx.mcp.parameters import EmailId, Folder, MailboxName
 from aimx.mcp.searching import told
@@ -59,27 +61,6 @@ class Attached(msgspec.Struct, frozen=True):
     fence: Annotated[str, Meta(description="The word of the lines around text.")] = ""
 
 
-class File(NamedTuple):
-    """An attachment as the frontmatter of its email lists it."""
-
-    filename: str
-    content_type: str
-    path: str
-
-
-def listed(fields: dict[str, Any]) -> list[File]:
-    """The attachments of an email; its owner may have edited the list."""
-    tables = fields.get("attachments", [])
-    found = []
-    for table in tables if isinstance(tables, list) else []:
-        texts = [table.get(key) for key in ("filename", "content_type", "path")] if isinstance(table, dict) else []
-        if texts and isinstance(texts[0], str):
-            name = texts[2] if isinstance(texts[2], str) else texts[0]
-            kind = texts[1] if isinstance(texts[1], str) else media_type(texts[0])
-            found.append(File(texts[0], clean.one_line(kind).lower(), name))
-    return found
-
-
 async def octets(daemon: Daemon, request: AttachmentRead, most: int) -> tuple[dict[str, Any], bytes]:
     """The first piece as it was answered, and the content if it has at most so many octets, else its beginning.
 
@@ -99,7 +80,7 @@ async def octets(daemon: Daemon, request: AttachmentRead, most: int) -> tuple[di
 async def _read(call: Call, asked: Asked) -> Told:
     folder, email_id = parameters.folder(asked.folder), parameters.email_id(asked.id)
     fields = await reading.fields(call.daemon, EmailRead(asked.mailbox, email_id, folder))
-    file = _chosen(listed(fields), asked)
+    file = _chosen(forwards.files(fields), asked)
     request = AttachmentRead(asked.mailbox, email_id, file.path, folder)
     about, content = await octets(call.daemon, request, limits.MCP_ATTACHMENT_OCTETS)
     whole = len(content) == about["total"]

@@ -1,22 +1,20 @@
 """The guide's two tools that send: composed here with the caller's rights, signed and delivered by the daemon."""
 
-import re
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import trio
 from msgspec import UNSET, Meta, UnsetType
 
 from aimx import limits
-from aimx.drafting import attachments, fields, submit
+from aimx.drafting import answers, attachments, fields, submit
 from aimx.errors import DaemonSilent, WireCode, WireError, told
 from aimx.mcp import parameters, reading
 from aimx.mcp.daemon import refused
 from aimx.mcp.parameters import Addresses, EmailId, Files, Folder, HtmlBody, Key, TextOnly
 from aimx.mcp.tool import Call, Hints, Told, Tool, ToolError, line
-from aimx.mime import addresses, clean, write
-from aimx.model.address import Address, NamedAddress, folded
+from aimx.model.address import Address, NamedAddress
 from aimx.model.draft import Draft
 from aimx.policy import verdict
 from aimx.wire.frames import EmailList, EmailRead, MailboxShow, Send
@@ -24,8 +22,6 @@ from aimx.wire.frames import EmailList, EmailRead, MailboxShow, Send
 _BODY = "Markdown by default: rendered to HTML, with the source as the text part."
 _OTHER = "the sent folder shows that one; send this one under another key if it is another email"
 _LOOK = "look into the sent folder before you send it again"
-_BRACKETS = re.compile("[<>]")
-_RE = re.compile(r"re\s*:", re.IGNORECASE)
 _THREADS = trio.CapacityLimiter(limits.MCP_COMPOSE_THREADS)
 
 
@@ -135,19 +131,20 @@ async def _reply(call: Call, asked: Answer) -> Told:
     refuse_both(asked)
     sender = await author(call, asked.mailbox, "reply")
     original = await reading.fields(call.daemon, EmailRead(asked.mailbox, parameters.email_id(asked.id)))
-    to = _answered(asked.id, original)
-    subject = clean.one_line(text_of(original, "subject")).strip()
-    parent = tuple(ids(text_of(original, "message_id"))[:1])
+    to = answers.author(original)
+    if not to:
+        raise ToolError(f"Email '{asked.id}' names no address that could be answered; use email_send")
+    parent = answers.parent(original)
     draft = Draft(
         from_=sender,
         to=to,
-        cc=_copied(original, (*to, sender), asked),
-        subject=subject if _RE.match(subject) else f"Re: {subject}",
+        cc=answers.copied(original, asked.reply_all, recipients("Cc", asked.cc), (*to, sender)),
+        subject=answers.subject(original),
         body=fields.text_of("body", asked.body),
         date=time.time(),
         message_id=fields.new_message_id(sender.address.domain),
         in_reply_to="".join(parent),
-        references=shortened((*ids(text_of(original, "references")), *parent)) if parent else (),
+        references=answers.chain(original) if parent else (),
     )
     return await hand_over(call, draft, asked)
 
@@ -176,64 +173,16 @@ def recipients(header: str, given: list[str] | str) -> tuple[NamedAddress, ...]:
     return fields.addresses(header, texts)
 
 
-def _copied(original: dict[str, Any], known: tuple[NamedAddress, ...], asked: Answer) -> tuple[NamedAddress, ...]:
-    """Who gets a copy of an answer: nobody twice, and not its author."""
-    found = {folded(str(named.address)): named for named in recipients("Cc", asked.cc)}
-    for text in (to_of(original), text_of(original, "cc")) if asked.reply_all else ():
-        for mailbox in addresses.read(text).mailboxes:
-            if mailbox.sound:
-                local, _, domain = mailbox.addr_spec.rpartition("@")
-                found.setdefault(folded(mailbox.addr_spec), NamedAddress("", Address(local, domain)))
-    for named in known:
-        found.pop(folded(str(named.address)), None)
-    return tuple(found.values())
-
-
 async def _chain(call: Call, mailbox: str, parent: str) -> tuple[str, ...]:
     """The References of an answer (RFC 5322 section 3.6.4): the parent's and the parent, where it is stored."""
     if not any(character.isalnum() for character in parent):  # nothing that could be searched for
         return (parent,)
     found = await call.daemon.value(EmailList(mailbox, "all", text=parent))
-    row = next((row for row in found["emails"] if parent in ids(row["message_id"])), None)
+    row = next((row for row in found["emails"] if parent in answers.ids(row["message_id"])), None)
     if row is None:
         return (parent,)
     original = await reading.fields(call.daemon, EmailRead(mailbox, row["id"], row["folder"]))
-    return shortened((*ids(text_of(original, "references")), parent))
-
-
-def ids(text: str) -> list[str]:
-    """What can be written again of the Message-IDs in a stored field, with brackets or without."""
-    words = _BRACKETS.sub(" ", text).split()
-    return [word for word in words if write.is_msg_id(word)]
-
-
-def shortened(chain: tuple[str, ...]) -> tuple[str, ...]:
-    """Each once; of a very long chain the first and the last (RFC 5537 section 3.4.4)."""
-    unique = tuple(dict.fromkeys(chain))
-    most = limits.REFERENCES_WRITTEN
-    return unique if len(unique) <= most else (unique[0], *unique[-(most - 1) :])
-
-
-def _answered(email_id: str, original: dict[str, Any]) -> tuple[NamedAddress, ...]:
-    """Where answers go: Reply-To where there is one (RFC 5322 section 3.6.2), else From. Raises: ToolError."""
-    for key in ("reply_to", "from"):
-        listing = addresses.read(text_of(original, key))
-        specs = [mailbox.addr_spec for mailbox in listing.mailboxes if mailbox.sound]
-        if specs:
-            parts = (spec.rpartition("@") for spec in dict.fromkeys(specs))
-            return tuple(NamedAddress("", Address(local, domain)) for local, _, domain in parts)
-    raise ToolError(f"Email '{email_id}' names no address that could be answered; use email_send")
-
-
-def text_of(original: dict[str, Any], key: str) -> str:
-    """A field of a file whose owner may have edited it."""
-    value = original.get(key, "")
-    return value if isinstance(value, str) else ""
-
-
-def to_of(original: dict[str, Any]) -> str:
-    """All of To: the field of that name has the first only (guide)."""
-    return text_of(original, "to_all") or text_of(original, "to")
+    return answers.shortened((*answers.ids(answers.text_of(original, "references")), parent))
 
 
 async def hand_over(call: Call, draft: Draft, asked: Letter | Answer | Passed) -> Told:
