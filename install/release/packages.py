@@ -22,6 +22,9 @@ _ROOT = Path(__file__).parents[2]
 _SDIST = "sdist"
 # What an installer would add: of no use in a tree that is never changed, or different at every build.
 _UNWANTED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+# Tests of packages, and what only compilers and type checkers read.
+_TESTS = ("tests", "_tests")
+_FOR_BUILDING = (".pyx", ".pxd", ".pxi", ".h", ".c", ".pyi")
 
 
 class Wanted(NamedTuple):
@@ -99,6 +102,8 @@ def unpack(wheel: Path, goal: Path) -> None:
                     continue
                 parts = parts[2:]
             if parts[0].endswith(".dist-info") and parts[-1] in _UNWANTED:
+                continue
+            if any(part in _TESTS for part in parts[:-1]) or member.endswith(_FOR_BUILDING):
                 continue
             if ".." in parts or parts[0] == "":
                 raise Refused(f"{wheel.name} holds {member!r}")

@@ -51,25 +51,24 @@ def _tell(file: Path, values: dict[str, object]) -> None:
     file.write_text(text)
 
 
-def distributions(source: Path, goal: Path, version: Version) -> tuple[Path, Path]:
-    """Wheel and source distribution, the same octets wherever they are built. Raises: Refused."""
+def wheel(source: Path, version: Version) -> Path:
+    """The wheel of a copy, the same octets wherever it is built. Raises: Refused."""
     built = source.parent / "built"
     shutil.copytree(source, built, symlinks=True)  # a build leaves files behind
     environment = {"SOURCE_DATE_EPOCH": str(version.epoch)}
     packages.pip(
         "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(built / "dist"), str(built), **environment
     )
-    (wheel,) = (built / "dist").iterdir()
-    shutil.copyfile(wheel, goal / wheel.name)
-    return goal / wheel.name, _sdist(source, goal, version, wheel)
+    (made,) = (built / "dist").iterdir()
+    return made
 
 
-def _sdist(source: Path, goal: Path, version: Version, wheel: Path) -> Path:
-    """What is under version control, under the name that PEP 625 gives it, with the metadata that it asks for."""
-    with zipfile.ZipFile(wheel) as opened:
+def distributions(source: Path, goal: Path, version: Version) -> None:
+    """Wheel and source distribution, for any machine. Raises: Refused."""
+    made = wheel(source, version)
+    shutil.copyfile(made, goal / made.name)
+    with zipfile.ZipFile(made) as opened:
         (metadata,) = (member for member in opened.namelist() if member.endswith(".dist-info/METADATA"))
         (source / "PKG-INFO").write_bytes(opened.read(metadata))
-    name = f"aimx-{version.python}"
-    path = goal / f"{name}.tar.gz"
-    archive.tar_gz(path, [(source, name)], version.epoch)
-    return path
+    name = f"aimx-{version.python}"  # PEP 625
+    archive.tar_gz(goal / f"{name}.tar.gz", [(source, name)], version.epoch)

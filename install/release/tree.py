@@ -11,6 +11,7 @@ from install.release import Refused, compiling, debian, interpreter, packages
 from install.release.targets import PYTHON, Target
 
 _HERE = Path(__file__).parent
+GLIBC_MINOR = 36  # Debian 12's 2.36: what a tree may need, and so what the installer asks for
 
 
 def make(tree: Path, target: Target, wheel: Path, given: Path | None) -> int:
@@ -27,14 +28,20 @@ def make(tree: Path, target: Target, wheel: Path, given: Path | None) -> int:
     packages.install([*packages.fetch(packages.locked(target), target), wheel], place)
     shutil.copy(_HERE / "settle.py", tree / "settle.py")
     needs = interpreter.demands(tree, target)
+    if target.libc == "gnu" and given is None and needs > GLIBC_MINOR:
+        raise Refused(f"the tree needs glibc 2.{needs}; the installer asks for 2.{GLIBC_MINOR}")
     _compile(tree, target)
     return needs
 
 
+def libc() -> str:
+    """That of this machine."""
+    return "gnu" if platform.libc_ver()[0] else "musl"
+
+
 def native(target: Target) -> bool:
     """Whether this machine can run what is built for the target."""
-    gnu = bool(platform.libc_ver()[0])
-    return platform.machine() == target.machine and gnu == (target.libc == "gnu")
+    return platform.machine() == target.machine and libc() == target.libc
 
 
 def _compile(tree: Path, target: Target) -> None:
