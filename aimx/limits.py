@@ -496,6 +496,10 @@ MARKDOWN_PADDING_CELLS = 50_000  # cells added to table rows that are short
 TUI_TEXT_CHARACTERS = 4000  # of one text of others; more is cut
 TUI_EVENTS = 500  # that the dashboard keeps of the event stream
 TUI_PAGE = 200  # rows that it asks for at a time
+TUI_ROWS = 10_000  # about 1 KB each; when more are loaded, only the first page of them stays at the next news
+TUI_NEWS_S = 0.05  # between two pictures of what events tell: many of them are one change
+TUI_REST_RATIO = 10  # a question that took a second is not asked again for ten, up to TUI_REST_MAX_S
+TUI_REST_MAX_S = 5.0
 TUI_SETTLE_S = 0.25  # between an event that outdates something and the question for it: one question for many
 SETUP_LOOK_S = 15.0  # between two looks at the DNS while the operator waits; registrars publish within minutes
 

@@ -1,13 +1,17 @@
 """`aimx tui`: three modes over one state that events and answers change. Widgets show it; only this app replaces it."""
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.types import CSSPathType
+from textual.worker import Worker, get_current_worker
 
 from aimx import errors, limits
-from aimx.errors import AimxError, DaemonRefused, DaemonUnavailable, Failed
+from aimx.errors import AimxError, DaemonUnavailable, Failed
 from aimx.wire.frames import Request
 from aimx_tui import safe
 from aimx_tui.dash import asking, live, modes, reduce, state
@@ -45,7 +49,12 @@ class Dashboard(Shell):
         super().__init__()
         self.gateway = gateway
         self.state = State()
-        self._settling = False
+        self._news = False  # events have changed the state, and a picture of that is due
+        self._pictured = 0.0  # when the last one was made, by the loop's clock
+        self._due: set[Stale] = set()  # that is stale and has a question waiting or under way
+        self._asking: dict[Stale, Worker[None]] = {}
+        self._rest_s: dict[Stale, float] = {}
+        self._hurry = asyncio.Event()
 
     def on_mount(self) -> None:
         """The first mode, and the stream of events."""
@@ -54,16 +63,18 @@ class Dashboard(Shell):
         self.run_worker(self._follow(), group="events")
 
     def put(self, changed: State) -> None:
-        """Another state: shown at once, and what is stale in it is asked for soon."""
+        """Another state: shown at once, and what is stale in it is asked for soon. Another list is asked for now."""
+        elsewhere = changed.listing.asked != self.state.listing.asked
         self.state = changed
-        if isinstance(self.screen, Frame):
-            self.screen.show(changed)
-        if changed.stale and not self._settling:
-            self._settling = True
-            self.set_timer(limits.TUI_SETTLE_S, self._settle)
+        self._picture()
+        if elsewhere and "rows" in changed.stale and changed.link != "away":
+            self._due.add("rows")
+            self._ask_now("rows")
+        self._arrange()
 
     def action_again(self) -> None:
         """Everything anew."""
+        self._hurry.set()
         self.put(self.state._replace(stale=frozenset(_ORDER)))
 
     async def ask(self, request: Request, done: str = "", timeout_s: float = limits.CLIENT_ADMIN_S) -> Any:
@@ -83,25 +94,63 @@ class Dashboard(Shell):
         self.notify(sign + safe.shown(text), severity="error" if trouble else "information", markup=False)
 
     async def _follow(self) -> None:
-        async for happened in live.happenings(self.gateway):
-            self.put(reduce.reduce(self.state, happened))
+        """Each event at once into the state, many into one picture."""
+        async for happened in live.happenings(self.gateway, sleep=self._pause):
+            self.state = reduce.reduce(self.state, happened)
+            if not self._news:
+                self._news = True
+                self._later(self._pictured + limits.TUI_NEWS_S - _now(), self._show_news)
 
-    def _settle(self) -> None:
-        """One question for all that happened meanwhile; a mode that is not shown asks when it is."""
-        self._settling = False
-        self.run_worker(self._ask_again(), group="stale", exclusive=True)
+    async def _pause(self, seconds: float) -> None:
+        """Before the daemon is tried again; cut short by whoever asks for that."""
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), seconds)
 
-    async def _ask_again(self) -> None:
+    def _show_news(self) -> None:
+        self._news = False
+        self._picture()
+        self._arrange()
+
+    def _picture(self) -> None:
+        self._pictured = _now()
+        if isinstance(self.screen, Frame):
+            self.screen.show(self.state)
+
+    def _arrange(self) -> None:
+        """A question for everything that is stale, after a while: one for all that happens meanwhile."""
+        if self.state.link == "away":
+            return  # the stream begins with something that outdates everything
         for kind in _ORDER:
-            if kind in self.state.stale:
-                try:
-                    changed = await _READERS[kind](self)
-                except DaemonRefused as error:
-                    self.say(error.reason, trouble=True)
-                except (DaemonUnavailable, AimxError):
-                    return  # the stream says so; what is stale stays so until it is there again
-                else:
-                    self.put(changed)
+            if kind in self.state.stale and kind not in self._due:
+                self._due.add(kind)
+                self._later(self._rest_s.get(kind, 0.0), partial(self._ask_now, kind))
+
+    def _later(self, wait_s: float, do: Callable[[], None]) -> None:
+        """A timer of Textual's cannot be one of no time."""
+        if wait_s > 0:
+            self.set_timer(wait_s, do)
+        else:
+            self.call_later(do)
+
+    def _ask_now(self, kind: Stale) -> None:
+        self._asking[kind] = self.run_worker(self._ask_again(kind), group=f"stale {kind}", exclusive=True)
+
+    async def _ask_again(self, kind: Stale) -> None:
+        """One question; what is told replaces what was known. How long it took says how soon it may be asked again."""
+        began = _now()
+        try:
+            self.put(await _READERS[kind](self))
+        except DaemonUnavailable:
+            self.state = self.state._replace(stale=self.state.stale | {kind})
+        except AimxError as error:
+            self.say(errors.told(error), trouble=True)
+        finally:
+            if self._asking.get(kind) is get_current_worker():
+                took = (_now() - began) * limits.TUI_REST_RATIO
+                self._rest_s[kind] = min(max(took, limits.TUI_SETTLE_S), limits.TUI_REST_MAX_S)
+                self._due.discard(kind)
+                self._arrange()
 
     async def _mailboxes(self) -> State:
         self._fresh("mailboxes")
@@ -109,28 +158,35 @@ class Dashboard(Shell):
         return self.state._replace(mailboxes=found, mailboxes_loaded=True)
 
     async def _rows(self) -> State:
-        asked = self.state.listing.asked
+        asked, known = self.state.listing.asked, frozenset(row.key for row in self.state.listing.rows)
         self._fresh("rows")
         page, following = await asking.page(self.gateway, asked)
         if self.state.listing.asked != asked:
             return self.state  # somebody looks elsewhere by now, and that is stale
-        return self.state._replace(listing=state.merged(self.state.listing, page, following))
+        return self.state._replace(listing=state.merged(self.state.listing, page, following, known))
 
     async def _hooks(self) -> State:
         self._fresh("hooks")
-        return self.state._replace(hooks=await asking.hooks(self.gateway))
+        found = await asking.hooks(self.gateway)
+        return self.state._replace(hooks=found)
 
     async def _runs(self) -> State:
         self._fresh("runs")
-        return self.state._replace(runs=await asking.runs(self.gateway))
+        found = await asking.runs(self.gateway)
+        return self.state._replace(runs=found)
 
     async def _status(self) -> State:
         self._fresh("status")
-        return self.state._replace(status=await asking.status(self.gateway))
+        found = await asking.status(self.gateway)
+        return self.state._replace(status=found)
 
     def _fresh(self, kind: Stale) -> None:
-        """Before the question: what happens while it is answered outdates the answer."""
+        """Before the question: what happens while it is answered outdates the answer, and is in the state by then."""
         self.state = self.state._replace(stale=self.state.stale - {kind})
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 _READERS: dict[Stale, Callable[[Dashboard], Awaitable[State]]] = {

@@ -5,7 +5,7 @@ from typing import Any
 from aimx import limits
 from aimx.wire.frames import EmailList, EmailSearch, HookList, HookRuns, MailboxList, Status
 from aimx_tui.dash import state
-from aimx_tui.dash.gateway import Gateway
+from aimx_tui.dash.gateway import Gateway, understood
 from aimx_tui.dash.state import Asked, Mail, Mailbox
 
 Page = tuple[tuple[Mail, ...], str | None]
@@ -13,7 +13,9 @@ Page = tuple[tuple[Mail, ...], str | None]
 
 async def mailboxes(gateway: Gateway) -> tuple[Mailbox, ...]:
     """The caller's, root's all, by name."""
-    return tuple(state.mailbox(told) for told in await gateway.value(MailboxList()))
+    told = await gateway.value(MailboxList())
+    with understood():
+        return tuple(map(state.mailbox, told))
 
 
 async def page(gateway: Gateway, asked: Asked, cursor: str | None = None) -> Page:
@@ -22,7 +24,8 @@ async def page(gateway: Gateway, asked: Asked, cursor: str | None = None) -> Pag
     where: dict[str, Any] = {**narrowed, "limit": limits.TUI_PAGE, "cursor": cursor}
     request = EmailSearch(asked.query, **where) if asked.query else EmailList(**where)
     found = await gateway.value(request)
-    return tuple(state.mail(row) for row in found["emails"]), found["next"]
+    with understood():
+        return tuple(map(state.mail, found["emails"])), found["next"]
 
 
 async def hooks(gateway: Gateway) -> tuple[dict[str, Any], ...]:

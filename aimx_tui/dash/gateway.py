@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
 from aimx import limits
-from aimx.errors import DaemonAbsent, DaemonRefused, DaemonSilent, DaemonUnavailable
+from aimx.errors import DaemonAbsent, DaemonRefused, DaemonSilent, DaemonUnavailable, WireError
 from aimx.wire import answers, codec
 from aimx.wire.frames import Request, Response
 from aimx.wire.streamed import Streamed
@@ -45,7 +45,10 @@ class Gateway:
         response = await self.ask(request, timeout_s)
         if response.kind == "error":
             raise DaemonRefused(response.reason, code=response.code)
-        return json.loads(response.body) if response.kind == "json" else None
+        if response.kind != "json":
+            return None
+        with understood():
+            return json.loads(response.body)
 
     async def lines(self, request: Request) -> AsyncGenerator[dict[str, Any], None]:
         """The objects of a stream until the daemon ends it.
@@ -64,7 +67,7 @@ class Gateway:
                 if not piece:
                     return
                 for line in told.feed(piece):
-                    yield json.loads(line)
+                    yield _object(line)
                 if told.error is not None:
                     raise DaemonRefused(told.error.reason, code=told.error.code)
 
@@ -83,6 +86,20 @@ class Gateway:
             yield reader, writer
         finally:
             writer.transport.abort()
+
+
+@contextlib.contextmanager
+def understood() -> Iterator[None]:
+    """Around the reading of what a daemon told, who may be of another version. Raises: WireError where that is odd."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise WireError("the daemon's answer cannot be read: is it of another version?") from error
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    with understood():
+        return dict(json.loads(line).items())
 
 
 async def _send(writer: asyncio.StreamWriter, octets: bytes) -> None:

@@ -36,7 +36,8 @@ async def happenings(
         try:
             async for line in gateway.lines(Watch(after)):
                 tried = 0
-                after = str(line.get("cursor") or after or "") or None
+                cursor = line.get("cursor")
+                after = cursor if isinstance(cursor, str) and cursor else after
                 yield Told(line)
         except AimxError as error:
             why = errors.told(error)

@@ -1,6 +1,7 @@
 """What an event does to the state. Pure: no clock, no socket, no widget.
 
-An unknown event changes nothing but the log.
+An unknown event changes nothing but the log. A line of a known type that is not as it should be, of a daemon of another
+version perhaps, does nothing either, but outdates everything.
 """
 
 from collections.abc import Callable
@@ -19,13 +20,29 @@ def reduce(state: State, happened: Told | Away) -> State:
     if isinstance(happened, Away):
         return state._replace(link="away", why=happened.why, again_s=happened.again_s)
     line = happened.line
-    kind = str(line.get("type"))
     state = state._replace(link="live", why="", again_s=0.0)
-    if kind not in _NO_NEWS:
-        events = (*state.events, line)[-limits.TUI_EVENTS :]
-        state = state._replace(events=events)
-    does = _DOES.get(kind)
-    return state if does is None else does(state, line)
+    try:
+        kind = _text(line, "type")
+        _text(line, "at")
+        state = _DOES.get(kind, _nothing)(state, line)
+    except _Odd:
+        return _everything(state, line)
+    return state if kind in _NO_NEWS else state._replace(events=(*state.events, line)[-limits.TUI_EVENTS :])
+
+
+class _Odd(Exception):
+    """The line lacks a field, or that is of another type."""
+
+
+def _text(line: Line, name: str) -> str:
+    found = line.get(name)
+    if not isinstance(found, str):
+        raise _Odd
+    return found
+
+
+def _nothing(state: State, _: Line) -> State:
+    return state
 
 
 def _everything(state: State, _: Line) -> State:
@@ -34,37 +51,37 @@ def _everything(state: State, _: Line) -> State:
 
 def _received(state: State, line: Line) -> State:
     new = Mail(
-        mailbox=str(line["mailbox"]),
+        mailbox=_text(line, "mailbox"),
         folder="inbox",
-        id=str(line["id"]),
-        from_=str(line["from"]),
-        subject=str(line["subject"]),
-        received_at=str(line["at"]),
+        id=_text(line, "id"),
+        from_=_text(line, "from"),
+        subject=_text(line, "subject"),
+        received_at=_text(line, "at"),
         read=False,
-        trusted=str(line["trusted"]),
-        thread_id=str(line["thread_id"]),
+        trusted=_text(line, "trusted"),
+        thread_id=_text(line, "thread_id"),
         fresh=True,
     )
-    state = _counted(state, new.mailbox, total=1, unread=1)
-    return _outdated(_listed(state, new), "mailboxes", "rows")
+    if not _known(state, new.key):
+        state = _counted(_listed(state, new), new.mailbox, total=1, unread=1)
+    return _outdated(state, "mailboxes", "rows")
 
 
 def _sent(state: State, line: Line) -> State:
-    if not line["id"]:
+    if not _text(line, "id"):  # no record is kept
         return state
     new = Mail(
-        mailbox=str(line["mailbox"]),
+        mailbox=_text(line, "mailbox"),
         folder="sent",
-        id=str(line["id"]),
-        to=str(line["to"]),
-        subject=str(line["subject"]),
-        received_at=str(line["at"]),
-        status=str(line["status"]),
-        message_id=str(line["message_id"]),
+        id=_text(line, "id"),
+        to=_text(line, "to"),
+        subject=_text(line, "subject"),
+        received_at=_text(line, "at"),
+        status=_text(line, "status"),
+        message_id=_text(line, "message_id"),
         fresh=True,
     )
-    known = any(row.key == new.key for row in state.listing.rows)
-    if known:
+    if _known(state, new.key):
         state = _changed(state, new.key, lambda row: row._replace(status=new.status))
     else:
         state = _listed(state, new)
@@ -72,7 +89,9 @@ def _sent(state: State, line: Line) -> State:
 
 
 def _read(state: State, line: Line) -> State:
-    key, read = f"{line['mailbox']}/inbox/{line['id']}", bool(line["read"])
+    key, read = f"{_text(line, 'mailbox')}/inbox/{_text(line, 'id')}", line.get("read")
+    if not isinstance(read, bool):
+        raise _Odd
     before = next((row for row in state.listing.rows if row.key == key), None)
     if before is not None and before.read != read:
         state = _counted(state, before.mailbox, unread=-1 if read else 1)
@@ -81,22 +100,22 @@ def _read(state: State, line: Line) -> State:
 
 
 def _deleted(state: State, line: Line) -> State:
-    gone = f"{line['mailbox']}/{line['folder']}/{line['id']}"
+    gone = f"{_text(line, 'mailbox')}/{_text(line, 'folder')}/{_text(line, 'id')}"
     rows = tuple(row for row in state.listing.rows if row.key != gone)
     return _outdated(state._replace(listing=state.listing._replace(rows=rows)), "mailboxes")
 
 
 def _mailbox_created(state: State, line: Line) -> State:
-    name = str(line["mailbox"])
+    name = _text(line, "mailbox")
     if not any(known.name == name and known.registered for known in state.mailboxes):
         others = (known for known in state.mailboxes if known.name != name)
-        found = sorted((*others, Mailbox(name, str(line["address"]))), key=lambda one: one.name)
+        found = sorted((*others, Mailbox(name, _text(line, "address"))), key=lambda one: one.name)
         state = state._replace(mailboxes=tuple(found))
     return _outdated(state, "mailboxes", "rows", "status")
 
 
 def _mailbox_deleted(state: State, line: Line) -> State:
-    name = str(line["mailbox"])
+    name = _text(line, "mailbox")
     left = tuple(known for known in state.mailboxes if known.name != name)
     listing = state.listing._replace(rows=tuple(row for row in state.listing.rows if row.mailbox != name))
     if listing.asked.mailbox == name:
@@ -137,9 +156,13 @@ def _listed(state: State, new: Mail) -> State:
     asked, rows = state.listing.asked, state.listing.rows
     if asked.query or (asked.mailbox not in (None, new.mailbox)) or asked.folder not in ("all", new.folder):
         return state
-    if (asked.unread is not None and asked.unread is new.read) or any(row.key == new.key for row in rows):
+    if asked.unread is not None and asked.unread is new.read:
         return state
     return state._replace(listing=state.listing._replace(rows=(new, *rows)))
+
+
+def _known(state: State, key: str) -> bool:
+    return any(row.key == key for row in state.listing.rows)
 
 
 def _changed(state: State, key: str, change: Callable[[Mail], Mail]) -> State:

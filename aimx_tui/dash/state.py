@@ -2,6 +2,8 @@
 
 from typing import Any, Literal, NamedTuple
 
+from aimx import limits
+
 Link = Literal["connecting", "live", "away"]
 Stale = Literal["mailboxes", "rows", "hooks", "runs", "status"]
 Folder = Literal["inbox", "sent", "all"]
@@ -116,13 +118,18 @@ def mail(told: dict[str, Any]) -> Mail:
     )  # fmt: skip
 
 
-def merged(listing: Listing, page: tuple[Mail, ...], following: str | None) -> Listing:
-    """The listing with its first page asked for again. Rows that were loaded from pages after it stay."""
-    if not listing.loaded or following is None or not page:
-        return listing._replace(rows=page, next=following, loaded=True)
-    fresh, last = {row.key for row in page}, page[-1].id
-    older = tuple(row for row in listing.rows if row.id < last and row.key not in fresh)
-    return listing._replace(rows=page + older, next=listing.next if older else following)
+def merged(listing: Listing, page: tuple[Mail, ...], following: str | None, known: frozenset[str]) -> Listing:
+    """The listing with its first page asked for again. Rows that were loaded from pages after it stay, up to TUI_ROWS.
+
+    `known`: the keys of all rows when that was asked; what has come by an event since then stays on top.
+    """
+    told = {row.key for row in page}
+    new = tuple(row for row in listing.rows if row.fresh and row.key not in known and row.key not in told)
+    if not listing.loaded or following is None or not page or len(listing.rows) > limits.TUI_ROWS:
+        return listing._replace(rows=new + page, next=following, loaded=True)
+    last, above = page[-1].id, told.union(row.key for row in new)
+    older = tuple(row for row in listing.rows if row.id < last and row.key not in above)
+    return listing._replace(rows=new + page + older, next=listing.next if older else following)
 
 
 def extended(listing: Listing, page: tuple[Mail, ...], following: str | None) -> Listing:
