@@ -470,6 +470,21 @@ SERVICE_LOOK_S = 0.2  # between two looks at a daemon that starts
 SERVICE_LOG_LINES = 12  # shown of a daemon that did not start
 SERVICE_LOG_OCTETS = 16 * KIB  # read for them
 
+# aimx upgrade
+RELEASE_TAG_CHARACTERS = 100  # a SemVer; more is no name of a release
+RELEASE_MANIFEST_OCTETS = 4 * MIB  # GitHub's JSON of one release, its notes included; 50 KiB are usual
+RELEASE_SUMS_OCTETS = 64 * KIB  # SHA256SUMS, or its signature
+RELEASE_TARBALL_OCTETS = 256 * MIB  # an interpreter and all libraries, packed; about 40 MiB
+RELEASE_PROGRAM_OCTETS = 512 * MIB  # the program file in it
+RELEASE_MEMBERS = 10_000  # of a tarball; the book has some thirty
+RELEASE_ANSWER_S = 30.0  # reference 6.4: for a manifest, checksums or a signature, all of it
+RELEASE_FETCH_S = 1800.0  # for a tarball; 40 MiB by a line of 0.2 Mbit/s
+RELEASE_STALL_S = 30.0  # without one octet of it
+RELEASE_REDIRECTS = 5  # GitHub's downloads have one or two
+RELEASE_JOURNAL_OCTETS = 64 * KIB  # what an upgrade notes of itself, a service file included
+PROGRAM_S = 120.0  # a program file's first start: it unpacks itself, on a small disk
+UPGRADE_SETTLE_S = 1.0  # a daemon that greeted is looked at once more: some die of their first task
+
 # aimx demo
 DEMO_START_S = 60.0  # a daemon with cold caches on a slow disk; two seconds are usual
 DEMO_STEP_S = 20.0  # one delivery with its verification, or one hook

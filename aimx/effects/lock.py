@@ -8,6 +8,8 @@ from pathlib import Path, PurePath
 
 from aimx.errors import DaemonRunning, Failed
 
+_HOLDER_OCTETS = 32
+
 
 class WriterLock:
     """`flock` on `.aimx/writer.lock`, held for the life of the process that writes."""
@@ -29,13 +31,20 @@ class WriterLock:
 
 @contextlib.contextmanager
 def sole(path: Path, what: str) -> Iterator[None]:
-    """Only one process at a time does `what`; the file is in a directory of root's. Raises: Failed; OSError."""
+    """Only one process at a time does `what`, and the file says which; it is in a directory of root's.
+
+    Raises: Failed; OSError.
+    """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Failed(f"another {what} is at work on this machine; wait for its end") from error
+            holder = os.pread(fd, _HOLDER_OCTETS, 0).decode("ascii", "replace").strip()
+            process = f" (process {holder})" if holder.isdigit() else ""
+            raise Failed(f"another {what} is at work on this machine{process}; wait for its end") from error
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(fd)

@@ -158,7 +158,7 @@ async def _network(site: Site, domain: str | None, selector: str | None, key: Ke
 
     async def ask_listener() -> None:
         nonlocal smtp
-        address = _address(site.probe)
+        address = listens(site.probe)
         smtp = (Smtp(probe.shown(address), "unknown"), None)
         with trio.move_on_after(limits.PROBE_MORE_S):
             smtp = await trio.to_thread.run_sync(probe.smtp, address, abandon_on_cancel=True)
@@ -181,7 +181,7 @@ async def _network(site: Site, domain: str | None, selector: str | None, key: Ke
     return _Reached(*smtp, names, programs)
 
 
-def _address(found: Probe) -> tuple[str, int]:
+def listens(found: Probe) -> tuple[str, int]:
     """Where the daemon says that it listens; loopback where it listens everywhere, port 25 where it says nothing."""
     host, _, port = (found.status.smtp.address if found.status is not None else "").rpartition(":")
     if not port.isdecimal():
