@@ -71,6 +71,8 @@ def _simple_commands(text):
 
 @each_page
 def test_commands_are_understood(page):
+    if page.name == "config-schema.md":
+        return  # messages, whose words are no commands
     commands = {name: command for command in main.COMMANDS for name in (command.name, *command.aliases)}
     for words in _commands(page):
         if words[0] in ("--version", "--help", "help"):
@@ -174,7 +176,7 @@ def test_fields_without_a_condition_are_in_every_file():
 @each_page
 def test_keys_in_tables_of_keys_exist(page):
     known = {key for struct in (Config, Mailbox, Hook) for key in struct.__struct_fields__}
-    known |= {"type", "hooks", "mailboxes", "upgrade"}
+    known |= {"type", "hooks", "mailboxes", "upgrade", "allow_root_catchall"}
     tables = re.findall(r"^\| (?:key|Key) \|.*\n\|[-| ]+\n((?:\|.*\n)+)", page.read_text(), re.MULTILINE)
     for table in tables:
         for key in re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE):
