@@ -9,7 +9,7 @@ import pytest
 
 from aimx import limits, replies
 from aimx.cli import main
-from aimx.config import load
+from aimx.config import legacy, load
 from aimx.errors import AimxError
 from aimx.mime import fields, unexamined
 from aimx.model.authres import AuthResults
@@ -176,7 +176,7 @@ def test_fields_without_a_condition_are_in_every_file():
 @each_page
 def test_keys_in_tables_of_keys_exist(page):
     known = {key for struct in (Config, Mailbox, Hook) for key in struct.__struct_fields__}
-    known |= {"type", "hooks", "mailboxes", "upgrade", "allow_root_catchall"}
+    known |= {"type", "hooks", "mailboxes", "upgrade", "allow_root_catchall", "stdin", *legacy.HOOK_FIELDS}
     tables = re.findall(r"^\| (?:key|Key) \|.*\n\|[-| ]+\n((?:\|.*\n)+)", page.read_text(), re.MULTILINE)
     for table in tables:
         for key in re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE):

@@ -14,8 +14,8 @@ HEAD = """\
 # The schema of config.toml
 
 Made from the program's own checks: every value in the second column was accepted, every one in the third refused, in
-the words of the fourth. What the keys are for, and their defaults: [Configuration](configuration.md). A message begins with
-the path of the file and the place in it, left out here where it is the key.
+the words of the fourth. What the keys are for, and their defaults: [Configuration](configuration.md). A message
+begins with the path of the file and the place in it, left out here where it is the key.
 """
 _SOURCE = "/etc/aimx/config.toml"
 _TOP = 'domain = "agent.example.com"\n'

@@ -7,8 +7,9 @@ HEAD = """\
 # Limits
 
 Made from the program's own numbers. Limits of SMTP: [SMTP](smtp.md#limits); of delivery:
-[Delivery](delivery.md#limits); of the socket: [the socket](socket.md#limits); of bodies: [Markdown](markdown.md#limits);
-of the verifier: [the verifier](verifier.md#limits). What is said beside a number, or on the page of its subject, happens beyond it.
+[Delivery](delivery.md#limits); of the socket: [the socket](socket.md#limits); of bodies:
+[Markdown](markdown.md#limits); of the verifier: [the verifier](verifier.md#limits). What is said beside a number, or on
+the page of its subject, happens beyond it.
 """
 GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
     "Mail that is received": (
