@@ -515,6 +515,12 @@ TUI_ROWS = 10_000  # about 1 KB each; when more are loaded, only the first page 
 TUI_NEWS_S = 0.05  # between two pictures of what events tell: many of them are one change
 TUI_REST_RATIO = 10  # a question that took a second is not asked again for ten, up to TUI_REST_MAX_S
 TUI_REST_MAX_S = 5.0
+TUI_FIRST_OCTETS = 64 * KIB  # of a mail, shown before the rest is asked for
+TUI_BODY_CHARACTERS = 16 * MIB  # of a mail that the reader holds; beyond it stands the command that prints all
+TUI_MARKDOWN_CHARACTERS = 64 * KIB  # drawn as Markdown, in some tenths of a second; the rest as it was written
+TUI_MEASURE = 100  # cells of a line of text; longer ones are hard to follow
+TUI_REFLOW_CELLS = 56  # a line of a paragraph that is longer was wrapped by a program; a shorter one ends there
+TUI_REST_S = 1.0  # that the cursor rests on a mail before it counts as read
 TUI_SETTLE_S = 0.25  # between an event that outdates something and the question for it: one question for many
 SETUP_LOOK_S = 15.0  # between two looks at the DNS while the operator waits; registrars publish within minutes
 

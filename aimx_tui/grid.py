@@ -93,6 +93,12 @@ class Grid(ScrollView, Generic[T], can_focus=True):
         if self.key != before:
             self.post_message(self.Moved(self, self.key))
 
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Other columns; whoever draws makes cells for them from now on."""
+        if tuple(columns) != self._columns:
+            self._columns = tuple(columns)
+            self.refresh()
+
     @property
     def item(self) -> T | None:
         """What the cursor is on."""

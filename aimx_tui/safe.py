@@ -9,10 +9,15 @@ _TAB = "    "
 
 def shown(text: str) -> str:
     """The text as it may stand on a terminal: line feeds stay, what would not be seen is written by its number."""
-    cut = text[: limits.TUI_TEXT_CHARACTERS]
-    if not cut.replace("\n", "").isprintable():
-        cut = "".join(c if c == "\n" or c.isprintable() else _TAB if c == "\t" else _number(c) for c in cut)
+    cut = whole(text[: limits.TUI_TEXT_CHARACTERS])
     return cut + "…" if len(text) > limits.TUI_TEXT_CHARACTERS else cut
+
+
+def whole(text: str) -> str:
+    """The same, however long it is: for whoever bounds it otherwise."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c == "\n" or c.isprintable() else _TAB if c == "\t" else _number(c) for c in text)
 
 
 def line(text: str) -> str:
