@@ -521,6 +521,8 @@ TUI_MARKDOWN_CHARACTERS = 64 * KIB  # drawn as Markdown, in some tenths of a sec
 TUI_MEASURE = 100  # cells of a line of text; longer ones are hard to follow
 TUI_REFLOW_CELLS = 56  # a line of a paragraph that is longer was wrapped by a program; a shorter one ends there
 TUI_REST_S = 1.0  # that the cursor rests on a mail before it counts as read
+TUI_HOOK_MAILBOXES = 50  # of which it asks who made their hooks
+TUI_EMAILS_OFFERED = 50  # to choose one for a test or an explanation of a hook
 TUI_SETTLE_S = 0.25  # between an event that outdates something and the question for it: one question for many
 SETUP_LOOK_S = 15.0  # between two looks at the DNS while the operator waits; registrars publish within minutes
 

@@ -1,6 +1,7 @@
 """Mailboxes: list, show, create, delete. What changes one happens under all locks, decided anew under them."""
 
 import msgspec
+import trio
 
 from aimx import limits, log
 from aimx.config import change
@@ -12,6 +13,7 @@ from aimx.model.address import folded
 from aimx.model.caller import Caller
 from aimx.model.config import CATCHALL_NAMES, Config, Hook, Mailbox
 from aimx.model.event import MailboxCreated, MailboxDeleted
+from aimx.model.hook import Origin, Written
 from aimx.model.place import Contents
 from aimx.model.query import Box, Counts
 from aimx.policy import authorize, mailboxname
@@ -34,12 +36,14 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class ShownHook(msgspec.Struct, frozen=True):
-    """A hook as MAILBOX-SHOW tells it."""
+    """A hook as MAILBOX-SHOW tells it. `origin`: who made it (U3)."""
 
     name: str
     cmd: tuple[str, ...]
     fire_on_untrusted: bool
     timeout_secs: int
+    skip_automated: bool
+    origin: Origin
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -89,22 +93,25 @@ async def show_action(fx: Effects, config: Config, frame: MailboxShow) -> Action
 async def show(fx: Effects, config: Config, frame: MailboxShow, authorized: Authorized) -> Response:
     """MAILBOX-SHOW. Raises: MailboxNotFound."""
     mailbox = target.mailbox(authorized, frame.name)
+    hooks = await trio.to_thread.run_sync(_hooks, target.desk(fx), config, mailbox)
     counts = await target.desk(fx).mails.counts((target.box(mailbox),))
     row = _listed(config, target.box(mailbox), mailbox.address, counts[mailbox.name], registered=True)
     shown = Shown(
         mailbox.name, mailbox.address, mailbox.owner, mailbox.trust, mailbox.trusted_senders, mailbox.catchall,
-        {event: _hooks(mailbox, event) for event in ("on_receive", "after_send")},
-        row.inbox_path, row.sent_path, row.total, row.unread, row.sent_count,
+        hooks, row.inbox_path, row.sent_path, row.total, row.unread, row.sent_count,
     )  # fmt: skip
     return Response("json", body=msgspec.json.encode(shown))
 
 
-def _hooks(mailbox: Mailbox, event: str) -> tuple[ShownHook, ...]:
-    return tuple(_hook(hook) for hook in mailbox.hooks if hook.event == event)
+def _hooks(desk: Desk, config: Config, mailbox: Mailbox) -> dict[str, tuple[ShownHook, ...]]:
+    """By event, in the order of config.toml. Blocking: who made them is in a file."""
 
+    def shown(hook: Hook) -> ShownHook:
+        origin = desk.origins.of(Written(mailbox.name, hook.name, hook.event, hook.cmd), config.source)
+        return ShownHook(hook.name, hook.cmd, hook.fire_on_untrusted, hook.timeout_secs, hook.skip_automated, origin)
 
-def _hook(hook: Hook) -> ShownHook:
-    return ShownHook(hook.name, hook.cmd, hook.fire_on_untrusted, hook.timeout_secs)
+    events = ("on_receive", "after_send")
+    return {event: tuple(shown(hook) for hook in mailbox.hooks if hook.event == event) for event in events}
 
 
 # Create

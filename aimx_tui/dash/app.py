@@ -35,7 +35,7 @@ class Dashboard(Shell):
     """The app. Modes are screens; each shows the state whenever there is another one."""
 
     TITLE = "aimx"
-    CSS_PATH: ClassVar[CSSPathType | None] = ["../shell.tcss", "dash.tcss"]
+    CSS_PATH: ClassVar[CSSPathType | None] = ["../shell.tcss", "dash.tcss", "hooks/hooks.tcss"]
     MODES = {mode.name: mode.screen for mode in modes.MODES}  # noqa: RUF012  as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
@@ -64,12 +64,13 @@ class Dashboard(Shell):
 
     def put(self, changed: State) -> None:
         """Another state: shown at once, and what is stale in it is asked for soon. Another list is asked for now."""
-        elsewhere = changed.listing.asked != self.state.listing.asked
+        elsewhere = _elsewhere(self.state, changed)
         self.state = changed
         self._picture()
-        if elsewhere and "rows" in changed.stale and changed.link != "away":
-            self._due.add("rows")
-            self._ask_now("rows")
+        if changed.link != "away":
+            for kind in elsewhere & changed.stale:
+                self._due.add(kind)
+                self._ask_now(kind)
         self._arrange()
 
     def action_again(self) -> None:
@@ -168,12 +169,15 @@ class Dashboard(Shell):
     async def _hooks(self) -> State:
         self._fresh("hooks")
         found = await asking.hooks(self.gateway)
-        return self.state._replace(hooks=found)
+        return self.state._replace(hooks=found, hooks_loaded=True)
 
     async def _runs(self) -> State:
         self._fresh("runs")
-        found = await asking.runs(self.gateway)
-        return self.state._replace(runs=found)
+        hook = self.state.runs_of
+        found = await asking.runs(self.gateway, hook)
+        if self.state.runs_of != hook:
+            return self.state  # another one was chosen meanwhile, and that is stale
+        return self.state._replace(runs=found, runs_loaded=True)
 
     async def _status(self) -> State:
         self._fresh("status")
@@ -183,6 +187,13 @@ class Dashboard(Shell):
     def _fresh(self, kind: Stale) -> None:
         """Before the question: what happens while it is answered outdates the answer, and is in the state by then."""
         self.state = self.state._replace(stale=self.state.stale - {kind})
+
+
+def _elsewhere(before: State, after: State) -> frozenset[Stale]:
+    """What another answer is wanted of than before."""
+    rows: frozenset[Stale] = frozenset({"rows"} if before.listing.asked != after.listing.asked else ())
+    runs: frozenset[Stale] = frozenset({"runs"} if before.runs_of != after.runs_of else ())
+    return rows | runs
 
 
 def _now() -> float:

@@ -1,9 +1,11 @@
 """What the dashboard asks for, as values of its state. Raises what the gateway raises."""
 
+from contextlib import suppress
 from typing import Any
 
 from aimx import limits
-from aimx.wire.frames import EmailList, EmailSearch, HookList, HookRuns, MailboxList, Status
+from aimx.errors import DaemonRefused
+from aimx.wire.frames import EmailList, EmailSearch, HookList, HookRuns, MailboxList, MailboxShow, Status
 from aimx_tui.dash import state
 from aimx_tui.dash.gateway import Gateway, understood
 from aimx_tui.dash.state import Asked, Mail, Mailbox
@@ -29,13 +31,22 @@ async def page(gateway: Gateway, asked: Asked, cursor: str | None = None) -> Pag
 
 
 async def hooks(gateway: Gateway) -> tuple[dict[str, Any], ...]:
-    """Those of the caller's mailboxes."""
-    return tuple(await gateway.value(HookList()))
+    """Those of the caller's mailboxes, with what only MAILBOX-SHOW tells: `skip_automated` and `origin`.
+
+    A mailbox that went meanwhile is left out of that, and so are all after the first TUI_HOOK_MAILBOXES.
+    """
+    found = await gateway.value(HookList())
+    more: dict[str, dict[str, Any]] = {}
+    for name in list(dict.fromkeys(hook["mailbox"] for hook in found))[: limits.TUI_HOOK_MAILBOXES]:
+        with suppress(DaemonRefused):
+            shown = await gateway.value(MailboxShow(name))
+            more |= {hook["name"]: hook for told in shown["hooks"].values() for hook in told}
+    return tuple({**more.get(hook["name"], {}), **hook} for hook in found)
 
 
-async def runs(gateway: Gateway) -> tuple[dict[str, Any], ...]:
-    """Past and waiting, the newest first."""
-    return tuple(await gateway.value(HookRuns(limit=limits.TUI_PAGE)))
+async def runs(gateway: Gateway, hook: str | None = None) -> tuple[dict[str, Any], ...]:
+    """Past and waiting, the newest first; of one hook, or of all."""
+    return tuple(await gateway.value(HookRuns(hook=hook, limit=limits.TUI_PAGE)))
 
 
 async def status(gateway: Gateway) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from aimx_tui.dash.frame import Frame
+from aimx_tui.dash.hooks.screen import HooksMode
 from aimx_tui.dash.mail.screen import MailMode
 
 
@@ -16,4 +17,7 @@ class Mode(NamedTuple):
     screen: type[Frame]
 
 
-MODES = (Mode("mail", "1", "Mail", "Mailboxes, their mail, and the reader", MailMode),)
+MODES = (
+    Mode("mail", "1", "Mail", "Mailboxes, their mail, and the reader", MailMode),
+    Mode("hooks", "2", "Hooks", "Hooks, what became of their runs, and why", HooksMode),
+)

@@ -74,6 +74,8 @@ class Listing(NamedTuple):
 class State(NamedTuple):
     """All of it. `runs`, `hooks` and `status` are as the verbs tell them; `events` the last ones, the newest last.
 
+    `runs_of`: the hook whose runs are asked for; None: of all. `runs_loaded`: those of that hook are there.
+
     `stale`: what an event has outdated and nobody has asked for since. `why` and `again_s` belong to `away`.
     """
 
@@ -84,7 +86,10 @@ class State(NamedTuple):
     mailboxes_loaded: bool = False
     listing: Listing = Listing()
     hooks: tuple[dict[str, Any], ...] = ()
+    hooks_loaded: bool = False
     runs: tuple[dict[str, Any], ...] = ()
+    runs_of: str | None = None
+    runs_loaded: bool = False
     status: dict[str, Any] | None = None
     events: tuple[dict[str, Any], ...] = ()
     stale: frozenset[Stale] = frozenset()

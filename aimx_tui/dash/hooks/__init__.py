@@ -1,0 +1,1 @@
+"""Mode 2: hooks, what became of their runs, and why."""
