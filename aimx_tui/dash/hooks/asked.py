@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -31,7 +32,11 @@ class Question(ModalScreen[None]):
     ]
 
     def __init__(
-        self, gateway: Gateway, title: str, request: HookTest | HookExplain, show: Callable[[dict[str, Any]], Text]
+        self,
+        gateway: Gateway,
+        title: str,
+        request: HookTest | HookExplain,
+        show: Callable[[dict[str, Any]], RenderableType],
     ) -> None:
         super().__init__()
         self._gateway, self._title, self._request, self._draw = gateway, title, request, show
@@ -62,7 +67,7 @@ class Question(ModalScreen[None]):
 
     async def _ask(self) -> None:
         try:
-            text = self._draw(await self._gateway.value(self._request, limits.CLIENT_TEST_S))
+            text: RenderableType = self._draw(await self._gateway.value(self._request, limits.CLIENT_TEST_S))
         except AimxError as error:
             text = safe.text(f"✗ {errors.told(error)}")
         self._asking = False

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Checkbox, Input, Select, Static
+from textual.widgets import Button, Input, Select, Static
 
 from aimx import errors, limits
 from aimx.errors import AimxError, Refused
@@ -17,6 +17,7 @@ from aimx.wire.frames import HookCreate
 from aimx_tui import safe
 from aimx_tui.dash.gateway import Gateway
 from aimx_tui.dash.hooks import argv, words
+from aimx_tui.tick import Tick
 
 _EVENTS = ("on_receive", "after_send")
 _UNTRUSTED = "⚠ Anybody can send such mail. Never do this for a hook that hands the mail to an agent."
@@ -53,9 +54,9 @@ class NewHook(ModalScreen[str | None]):
                 yield from _row("Name", Input(compact=True, placeholder="derived from what it does", id="name"))
                 default = str(limits.HOOK_TIMEOUT_DEFAULT_S)
                 yield from _row("Seconds", Input(default, compact=True, type="integer", id="timeout"))
-                yield Checkbox(Text("fires for mail that is not trusted too"), compact=True, id="untrusted")
+                yield Tick("fires for mail that is not trusted too", compact=True, id="untrusted")
                 yield Static(Text(_UNTRUSTED), classes="warning", id="warning")
-                yield Checkbox(Text("not for mail that no person wrote"), compact=True, id="people")
+                yield Tick("not for mail that no person wrote", compact=True, id="people")
                 yield Static("", classes="refusal", id="refusal")
             with Horizontal(classes="buttons"):
                 yield Button(Text("Create"), id="create")
@@ -81,12 +82,12 @@ class NewHook(ModalScreen[str | None]):
         """Both choices mean nothing after a send."""
         receives = self.query_one("#event", Select).value == _EVENTS[0]
         for name in ("untrusted", "people"):
-            choice = self.query_one(f"#{name}", Checkbox)
+            choice = self.query_one(f"#{name}", Tick)
             choice.disabled = not receives
             choice.value = choice.value and receives
 
-    @on(Checkbox.Changed, "#untrusted")
-    def _warn(self, changed: Checkbox.Changed) -> None:
+    @on(Tick.Changed, "#untrusted")
+    def _warn(self, changed: Tick.Changed) -> None:
         """In plain words."""
         self.query_one("#warning").display = changed.value
 
@@ -122,13 +123,13 @@ class NewHook(ModalScreen[str | None]):
             raise Refused("choose the mailbox that it belongs to")
         body: dict[str, Any] = {
             "cmd": argv.words(self.query_one("#cmd", Input).value),
-            "fire_on_untrusted": self.query_one("#untrusted", Checkbox).value,
+            "fire_on_untrusted": self.query_one("#untrusted", Tick).value,
             "type": "cmd",
         }
         typed = self.query_one("#timeout", Input).value.strip()
         if typed:
             body["timeout_secs"] = _seconds(typed)
-        if self.query_one("#people", Checkbox).value:
+        if self.query_one("#people", Tick).value:
             body["skip_automated"] = True
         name = self.query_one("#name", Input).value.strip() or None
         event = str(self.query_one("#event", Select).value)

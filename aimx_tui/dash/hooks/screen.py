@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -9,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
+from aimx.mime.sample import ID as SAMPLE_ID
 from aimx.wire.frames import HookDelete, HookExplain, HookTest
 from aimx_tui import safe
 from aimx_tui.dash.confirm import Confirm
@@ -47,8 +49,12 @@ class HooksMode(Frame):
             with Vertical(id="hooks-lists"):
                 yield Grid[Told](hooks, lambda hook: hook["name"], _hook, id="hooks")
                 yield Grid[Told](runs, lambda run: str(run["run"]), _run, "Asking…", id="runs")
-            with VerticalScroll(id="hooks-detail", can_focus=False):
+            with VerticalScroll(id="hooks-detail"):
                 yield Static("", id="about")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._of_runs = False
 
     def on_mount(self) -> None:
         """The first pane."""
@@ -78,9 +84,11 @@ class HooksMode(Frame):
         self.refresh_bindings()
 
     def on_descendant_focus(self) -> None:
-        """The detail is that of the pane with the focus."""
-        self._tell()
-        self.refresh_bindings()
+        """The detail, and what keys do, is about the list that has, or had last, the focus."""
+        if isinstance(self.focused, Grid):
+            self._of_runs = self.focused.id == "runs"
+            self._tell()
+            self.refresh_bindings()
 
     def on_grid_chosen(self, chosen: Grid.Chosen) -> None:
         """A hook: on to its runs. A run: all of it."""
@@ -98,7 +106,9 @@ class HooksMode(Frame):
     @work(group="hook")
     async def action_create(self) -> None:
         """Make a hook."""
-        boxes = [box.name for box in self.dashboard.state.mailboxes if box.registered]
+        boxes = [
+            box.name for box in self.dashboard.state.mailboxes if box.registered and not box.address.startswith("*")
+        ]
         hook = self._hook()
         chosen = hook["mailbox"] if hook is not None else boxes[0] if len(boxes) == 1 else None
         made = await self.app.push_screen_wait(NewHook(self.dashboard.gateway, boxes, chosen))
@@ -143,7 +153,7 @@ class HooksMode(Frame):
         if hook is None:
             return
         gateway, email = self.dashboard.gateway, str(run["email_id"]) if run is not None else ""
-        if not email or email == "sample":
+        if not email or email == SAMPLE_ID:
             title = f"{verb} {hook['name']} for which email?"
             mail = await self.app.push_screen_wait(Which(gateway, title, hook, sample))
             if mail is None:
@@ -159,9 +169,9 @@ class HooksMode(Frame):
             )
 
     def _run(self) -> Told | None:
-        """The run with the cursor, while its pane has the focus."""
-        runs = self.query_one("#runs", Grid)
-        return runs.item if runs.has_focus else None
+        """The run with the cursor, when it is runs that one looks at."""
+        found: Told | None = self.query_one("#runs", Grid).item
+        return found if self._of_runs else None
 
     def _hook(self) -> Told | None:
         """The hook that is meant: of the run with the cursor, or the one with the cursor."""
@@ -177,7 +187,7 @@ class HooksMode(Frame):
     def _tell(self) -> None:
         self.query_one("#about", Static).update(self._about())
 
-    def _about(self) -> Text:
+    def _about(self) -> RenderableType:
         state, run = self.dashboard.state, self._run()
         if run is not None:
             return detail.of_run(run, self._mail(run))

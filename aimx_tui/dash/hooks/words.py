@@ -93,6 +93,12 @@ def memory(octets: int | None) -> str:
     return "not known" if octets is None else f"{octets / limits.MIB:.1f} MiB"
 
 
+def used(run: Told) -> str:
+    """Time, processor time and memory of a run."""
+    cpu = "not known" if run.get("cpu_ms") is None else took(run["cpu_ms"])
+    return f"{took(run['duration_ms'])}; processor {cpu}; memory {memory(run.get('peak_octets'))}"
+
+
 def moment(utc: str | None) -> str:
     """A time of the daemon's as month, day and time of day, UTC."""
     return "-" if not utc else f"{utc[5:10]} {utc[11:19]}"
