@@ -10,7 +10,6 @@ from aimx_tui.dash.live import Away, Told
 from aimx_tui.dash.reduce import _DOES, reduce
 from aimx_tui.dash.state import Asked, Listing, Mail, Mailbox, State
 
-pytestmark = pytest.mark.hypothesis
 AT = "2026-11-18T11:00:00Z"
 ALL = frozenset({"mailboxes", "rows", "hooks", "runs", "status"})
 KNOWN = Mail("ops", "inbox", "b", from_="b@x.test", subject="B", read=False)
@@ -20,7 +19,7 @@ OTHER = Mail("dev", "inbox", "o", subject="O", read=False)
 BOXES = (Mailbox("dev", "dev@x.test", 1, 1), Mailbox("ops", "ops@x.test", 2, 1, 1))
 
 
-def there(asked=Asked(), *rows):
+def there(asked, *rows):
     """A state that is live and shows those rows."""
     return State("live", mailboxes=BOXES, mailboxes_loaded=True, listing=Listing(asked, rows, "next", True))
 
@@ -95,12 +94,13 @@ EVENTS = {
     "deleted, of the other folder": (OPS, line("deleted", folder="sent", id="b"), "b a", SAME, "mailboxes"),
     "mailbox_created": (OPS, line("mailbox_created", mailbox="eve", address="e@x.test"), "b a",
                         "dev 1/1 eve 0/0 ops 2/1", "mailboxes rows status"),
-    "mailbox_created, known": (OPS, line("mailbox_created", address="ops@x.test"), "b a", SAME, "mailboxes rows status"),
+    "mailbox_created, known": (OPS, line("mailbox_created", address="ops@x.test"), "b a", SAME,
+                               "mailboxes rows status"),
     "mailbox_deleted": (EVERYWHERE, line("mailbox_deleted"), "o", "dev 1/1", "mailboxes rows hooks status"),
     "mailbox_deleted, shown": (OPS, line("mailbox_deleted"), "", "dev 1/1", "mailboxes rows hooks status"),
     "mailbox_deleted, not known": (DEV, line("mailbox_deleted", mailbox="x"), "o", SAME,
                                    "mailboxes rows hooks status"),
-    "hook_created": (OPS, line("hook_created", hook="h", event="on_receive", origin="mcp"), "b a", SAME, "hooks status"),
+    "hook_created": (OPS, line("hook_created", hook="h", event="on_receive"), "b a", SAME, "hooks status"),
     "hook_deleted": (OPS, line("hook_deleted", hook="h"), "b a", SAME, "hooks status"),
     "hook_started": (OPS, line("hook_started", hook="h", id="b", run=1), "b a", SAME, "runs"),
     "hook_finished": (OPS, line("hook_finished", hook="h", id="b", run=1, exit_code=0), "b a", SAME, "runs"),
@@ -180,11 +180,7 @@ def test_the_log_is_bounded():
     assert (len(state.events), state.events[0]["run"]) == (limits.TUI_EVENTS, 10)
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
-    max_leaves=4,
-)
+JSON = st.sampled_from([None, True, 0, -1, 1.5, float("inf"), "", "b", "\ud800", [], ["b"], {}, {"b": [None]}])
 FIELDS = ("mailbox", "id", "from", "to", "subject", "trusted", "thread_id", "message_id", "status", "read", "folder",
           "address", "hook", "run", "reason", "cursor")  # fmt: skip
 ANY_LINE = st.builds(
