@@ -8,7 +8,9 @@ from tests.docs import pages
 from tests.docs.pages import ROOT
 
 PAGE = ROOT / "book" / "threats.md"
-SECTIONS = [heading for heading in re.findall(r"^## .+$", PAGE.read_text(), re.MULTILINE) if "not defended" not in heading]
+SECTIONS = [
+    heading for heading in re.findall(r"^## .+$", PAGE.read_text(), re.MULTILINE) if "not defended" not in heading
+]
 SHOWN = sorted({span for span in pages.spans(PAGE) if span.startswith(("tests/", "fixtures/"))})
 
 
