@@ -30,5 +30,5 @@ def test_every_row_is_shown_by_something(heading):
 
 def test_the_fixtures_after_the_first_are_as_many_as_it_says():
     (count,) = re.findall(r"60-end-lf-dot-lf\.smtp` and the (\d+) after it", PAGE.read_text())
-    ends = [path for path in (ROOT / "fixtures" / "dialogs").glob("[6-9]?-end-*.smtp")]
+    ends = list((ROOT / "fixtures" / "dialogs").glob("[6-9]?-end-*.smtp"))
     assert len(ends) == int(count) + 1
