@@ -483,6 +483,8 @@ RELEASE_STALL_S = 30.0  # without one octet of it
 RELEASE_REDIRECTS = 5  # GitHub's downloads have one or two
 RELEASE_JOURNAL_OCTETS = 64 * KIB  # what an upgrade notes of itself, a service file included
 PROGRAM_S = 120.0  # a program file's first start: it unpacks itself, on a small disk
+PROGRAM_HEAD_OCTETS = 32 * KIB  # the script that a program file begins with; it has some seven
+UNPACKING_S = 3600.0  # a tree that is unfinished after that has nobody who finishes it
 UPGRADE_SETTLE_S = 1.0  # a daemon that greeted is looked at once more: some die of their first task
 
 # aimx demo

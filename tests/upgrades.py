@@ -13,7 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+import trio
+
+from aimx import limits
 from aimx.provision.setup.site import Site
+from aimx.provision.upgrade.plan import Plan
+from aimx.provision.upgrade.story import Own, Screen, Upgrade
 from tests import releases
 
 _LIGHT = """\
@@ -192,3 +198,41 @@ def machine(tree: Path) -> Iterator[Machine]:
         yield made
     finally:
         made.systemctl("stop")
+
+
+OLDER, OLD, NEW = "0.9.0", "1.0.0", "1.1.0"
+
+
+@contextmanager
+def standing(tree: Path, patch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """A machine on OLD, with a service that runs; nobody waits longer than it takes."""
+    patch.setattr(limits, "UPGRADE_SETTLE_S", 0.1)
+    patch.setattr(limits, "SERVICE_LOOK_S", 0.02)
+    with machine(tree) as made:
+        patch.setenv("PATH", made.path)
+        made.install(OLD)
+        made.systemctl("start")
+        made.forget()
+        yield made
+
+
+def upgrade(
+    machine: Machine, broken: str = "", ready_s: float = 60.0, said: list[str] | None = None, **how: str
+) -> Plan:
+    """To NEW, as install.sh has it done."""
+    staged = machine.light(machine.tree / "staged", NEW, broken, **how)
+    screen = Screen((said if said is not None else []).append, lambda *_: None)
+    run = Upgrade(machine.site, Own(NEW, releases.TARGET, ()), "", screen, ready_s)
+    return trio.run(run.install, staged)
+
+
+def picture(machine: Machine) -> tuple[dict[str, bytes], bool]:
+    """The programs, by what they are called and what they are; whether the service runs."""
+    found = {name: machine.program.with_name(name).read_bytes() for name in machine.beside}
+    return found, machine.active
+
+
+def prev(machine: Machine, there: bool) -> None:
+    """There is a `.prev` of before, or not."""
+    if there:
+        machine.light(machine.program.with_name("aimx.prev"), OLDER)

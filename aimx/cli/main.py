@@ -48,7 +48,7 @@ COMMANDS = (
     Command("logs", "aimx.cli.logs", "Show the log of the daemon", SERVER),
     Command("reindex", "aimx.cli.reindex", "Build the index anew from the mail itself", SERVER),
     Command("portcheck", "aimx.cli.portcheck", "Check port 25 connectivity, out and in", SERVER),
-    Command("uninstall", "aimx.cli.uninstall", "Remove the service; configuration, keys and mail stay", SERVER),
+    Command("uninstall", "aimx.cli.uninstall", "Remove service and program; configuration, keys and mail stay", SERVER),
     Command("upgrade", "aimx.cli.upgrade", "Install another release, or leave everything as it was", SERVER),
     Command("dkim-keygen", "aimx.cli.keygen", "Make a DKIM key pair and print its DNS record", SERVER),
     Command("release-check", "aimx.cli.release_check", "Verify the files of a release", ""),

@@ -1,4 +1,4 @@
-"""`aimx uninstall`: the service goes, what is yours stays (guide, "Uninstalling")."""
+"""`aimx uninstall`: service and program go, what is yours stays (guide, "Uninstalling")."""
 
 import argparse
 import os
@@ -37,14 +37,20 @@ def run(options: argparse.Namespace, root: "Path | None" = None) -> int:
         site = site._replace(root=root)
     removal = trio.run(uninstall.look, site)
     _show(removal)
-    if removal.service is not None:
+    if removal.service is not None or removal.programs:
         if not prompt.confirm("Proceed with uninstall?", options.yes):
             raise Failed(_CANCELLED)
         trio.run(uninstall.carry_out, removal)
+    if removal.service is not None:
         output.write(f"\nRemoved {removal.service.path}.")
     pid = uninstall.still_running(site)
     if pid is not None:
         diagnostics.say(f"Warning: a daemon that no service started still runs: process {pid}.")
+    if removal.programs:
+        trouble = uninstall.remove_programs(removal, site)
+        output.write("\n".join(f"Removed {path}." for path in removal.programs))
+        for text in trouble:
+            diagnostics.say(f"Warning: {text}")
     _conclude(removal)
     return Exit.OK
 
@@ -56,19 +62,26 @@ def _show(removal: "Removal") -> None:
         output.write(
             f"  {removal.service.path}  the service: stopped, and no longer started at boot; running hooks end"
         )
-    else:
+    elif not removal.programs:
         output.write("  nothing: no service of aimx is installed here")
+    for path in removal.programs:
+        output.write(f"  {path}  the program{' of before the last upgrade' if path.name.endswith('.prev') else ''}")
+    if removal.trees is not None:
+        output.write(f"  {removal.trees}  what it unpacked")
     output.write(style.paint("head", "Stays:"))
     for kept in removal.kept:
         output.write(f"  {kept.where}  {kept.what}")
     if removal.override:
         output.write(f"  {removal.override}  your changes of the service")
-    output.write(f"  {removal.origin.prefix}  the program; its own installer removes it, see below")
+    if not removal.programs:
+        output.write(f"  {removal.origin.prefix}  the program; its own installer removes it, see below")
     output.write("  skills and registrations that agents have in the homes of their users")
 
 
 def _conclude(removal: "Removal") -> None:
     purge = shlex.join(removal.purge)
-    output.write("Uninstall complete." if removal.service is not None else "Nothing was left to uninstall.")
-    output.write(f"To remove the program:  {removal.origin.remove}")
+    done = removal.service is not None or removal.programs
+    output.write("Uninstall complete." if done else "Nothing was left to uninstall.")
+    if not removal.programs:
+        output.write(f"To remove the program:  {removal.origin.remove}")
     output.write(f"To remove configuration, keys and all mail, for good:  sudo rm -rf {purge}")

@@ -1,6 +1,7 @@
-"""What `aimx uninstall` takes away and what it leaves: the service goes; configuration, keys and mail stay.
+"""What `aimx uninstall` takes away and what it leaves: service and program go; configuration, keys and mail stay.
 
-Never removes a file that setup did not write, nor the program: that belongs to whoever installed it.
+Removes the program only if that is one file of a release; else it belongs to whoever installed it. Never removes any
+other file that setup did not write.
 """
 
 import os
@@ -9,13 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aimx.config import load
-from aimx.effects import running
+from aimx.effects import lock, running, systemfiles
 from aimx.errors import ConfigInvalid
 from aimx.provision import initsystem, origin, probe, service
 from aimx.provision.gather import CATCHALL_USER, WORKER_USER
 from aimx.provision.origin import Origin
 from aimx.provision.service.api import Service
 from aimx.provision.setup.site import Site
+from aimx.provision.upgrade import trees
+from aimx.provision.upgrade.place import Place
 
 
 class Kept(NamedTuple):
@@ -31,6 +34,8 @@ class Removal(NamedTuple):
     service: Service | None
     override: str  # drop-ins of the operator's; empty: none
     origin: Origin
+    programs: tuple[Path, ...]  # files that go; none: its own installer removes it
+    trees: Path | None  # what they unpacked; None: nothing is there
     kept: tuple[Kept, ...]
     purge: tuple[str, ...]  # what a full purge would remove
 
@@ -50,14 +55,24 @@ def _removal(site: Site, found: Service | None, there: bool) -> Removal:
         Kept(str(site.tls_dir), "certificate and key for STARTTLS"),
         Kept(str(site.log_dir), "logs of hooks"),
     )
+    found_origin = origin.origin(running.running(), site.root)
+    programs = _programs(Path(found_origin.prefix)) if found_origin.kind == "bundle" else ()
     users = [Kept(name, "system user") for name in (WORKER_USER, CATCHALL_USER) if _exists(name)]
     return Removal(
         service=found if there else None,
         override=str(override) if override is not None and override.is_dir() else "",
-        origin=origin.origin(running.running(), site.root),
+        origin=found_origin,
+        programs=programs,
+        trees=trees.base(site) if programs and trees.base(site).is_dir() else None,
         kept=(*(place for place in places if _lies(Path(place.where))), *users),
         purge=tuple(place.where for place in places[:2]),
     )
+
+
+def _programs(program: Path) -> tuple[Path, ...]:
+    """The program goes last: until then the command can be given again."""
+    program = program.with_name(program.name.removesuffix(".prev"))
+    return tuple(path for path in (program.with_name(f"{program.name}.prev"), program) if _lies(path))
 
 
 def _lies(path: Path) -> bool:
@@ -68,6 +83,22 @@ async def carry_out(removal: Removal) -> None:
     """Stop the service and take it away. Raises: Failed; called again it goes on where it was."""
     if removal.service is not None:
         await removal.service.remove()
+
+
+def remove_programs(removal: Removal, site: Site) -> tuple[str, ...]:
+    """What this process runs from goes too, so that nothing can come after. What could not go, in words.
+
+    Raises: Failed: an upgrade is at work, or a file cannot be removed.
+    """
+    with lock.sole(site.root / "run/aimx-upgrade.lock", "`aimx upgrade`"):
+        unpacked = {trees.tree(program) for program in removal.programs}
+        for program in removal.programs:
+            if not program.name.endswith(".prev"):
+                place = Place(program)
+                place.clear()
+                place.close()
+            systemfiles.remove(program)
+        return trees.remove(removal.trees, unpacked) if removal.trees is not None else ()
 
 
 def still_running(site: Site) -> int | None:

@@ -18,7 +18,7 @@ from aimx.errors import AimxError, Failed, Refused
 from aimx.provision import gather, initsystem, probe
 from aimx.provision import service as services
 from aimx.provision.setup.site import Site
-from aimx.provision.upgrade import archive, fetch, manifest, plan, programs, sums
+from aimx.provision.upgrade import archive, fetch, manifest, plan, programs, sums, trees
 from aimx.provision.upgrade.fetch import Progress
 from aimx.provision.upgrade.health import Health
 from aimx.provision.upgrade.manifest import SIGNATURE, SUMS, Manifest
@@ -107,10 +107,13 @@ class Upgrade:
 
     @contextmanager
     def _placed(self) -> Iterator[Place]:
+        """However it ends: what was unpacked for a program that is not there now goes."""
         place = Place(self._program)
         try:
             yield place
         finally:
+            for text in trees.prune(trees.base(self._site), (place.program, place.prev)):
+                self._screen.tell(text)
             place.close()
 
     @contextmanager
@@ -196,9 +199,11 @@ class Upgrade:
         if self._service is not None and state == "runs":
             smtp = gather.listens(found) if found.status is not None else self._site.smtp
             health = Health(self._service, self._site.socket, smtp, self._ready_s)
+        # A daemon of the service that does not answer yet cannot be told from one by hand, but by systemd.
+        known = found.pid is not None or state != "runs"
         strays = tuple(
             one.pid for one in programs.serving()
-            if one.program == program and not one.service and not (state == "runs" and one.pid == found.pid)
+            if known and one.program == program and not one.service and (state != "runs" or one.pid != found.pid)
         )  # fmt: skip
         return plan.Service(state, init.command("start"), other), strays, health
 

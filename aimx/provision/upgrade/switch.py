@@ -117,6 +117,8 @@ class Switch:
             back.append(("wait for service ready", self._ready_again))
         trouble: dict[str, str] = {}
         for step, act in back:
+            if "start service" in trouble:  # nobody is waited for who did not start
+                break
             try:
                 with trio.fail_after(limits.UNDO_S):
                     await act()
