@@ -96,11 +96,12 @@ printable() { printf '%s' "$1" | tr -cd '\040-\176' | cut -c 1-300; }
 # ---------------------------------------------------------------------------------------------------------------------
 # What has to go whatever happens
 
-CHILD='' WORK='' STAGED='' LISTENER='' LOCKED=''
+CHILD='' WATCHER='' WORK='' STAGED='' LISTENER='' LOCKED=''
 
 cleanup() {
     trap '' INT TERM HUP
     [ -z "$CHILD" ] || kill "$CHILD" 2>/dev/null
+    [ -z "$WATCHER" ] || kill "$WATCHER" 2>/dev/null
     [ -z "$LISTENER" ] || as_root kill "$LISTENER" 2>/dev/null
     [ -z "$STAGED" ] || as_root rm -f -- "$STAGED"
     [ -z "$WORK" ] || rm -rf -- "$WORK"
@@ -444,6 +445,20 @@ get_by_curl() {
     esac
 }
 
+# end_if_it_stalls PROCESS FILE
+end_if_it_stalls() {
+    grown=''
+    while sleep "$STALL_SECONDS"; do
+        size=$(wc -c <"$2") || size=0
+        if [ "$size" = "$grown" ]; then
+            : >"$WORK/stalled"
+            kill "$1"
+            return
+        fi
+        grown=$size
+    done
+}
+
 # read_wget FILE: STATUS and REDIRECT, of the last answer in what wget -S writes.
 read_wget() {
     STATUS=$(sed -n 's/^ *HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' "$1" | sed -n '$p')
@@ -480,17 +495,24 @@ get_by_wget() {
 }
 
 # BusyBox follows redirects by itself; where they led is looked at afterwards, before anything is believed. It can have no
-# token: it would be an argument.
+# token: it would be an argument. Its own -T crashes in some builds, so that growth is watched here.
 get_by_busybox() {
     [ -z "$fetch_token" ] || warn "GITHUB_TOKEN is not used: this wget would show it to everybody here; install curl"
     TOKEN=''
     (
         ulimit -f "$4"
-        exec wget -S -T "$STALL_SECONDS" -U aimx-install -O "$2" "$1" 9>&-
+        exec wget -S -U aimx-install -O "$2" "$1" 9>&-
     ) </dev/null 2>"$WORK/complaint" &
     CHILD=$!
+    end_if_it_stalls "$CHILD" "$2" </dev/null >/dev/null 2>&1 9>&- &
+    WATCHER=$!
     await
     wget_status=$?
+    kill "$WATCHER" 2>/dev/null
+    WATCHER=''
+    if [ -e "$WORK/stalled" ]; then
+        fail "$3 could not be fetched: $(printable "$1"): nothing came for $STALL_SECONDS s"
+    fi
     for REDIRECT in $(sed -n 's/^ *[Ll]ocation: *\([^ ]*\).*/\1/p' "$WORK/complaint" | tr -d '\r'); do
         case $REDIRECT in /[!/]*) continue ;; esac
         allowed_url "$REDIRECT" "$1" || fail "refusing a redirect to a non-HTTPS URL: $(printable "$REDIRECT") ($3)"

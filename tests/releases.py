@@ -164,7 +164,10 @@ def manifest(tag: str, directory: Path, base: str) -> dict[str, Any]:
 
 
 class Server(AbstractContextManager["Server"]):
-    """Releases below a directory, over loopback, with faults. `asked`: paths, in order; `agents`: who asked."""
+    """Releases below a directory, over loopback, with faults. `asked`: paths, in order; `agents`: who asked.
+
+    `tokens`: what came as Authorization, by path.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -172,6 +175,7 @@ class Server(AbstractContextManager["Server"]):
         self.faults: dict[str, str] = {}
         self.asked: list[str] = []
         self.agents: set[str] = set()
+        self.tokens: dict[str, str] = {}
         self.ended = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
@@ -225,6 +229,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         server.asked.append(path)
         server.agents.add(self.headers.get("User-Agent", ""))
+        if "Authorization" in self.headers:
+            server.tokens[path] = self.headers["Authorization"]
         fault = next((kind for pattern, kind in server.faults.items() if fnmatch(path, pattern)), "")
         if fault.isdigit():
             return self._head(int(fault))

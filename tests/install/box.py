@@ -26,7 +26,7 @@ PATIENCE_S = 120  # for one run, on a machine that does much else
 TOOLS = (
     "uname", "id", "awk", "sed", "tr", "cut", "od", "cat", "mkdir", "rm", "cp", "mv", "chmod", "chown", "tar", "gzip",
     "tty", "dirname", "test", "date", "ls", "sync", "env", "grep", "kill", "true", "timeout", "readlink", "getconf",
-    "ldd", "flock", "sha256sum", "openssl", "curl", "sh",
+    "ldd", "flock", "sha256sum", "openssl", "curl", "sh", "sleep", "wc",
 )  # fmt: skip
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"]}
 _SAYS = """\
