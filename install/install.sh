@@ -111,6 +111,7 @@ cleanup() {
 # interrupted STATUS
 interrupted() {
     trap - EXIT
+    exec 2>&4 # a signal may come where what programs say is thrown away
     cleanup
     printf '\n' >&2
     plain "interrupted; $UNDONE"
@@ -119,6 +120,7 @@ interrupted() {
 UNDONE='nothing was changed'
 
 catch_signals() {
+    exec 4>&2
     trap cleanup EXIT
     trap 'interrupted 130' INT
     trap 'interrupted 143' TERM
@@ -146,15 +148,17 @@ make_work() {
 # ---------------------------------------------------------------------------------------------------------------------
 # Root, the terminal
 
-# find_terminal: TERMINAL is what somebody types at, empty when nobody does.
+# find_terminal: TERMINAL says whether somebody types, on descriptor 3. A user who came by su cannot open the device itself.
 find_terminal() {
     TERMINAL=''
     if is_set "$NONINTERACTIVE"; then
         return 0
     elif [ -t 0 ]; then
-        TERMINAL=$(tty) || TERMINAL=/dev/tty
+        exec 3<&0
+        TERMINAL=1
     elif (: </dev/tty) 2>/dev/null; then # standard input is this script, when it came through a pipe
-        TERMINAL=/dev/tty
+        exec 3</dev/tty
+        TERMINAL=1
     fi
 }
 
@@ -175,8 +179,7 @@ can_be_root() {
     fi
     info "sudo is needed to install for the whole system"
     SUDO_PROBLEM='sudo did not let us'
-    # shellcheck disable=SC2024  # the password is typed there, by the user
-    sudo -v <"$TERMINAL"
+    sudo -v <&3
 }
 
 # as_root COMMAND WORD...
@@ -888,9 +891,14 @@ run_setup() {
     info "Starting setup. To come back to it later: sudo $DESTINATION setup"
     trace "$DESTINATION $*"
     finish
-    exec 9<&-
+    exec 4>&- 9<&-
+    if [ -n "$TERMINAL" ]; then
+        exec 0<&3 3<&-
+    else
+        exec </dev/null
+    fi
     # shellcheck disable=SC2086  # words without blanks
-    exec ${SUDO:+$SUDO --} env $PASSED "$DESTINATION" "$@" <"${TERMINAL:-/dev/null}"
+    exec ${SUDO:+$SUDO --} env $PASSED "$DESTINATION" "$@"
 }
 
 # offer_setup: what was asked for is there already.
@@ -901,7 +909,7 @@ offer_setup() {
     fi
     printf 'AIMX is already installed. Re-run setup to (re)configure it? [y/N] ' >&2
     reply=''
-    IFS= read -r reply <"$TERMINAL" || printf '\n' >&2
+    IFS= read -r reply <&3 || printf '\n' >&2
     case $reply in
     y | Y | yes | YES | Yes) run_setup ;;
     *) info "Nothing was changed." ;;

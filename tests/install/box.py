@@ -34,7 +34,7 @@ case "${1-}" in
 setup | upgrade)
     { echo "argv: $*"; echo "program: $self"; echo "uid: $(id -u)"; [ -t 0 ] && echo "stdin: terminal"
       env | grep -E '^(AIMX_|NO_COLOR|GITHUB_)'; echo; } >>"@LOG@"
-    if [ "$1" = upgrade ]; then cp -p "$5" "$5.prev"; mv "$3" "$5"; fi
+    if [ "$1" = upgrade ]; then /bin/cp -p "$5" "$5.prev"; /bin/mv "$3" "$5"; fi
     exit @EXIT@ ;;
 esac
 """
@@ -131,6 +131,8 @@ class Box:
         become = self.path / "become-root"
         shutil.copy(shutil.which("setpriv") or "setpriv", become)
         become.chmod(0o4755)
+        (self.path / "sudo.log").touch()
+        (self.path / "sudo.log").chmod(0o666)
         self.fake("sudo", _SUDO.replace("@BOX@", str(self.path)).removeprefix("#!/bin/sh\n"))
 
     @property
