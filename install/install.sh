@@ -323,8 +323,8 @@ version_of() {
 # ---------------------------------------------------------------------------------------------------------------------
 # Fetching
 
-# allowed_url URL BEFORE: HTTPS; files; plain HTTP to this very machine. After a redirect (BEFORE is its URL) no file, and
-# never out of TLS.
+# allowed_url URL BEFORE: HTTPS; files; plain HTTP to this very machine. What BEFORE, a URL, leads to is no file, and never
+# out of TLS.
 allowed_url() {
     case $1 in *[!A-Za-z0-9._~:/?#@!\$\&\(\)*+,\;=%\[\]-]*) return 1 ;; esac
     case $1 in
@@ -353,10 +353,10 @@ origin_of() {
 
 # fetch URL FILE WHAT BLOCKS [big]: get one file whole, or fail. HTTP 404 is a failure with a name, too.
 fetch() {
-    fetch_url=$1 fetch_before='' hops=0
+    fetch_url=$1 fetch_before=$fetch_within hops=0
     while :; do
         if ! allowed_url "$fetch_url" "$fetch_before"; then
-            [ -z "$fetch_before" ] || fail "refusing a redirect to a non-HTTPS URL: $(printable "$fetch_url") ($3)"
+            [ "$hops" = 0 ] || fail "refusing a redirect to a non-HTTPS URL: $(printable "$fetch_url") ($3)"
             fail "refusing non-HTTPS URL: $(printable "$fetch_url") ($3)"
         fi
         trace "GET $fetch_url"
@@ -557,6 +557,7 @@ find_manifest() {
     case $MANIFEST in
     */latest) MANIFEST=${MANIFEST%latest}tags/$ASKED_TAG ;;
     *latest.json) MANIFEST=${MANIFEST%latest.json}tag-$ASKED_TAG.json ;;
+    *) fail "$(printable "$MANIFEST") ends neither in /latest nor in latest.json: where release $ASKED_TAG is cannot be told" ;;
     esac
 }
 
@@ -611,12 +612,15 @@ read_manifest() {
         }' "$1"
 }
 
-# asset_url NAME
-asset_url() { awk -v name="$1" '$1 == "asset" && $2 == name { print $3; exit }' "$WORK/release"; }
+# asset_url NAME: of one that there is once.
+asset_url() {
+    awk -v name="$1" '$1 == "asset" && $2 == name { n++; url = $3 } END { if (n == 1) print url }' "$WORK/release"
+}
 
 # resolve: TAG, and in $WORK/release what the manifest says of it.
 resolve() {
     info "Looking up ${ASKED_TAG:-the latest release}"
+    fetch_within=''
     fetch "$MANIFEST" "$WORK/manifest" "the release${ASKED_TAG:+ $ASKED_TAG}" "$LIST_BLOCKS"
     read_manifest "$WORK/manifest" >"$WORK/release"
     TAG=$(awk '$1 == "tag" { print $2; exit }' "$WORK/release")
@@ -632,6 +636,9 @@ resolve() {
 fetch_asset() {
     asset=$(asset_url "$1")
     [ -n "$asset" ] || fail "release $TAG has no $1: it cannot be verified and is not installed"
+    # What comes over the network names no file of this machine, and what comes by TLS nothing that does not.
+    fetch_within=$MANIFEST
+    case $MANIFEST in file://*) fetch_within='' ;; esac
     fetch "$asset" "$WORK/assets/$1" "$1" "$2" "${3:-}"
 }
 
@@ -1110,7 +1117,7 @@ dry_run() {
 # decide: fresh, upgrade, or nothing to do; by what is here and what is wanted.
 decide() {
     INSTALLED=''
-    if [ ! -e "$DESTINATION" ] && [ ! -h "$DESTINATION" ]; then
+    if [ ! -e "$DESTINATION" ]; then
         [ -z "$SERVICE" ] || info "$SERVICE is there and $DESTINATION is not: it is installed anew"
         WAY=fresh
         return 0

@@ -1,4 +1,4 @@
-"""Ended at every step, and without room: what ran before still does, nothing temporary is left, and it can be run again."""
+"""Ended at every step, and without room: what ran before still does, nothing is left behind, and the next run works."""
 
 import os
 import random
@@ -9,8 +9,8 @@ import pytest
 
 from tests.install.box import PATIENCE_S, end
 
-# Every program that the installer starts is a step. At the one with the number that is wanted everything that the installer
-# has started gets a signal, as a terminal does it, before that program does anything.
+# Every program that the installer starts is a step. At the one that is wanted, before it does anything, the installer and
+# all that it has started get a signal, as from a terminal.
 _STEP = """\
 echo {tool} >>"{box}/steps"
 if [ "$(/usr/bin/wc -l <"{box}/steps")" = "$(/usr/bin/cat "{box}/end-at" 2>/dev/null)" ]; then
@@ -19,8 +19,11 @@ if [ "$(/usr/bin/wc -l <"{box}/steps")" = "$(/usr/bin/cat "{box}/end-at" 2>/dev/
 fi
 exec {real} "$@"
 """
-_QUICK = ("tr", "cut", "sed", "awk", "uname", "id", "getconf", "ldd", "cat", "tty", "date", "test", "ls", "env", "timeout", "dirname",
-          "readlink", "grep", "true", "wc", "sh")  # they compute; a step of theirs is one of its neighbours'  # fmt: skip
+# They compute; a step of theirs is one of its neighbours'.
+_QUICK = (
+    "tr", "cut", "sed", "awk", "uname", "id", "getconf", "ldd", "cat", "tty", "date", "test", "ls", "env", "timeout",
+    "dirname", "readlink", "grep", "true", "wc", "sh",
+)  # fmt: skip
 STEPS = 40  # at most; see the first test
 
 

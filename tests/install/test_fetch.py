@@ -85,7 +85,7 @@ def test_what_does_not_come_whole_ends_it(box, client, name, fault):
 )  # fmt: skip
 def test_a_redirect_to_what_is_not_https_is_refused(box, client, where):
     if client == "busybox":
-        # It goes there by itself; nothing that it brings is believed. What cannot be reached is told as its own failure.
+        # It goes there by itself, and nothing that it brings is believed. What cannot be reached is a failure as well.
         where = where.replace("192.0.2.1", "127.0.0.1:9")
     box.publish("9.9.1")
     box.server.faults[f"*/{ARCHIVE}"] = f"redirect {where}"
@@ -162,7 +162,8 @@ def test_the_file_with_the_token_is_ours_alone(box):
     box.publish("9.9.1")
     box.take("curl")
     real = shutil.which("wget")
-    box.fake("wget", f'for word; do case $word in --config=*) stat -c "%a %u" "${{word#*=}}";; esac; done >>"{box.path}/modes"\n'
+    box.fake("wget", f'for word; do case $word in --config=*) stat -c "%a %u" "${{word#*=}}";; esac; done '
+                     f'>>"{box.path}/modes"\n'
                      f'exec {real} "$@"')  # fmt: skip
     box.give("stat")
     box.env["GITHUB_TOKEN"] = TOKEN
@@ -288,7 +289,8 @@ def test_a_trace_tells_requests_and_files(box):
     run = box.run()
     assert run.status == 0, run.text
     for line in (
-        f"GET {box.server.manifest}", f"GET {box.server.base}/9.9.1/{ARCHIVE}", "SHA-256 of", "tar -xzf", f"flock {box.bin}",
+        f"GET {box.server.manifest}", f"GET {box.server.base}/9.9.1/{ARCHIVE}", "SHA-256 of", "tar -xzf",
+        f"flock {box.bin}",
         f"mv {box.bin}/.aimx.install {box.program}", f"{box.program} setup",
     ):  # fmt: skip
         assert f"install: + {line}" in run.text

@@ -7,7 +7,12 @@ import pytest
 
 from tests import releases
 
-TARGETS = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl")
+TARGETS = (
+    "x86_64-unknown-linux-gnu",
+    "aarch64-unknown-linux-gnu",
+    "x86_64-unknown-linux-musl",
+    "aarch64-unknown-linux-musl",
+)
 WRONG = {
     "unknown": (["--nothing"], "unknown argument: --nothing (try --help)"),
     "a word": (["now"], "unknown argument: now (try --help)"),
@@ -119,7 +124,9 @@ def test_a_small_system_on_a_large_kernel_is_refused(box):
     assert "this is a 32-bit system, though its CPU is aarch64" in box.run().text
 
 
-@pytest.mark.parametrize(("version", "fine"), [("2.17", False), ("2.35", False), ("2.36", True), ("2.40", True), ("3.0", True)])
+@pytest.mark.parametrize(
+    ("version", "fine"), [("2.17", False), ("2.35", False), ("2.36", True), ("2.40", True), ("3.0", True)]
+)
 def test_an_old_glibc_is_told_before_anything_is_fetched(box, version, fine):
     box.publish("9.9.1")
     _machine(box, os.uname().machine, "getconf", version)
@@ -157,12 +164,19 @@ def test_a_dry_run_tells_everything_and_does_nothing(box, installed, tag, user):
     assert run.status == 0, run.text
     assert {path: path.stat().st_mtime_ns for path in box.path.rglob("*")} == before
     assert (box.server.asked, box.log) == ([], "")
-    where = f"{box.server.base}/tag-{tag}.json\n" if tag else f"{box.server.manifest}, to learn which version is the latest\n"
+    where = (
+        f"{box.server.base}/tag-{tag}.json\n"
+        if tag
+        else f"{box.server.manifest}, to learn which version is the latest\n"
+    )
     assert f"would fetch {where}" in run.text
     assert f"aimx-{tag or '<version>'}-{releases.short()}.tar.gz" in run.text
     assert ("would ask sudo for root" in run.text) == (user != 0)
     if installed == "both":
-        assert f"would run: {box.bin}/.aimx.install upgrade --staged {box.bin}/.aimx.install --program {box.program}" in run.text
+        assert (
+            f"would run: {box.bin}/.aimx.install upgrade --staged {box.bin}/.aimx.install --program {box.program}"
+            in run.text
+        )
     else:
         assert f"would run: {box.program} setup agent.example.test" in run.text
     assert all(line.startswith("install: ") for line in run.text.splitlines())
@@ -183,8 +197,11 @@ def test_the_template_itself_can_be_tried(box):
     assert "would rename /usr/local/bin/.aimx.install to /usr/local/bin/aimx" in run.text
 
 
-@pytest.mark.parametrize(("variables", "coloured"), [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False),
-                                                     ({"TERM": "dumb"}, False), ({}, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({}, False)],
+    ids=["terminal", "NO_COLOR", "dumb", "unknown"],
+)
 def test_colour_is_for_terminals(box, variables, coloured):
     box.publish("9.9.1")
     box.env |= variables

@@ -20,7 +20,12 @@ def test_a_user_with_sudo_installs(box):
     lines = box.log.splitlines()
     assert "argv: setup agent.example.test" in lines
     assert "uid: 0" in lines
-    for variable in ("AIMX_NONINTERACTIVE=1", f"AIMX_CONFIG_DIR={box.etc}", "AIMX_DATA_DIR=/var/lib/other", "NO_COLOR=1"):
+    for variable in (
+        "AIMX_NONINTERACTIVE=1",
+        f"AIMX_CONFIG_DIR={box.etc}",
+        "AIMX_DATA_DIR=/var/lib/other",
+        "NO_COLOR=1",
+    ):
         assert variable in lines
     assert "GITHUB" not in box.log
     assert box.left() == []
