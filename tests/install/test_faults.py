@@ -9,13 +9,13 @@ import pytest
 
 from tests.install.box import PATIENCE_S, end
 
-# Every program that the installer starts is a step. At the one that is wanted, before it does anything, the installer and
-# all that it has started get a signal, as from a terminal.
+# Every program that the installer starts is a step. At the one that is wanted, before it does anything, all that runs
+# here gets a signal, as from a terminal.
 _STEP = """\
 echo {tool} >>"{box}/steps"
 if [ "$(/usr/bin/wc -l <"{box}/steps")" = "$(/usr/bin/cat "{box}/end-at" 2>/dev/null)" ]; then
     /usr/bin/env kill -{signal} -- -"$(/usr/bin/cat "{box}/group")"
-    /usr/bin/env sleep 60
+    exec /usr/bin/env sleep 60
 fi
 exec {real} "$@"
 """
