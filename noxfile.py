@@ -158,3 +158,10 @@ def bench(session: nox.Session) -> None:
     """Measure; prints a table, asserts nothing."""
     _install(session)
     _run(session, "python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session(python=False)
+def soak(session: nox.Session) -> None:
+    """An hour of mixed traffic: memory, descriptors and latency stay as they are, nothing is lost."""
+    _install(session)
+    _run(session, "python", "-m", "tests.soak", *session.posargs)

@@ -19,13 +19,14 @@ _WORDS = "The **budget** of the week, with [a link](https://example.test/a?b=c&d
 
 
 class Plan(NamedTuple):
-    """What one run sends. `size`: of the Markdown, in octets."""
+    """What one run sends. `size`: of the Markdown, in octets. `rate`: per second, evenly; 0: as fast as they go."""
 
     socket: str
     mailbox: str
     size: int
     clients: int
     count: int
+    rate: float = 0.0
 
 
 def markdown(size: int, number: int) -> str:
@@ -48,10 +49,14 @@ def run(plan: Plan) -> dict[str, float]:
     latencies: list[float] = []
     refused: list[str] = []
 
+    begun = 0.0
+
     def one(first: int) -> None:
-        for request in requests[first :: plan.clients]:
+        for number in range(first, plan.count, plan.clients):
+            if plan.rate:
+                time.sleep(max(0.0, begun + number / plan.rate - time.monotonic()))
             started = time.monotonic()
-            answer = client.call(Path(plan.socket), request)
+            answer = client.call(Path(plan.socket), requests[number])
             latencies.append(time.monotonic() - started)
             if answer.kind != "ok":
                 refused.append(f"{answer.code} {answer.reason}")
@@ -59,12 +64,12 @@ def run(plan: Plan) -> dict[str, float]:
     threads = [threading.Thread(target=one, args=(number,)) for number in range(plan.clients)]
     print("ready", flush=True)
     sys.stdin.readline()
-    started = time.monotonic()
+    begun = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    wall = time.monotonic() - started
+    wall = time.monotonic() - begun
     if refused:
         raise SystemExit(refused[0])
     latencies.sort()

@@ -20,11 +20,12 @@ _CURSOR = b'{"cursor":"'
 
 
 class Watchers(NamedTuple):
-    """How many, at which socket, and how many mails each has to see."""
+    """How many, at which socket, and how many mails each has to see within `patience` seconds."""
 
     path: str
     number: int
     count: int
+    patience: float = PATIENCE_S
 
 
 class Client:
@@ -64,7 +65,7 @@ def run(plan: Watchers) -> dict[str, float]:
     print("ready", flush=True)
     sys.stdin.readline()
     before = resource.getrusage(resource.RUSAGE_SELF)
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + plan.patience
     while any(client.seen < plan.count for client in clients) and time.monotonic() < deadline:
         for key, _ in chooser.select(1.0):
             if not key.data.take():

@@ -1,0 +1,70 @@
+"""Agents that stay for the whole of a soak: an MCP session each, which lists, searches, reads, marks and waits."""
+
+import itertools
+import json
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
+from tests.bench.corpus import MAILBOXES
+from tests.mcp.talk import Talk
+
+_PAUSE_S = 0.5
+
+
+class Agents(AbstractContextManager["Agents"]):
+    """`calls` counts the answers; `broken` holds what none of them should have been told."""
+
+    def __init__(self, number: int, env: Mapping[str, str]) -> None:
+        self.calls = 0
+        self.broken: list[str] = []
+        self._over = threading.Event()
+        self._talks = [Talk(env) for _ in range(number)]
+        self._threads = [
+            threading.Thread(target=self._live, args=(talk, MAILBOXES[place % len(MAILBOXES)]))
+            for place, talk in enumerate(self._talks)
+        ]
+
+    def __enter__(self) -> "Agents":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+        for talk in self._talks:
+            talk.__exit__()
+
+    def pids(self) -> dict[int, str]:
+        """Of the servers."""
+        return {talk.process.pid: "mcp" for talk in self._talks}
+
+    def _live(self, talk: Talk, mailbox: str) -> None:
+        try:
+            for turn in itertools.count():
+                if self._over.wait(_PAUSE_S):
+                    return
+                self._turn(talk, mailbox, turn)
+                talk.told.clear()
+        except Exception as error:
+            self.broken.append(repr(error))
+
+    def _turn(self, talk: Talk, mailbox: str, turn: int) -> None:
+        rows = json.loads(self._call(talk, "email_list", mailbox=mailbox, limit=5))
+        if not rows:
+            return
+        newest = rows[0]["id"]
+        self._call(talk, "email_read", mailbox=mailbox, id=newest)
+        self._call(talk, "email_mark_read" if turn % 2 else "email_mark_unread", mailbox=mailbox, id=newest)
+        self._call(talk, "email_search", query="invoice is:unread", mailbox=mailbox, limit=5)
+
+    def _call(self, talk: Talk, tool: str, **arguments: object) -> str:
+        answer = talk.call(tool, **arguments)
+        result = answer.get("result", {})
+        text = str(result["content"][0]["text"]) if result.get("content") else json.dumps(answer)
+        if "error" in answer or result.get("isError"):
+            raise AssertionError(f"{tool}: {text}")
+        self.calls += 1
+        return text

@@ -1,0 +1,69 @@
+"""What a daemon holds at one moment, and whether that stays as it was. Reads /proc only."""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.bench import gauge
+
+
+class Sample(NamedTuple):
+    """Of all processes of one role together: kilobytes (PSS), descriptors, threads."""
+
+    pss: dict[str, int]
+    descriptors: dict[str, int]
+    threads: dict[str, int]
+
+
+class Drift(NamedTuple):
+    """One figure at the two ends of a soak, and the most that the second may be."""
+
+    name: str
+    before: float
+    after: float
+    most: float
+
+    @property
+    def flat(self) -> bool:
+        """Whether it stayed."""
+        return self.after <= self.most
+
+
+# What a figure may grow by before it is called growth: allocators and caches breathe.
+_KB_SHARE, _KB_MORE, _COUNT_MORE = 1.10, 4096, 8
+
+
+def take(processes: dict[int, str]) -> Sample:
+    """Now. A process that has ended is no part of it."""
+    pss: dict[str, int] = {}
+    descriptors: dict[str, int] = {}
+    threads: dict[str, int] = {}
+    for pid, role in processes.items():
+        try:
+            found = gauge.memory(pid).pss, _entries(pid, "fd"), _entries(pid, "task")
+        except FileNotFoundError:
+            continue
+        for into, value in zip((pss, descriptors, threads), found, strict=True):
+            into[role] = into.get(role, 0) + value
+    return Sample(pss, descriptors, threads)
+
+
+def _entries(pid: int, what: str) -> int:
+    return sum(1 for _ in Path(f"/proc/{pid}/{what}").iterdir())
+
+
+def drifts(samples: Sequence[Sample]) -> list[Drift]:
+    """The second quarter of the samples against the last one, by medians; the first is for caches to fill."""
+    quarter = max(1, len(samples) // 4)
+    early, late = samples[quarter : 2 * quarter] or samples[:1], samples[-quarter:]
+    found = []
+    for role in late[-1].pss:
+        for what, share, more in (
+            ("pss", _KB_SHARE, _KB_MORE), ("descriptors", 1.0, _COUNT_MORE), ("threads", 1.0, _COUNT_MORE),
+        ):  # fmt: skip
+            before, after = (
+                statistics.median(getattr(one, what).get(role, 0) for one in part) for part in (early, late)
+            )
+            found.append(Drift(f"{role} {what}", before, after, before * share + more))
+    return found
