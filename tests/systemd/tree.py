@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 
 SUITE = "bookworm"
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "python3-venv")
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "curl", "openssl")
 VENV = "/opt/aimx"
 NEEDED = ("debootstrap", "systemd-nspawn", "unshare", "nsenter", "setpriv")
 BUILD_S = 900.0

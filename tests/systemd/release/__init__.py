@@ -1,0 +1,1 @@
+"""Releases on a booted machine: installed from nothing, upgraded and rolled back under load, taken away."""
