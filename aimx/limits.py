@@ -32,6 +32,7 @@ HEADER_OCTETS = 2 * MIB  # total header block; long References are legal, endles
 
 # Memory (R4)
 MEMORY_OCTETS = 256 * MIB  # over all sessions and frames
+MALLOC_ARENAS = 2  # measured: a fifth of what the front has after 10,000 messages is in the others
 MEMORY_WAIT_S = 30.0  # then 452 4.3.1
 SPILL_OCTETS = 256 * KIB  # a DATA above this travels as a descriptor
 STAGING_THREADS = 4  # writes of large DATA into unlinked files

@@ -36,7 +36,7 @@ from aimx.daemon.trials import Trials
 from aimx.daemon.verbd import SocketServer
 from aimx.daemon.watching import Watching, owners
 from aimx.daemon.workers import WorkerPool
-from aimx.effects import descriptors, executors, maildrop, privileges
+from aimx.effects import descriptors, executors, linux, maildrop, privileges
 from aimx.effects.accounts import Accounts
 from aimx.effects.api import Desk, Effects, Sending
 from aimx.effects.memory import MemoryBudget
@@ -309,6 +309,7 @@ def bind_smtp(address: tuple[str, int]) -> socket.socket:
 def serve(options: Options) -> None:
     """Run the daemon until it is told to stop. Raises: AimxError before it serves."""
     os.umask(0o022)
+    linux.malloc_arenas(limits.MALLOC_ARENAS)
     # Until the receiver stands a reload is lost, not fatal. A handler, because "ignore" would be inherited by hooks.
     signal.signal(signal.SIGHUP, lambda *_: None)
     daemon = Daemon(options)

@@ -16,6 +16,7 @@ RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
 TIMEX_OCTETS = 512  # twice struct timex, whose first field, modes, is 0
 TIME_ERROR = 5
+M_ARENA_MAX = -8  # of glibc's mallopt
 PR_SET_PDEATHSIG = 1
 PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
@@ -35,6 +36,15 @@ def clock_synchronised() -> bool | None:
     """adjtimex(2), asking only: whether something keeps the clock right; None where the kernel does not tell."""
     state = _libc.adjtimex(ctypes.create_string_buffer(TIMEX_OCTETS))
     return None if state < 0 else state != TIME_ERROR
+
+
+def malloc_arenas(most: int) -> bool:
+    """mallopt(3): from how many arenas threads allocate; False where the C library has no such thing.
+
+    Each thread keeps what it once needed in an arena of its own, and Python lets one thread run at a time anyway.
+    """
+    mallopt = getattr(_libc, "mallopt", None)
+    return mallopt is not None and mallopt(M_ARENA_MAX, most) == 1
 
 
 def rename_noreplace(src_dir: int, src: str, dst_dir: int, dst: str) -> None:

@@ -43,6 +43,18 @@ class Traffic:
     def __init__(self, port: int, socket: Path, corpus: str, rates: Rates) -> None:
         self._port, self._socket, self._corpus, self._rates = port, str(socket), corpus, rates
 
+    def burst(self, count: int) -> int:
+        """So many mails as fast as they are taken; how many were."""
+        plan = Inbound(self._port, self._corpus, 10, count)
+        with load("tests.bench.load", plan) as process:
+            tell(process.stdin, "go")
+            return int(_last(process)["sent"])
+
+    @staticmethod
+    def hooked(count: int) -> int:
+        """How many of so many mails are for the mailbox with the hook: they go round."""
+        return len(range(MAILBOXES.index(HOOKED), count, len(MAILBOXES)))
+
     def interval(self, seconds: float) -> Told:
         """Traffic for so long. Raises: SystemExit when a client gave up."""
         rates = self._rates
@@ -60,7 +72,7 @@ class Traffic:
             seen, came, went = (_last(process) for process in parts)
         return Told(
             came["sent"],
-            len(range(MAILBOXES.index(HOOKED), coming, len(MAILBOXES))),
+            self.hooked(coming),
             (came["median"] * 1000, came["worst"] * 1000),
             going,
             (went["median"] * 1000, went["worst"] * 1000),

@@ -13,10 +13,10 @@ def releases(tmp_path_factory):
     """The directory that is served."""
     made = tmp_path_factory.mktemp("bundles")
     try:
-        bundles.make(made)
+        out = bundles.make(made)
     except bundles.Refused as error:
         pytest.skip(str(error))
-    yield made / "releases"
+    yield out
     shutil.rmtree(made)
 
 
