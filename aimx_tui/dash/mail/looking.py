@@ -16,7 +16,7 @@ from aimx_tui.dash import asking
 from aimx_tui.dash.frame import Frame
 from aimx_tui.dash.mail import rows
 from aimx_tui.dash.mail.reader import Reader
-from aimx_tui.dash.state import Asked, Folder, Listing, Mail, Mailbox, State, extended
+from aimx_tui.dash.state import Asked, Folder, Listing, Mail, Mailbox, Stale, State, extended
 from aimx_tui.grid import Grid
 
 
@@ -102,6 +102,7 @@ class Looking(Frame):
         self.run_worker(self._look(asked), group="rows", exclusive=True)
 
     async def _look(self, asked: Asked) -> None:
+        before = self.dashboard.state.events  # what happens while it is answered may not be in the answer
         try:
             page, following = await asking.page(self.dashboard.gateway, asked)
         except DaemonRefused as error:
@@ -112,7 +113,13 @@ class Looking(Frame):
             self.show(self.dashboard.state)
         else:
             listing = Listing(asked, page, following, loaded=True)
-            self.dashboard.put(self.dashboard.state._replace(listing=listing))
+            self.looked(asked)
+            now = self.dashboard.state
+            missed: frozenset[Stale] = frozenset() if now.events is before else frozenset(("rows",))
+            self.dashboard.put(now._replace(listing=listing, stale=now.stale | missed))
+
+    def looked(self, asked: Asked) -> None:
+        """The daemon has answered that."""
 
     def refused(self, reason: str, asked: Asked) -> None:  # noqa: ARG002  a search says it elsewhere
         """The daemon does not answer that."""

@@ -30,7 +30,8 @@ class Opening(Looking):
 
     rest_s = limits.TUI_REST_S
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,escape", "back", "Back", id="mail.back", tooltip="Back; q at the top ends the dashboard"),
+        Binding("q", "back(True)", "Back", id="mail.back", tooltip="Back; at the top it ends the dashboard"),
+        Binding("escape", "back(False)", "Back", id="mail.escape", show=False, tooltip="Back"),
         Binding("u", "toggle_read", "Read/unread", id="mail.toggle_read", tooltip="Mark as read, or as unread"),
         Binding("v", "source", "Source", id="mail.source", show=False, tooltip="The file as it is, or the text"),
         Binding("right_square_bracket", "step(1)", "Next", id="mail.next", show=False, tooltip="The next mail"),
@@ -221,19 +222,21 @@ class Opening(Looking):
         """In the reader or not."""
         self.set_class(self.reader in focus.widget.ancestors, _READING)
 
-    def action_back(self) -> None:
-        """Out of the reader, to the table, out of the dashboard (by q)."""
+    def action_back(self, ends: bool) -> None:
+        """Out of what was searched for, of the reader, to the table; then, by q, out of the dashboard."""
+        if self.step_back():
+            return
         if self.reads:
             self.remove_class(_READING)
             self.mails.focus()
         elif not self.mails.has_focus:
             self.mails.focus()
-        else:
-            self.leave()
+        elif ends:
+            self.dashboard.action_leave()
 
-    def leave(self) -> None:
-        """At the top."""
-        self.app.exit()
+    def step_back(self) -> bool:
+        """Whether there was something else to go back from."""
+        return False
 
     def action_source(self) -> None:
         """The file as it is."""

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.geometry import Size
@@ -13,6 +15,8 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from aimx_tui.dash.mail.document import Line
+
+_FOUND = Style(reverse=True)
 
 
 class Page(ScrollView, can_focus=True):
@@ -44,6 +48,7 @@ class Page(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._lines: Sequence[Line] = ()
         self._width = 0
+        self._marks: tuple[str, ...] = ()
 
     @property
     def measure(self) -> int:
@@ -73,6 +78,22 @@ class Page(ScrollView, can_focus=True):
     def length(self) -> int:
         """Lines."""
         return len(self._lines)
+
+    def mark(self, words: tuple[str, ...]) -> None:
+        """Words to be seen wherever they are, as `casefold` writes them."""
+        if words != self._marks:
+            self._marks = words
+            self.refresh()
+
+    def to_mark(self, by: int) -> bool:
+        """To the next line below or above the first in view that has one; whether there is one."""
+        last = self.length if by > 0 else -1
+        for position in range(self.top + by, last, by):
+            if self._marks and _spans(self.text(position), self._marks):
+                before = self.top
+                self.scroll_to(y=position, animate=False, immediate=True)
+                return self.top != before
+        return False
 
     def action_scroll_up(self) -> None:
         """A line."""
@@ -137,11 +158,32 @@ class Page(ScrollView, can_focus=True):
         line = self._lines[position]
         strip = Strip([Segment(" "), Segment(line)] if isinstance(line, str) else [Segment(" "), *line])
         strip = strip.apply_style(self.rich_style).crop_extend(0, width, self.rich_style)
+        for start, end in _spans(self.text(position), self._marks) if self._marks else ():
+            strip = _styled(strip, start + 1, end + 1, _FOUND)
         marked = self.text_selection
         span = marked.get_span(position) if marked is not None else None
         if span is not None:
-            start, end = span[0] + 1, width if span[1] == -1 else span[1] + 1
             style = self.screen.get_component_rich_style("screen--selection")
-            middle = strip.crop(start, end).apply_style(style)
-            strip = Strip.join([strip.crop(0, start), middle, strip.crop(end)])
+            strip = _styled(strip, span[0] + 1, width if span[1] == -1 else span[1] + 1, style)
         return strip.apply_offsets(-1, position)
+
+
+def _styled(strip: Strip, start: int, end: int, style: Style) -> Strip:
+    """The cells between the two with that over their own."""
+    middle = Strip([Segment(text, (own or Style()) + style) for text, own, _ in strip.crop(start, end)])
+    return Strip.join([strip.crop(0, start), middle, strip.crop(end)])
+
+
+def _spans(text: str, words: tuple[str, ...]) -> list[tuple[int, int]]:
+    """The cells of all of them; case counts only where letters have no other length in lower case."""
+    folded = text.casefold()
+    if len(folded) != len(text):
+        folded = text.lower() if len(text.lower()) == len(text) else text
+    found = []
+    for word in words:
+        at = folded.find(word)
+        while at >= 0:
+            end = at + len(word)
+            found.append((cell_len(text[:at]), cell_len(text[:end])))
+            at = folded.find(word, end)
+    return found

@@ -92,9 +92,12 @@ def place(listing: Listing, shown: int, narrowed: str) -> str:
     """What the table shows, in words."""
     asked = listing.asked
     parts = [safe.line(asked.mailbox) if asked.mailbox else "All mailboxes", FOLDERS[asked.folder]]
+    conversation = asked.query.startswith("thread:") and " " not in asked.query
+    if conversation:
+        parts[1] = "conversation"
     if asked.unread:
         parts.append("unread only")
-    if asked.query:
+    if asked.query and not conversation:
         parts.append(f"search: {safe.line(asked.query)}")
     if narrowed:
         parts.append(f"filter: {safe.line(narrowed)}")

@@ -1,7 +1,7 @@
 """Mode 1: mailboxes, the mail of the chosen one, and the reader. Asks the daemon what its widgets want."""
 
-from aimx_tui.dash.mail.opening import Opening
+from aimx_tui.dash.mail.handling import Handling
 
 
-class MailMode(Opening):
+class MailMode(Handling):
     """Three panes; the reader is a screen of its own where there is little room."""
