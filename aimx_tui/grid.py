@@ -84,7 +84,7 @@ class Grid(ScrollView, Generic[T], can_focus=True):
         moved = self._position(items, before) if before is not None else None
         was, self._items = self._at, items
         self._at = moved if moved is not None else min(was, max(0, len(items) - 1))
-        self.virtual_size = Size(self.size.width, len(items) + 1)
+        self.virtual_size = Size(self._room, len(items) + 1)
         if moved is not None and moved != was and self.scroll_offset.y:
             self.scroll_to(y=self.scroll_offset.y + moved - was, animate=False)
         else:
@@ -145,7 +145,7 @@ class Grid(ScrollView, Generic[T], can_focus=True):
 
     def on_resize(self) -> None:
         """The cursor stays in view."""
-        self.virtual_size = Size(self.size.width, len(self._items) + 1)
+        self.virtual_size = Size(self._room, len(self._items) + 1)
         self._follow()
 
     def _to(self, position: int) -> None:
@@ -167,8 +167,13 @@ class Grid(ScrollView, Generic[T], can_focus=True):
     def _position(self, items: Sequence[T], key: str | None) -> int | None:
         return next((number for number, item in enumerate(items) if self._key_of(item) == key), None)
 
+    @property
+    def _room(self) -> int:
+        """Cells of a line; the scroll bar has its own."""
+        return self.scrollable_content_region.width
+
     def _widths(self) -> list[int]:
-        room = self.size.width - len(_CURSOR)
+        room = self._room - len(_CURSOR)
         fixed = sum(column.width for column in self._columns if column.width) + len(self._columns) - 1
         flexible = [column for column in self._columns if not column.width]
         share = max(0, room - fixed) // max(1, len(flexible))
@@ -192,7 +197,7 @@ class Grid(ScrollView, Generic[T], can_focus=True):
 
     def _strip(self, mark: str, cells: list[Text], component: str, whole: bool = False) -> Strip:
         line = Text(mark, no_wrap=True, end="")
-        widths = [self.size.width - len(mark)] if whole else self._widths()
+        widths = [self._room - len(mark)] if whole else self._widths()
         for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
             shown = cell.copy()
             shown.truncate(width, overflow="ellipsis", pad=True)

@@ -73,8 +73,13 @@ def markdown(text: str, width: int, colours: Colours) -> Drawn:
     console = Console(width=width, color_system="truecolor", force_terminal=True, theme=_theme(colours), markup=False)
     options = console.options.update(width=min(width, limits.TUI_MEASURE), height=None)
     rendered = console.render_lines(drawn, options, pad=False)
-    lines: list[Line] = [[_linked(segment) for segment in line] for line in rendered]
-    while lines and not "".join(segment.text for segment in lines[-1]).strip():  # type: ignore[union-attr]
+    lines: list[Line] = []
+    for line in rendered:
+        if not _blank(line):
+            lines.append([_linked(segment) for segment in line])
+        elif lines and lines[-1]:
+            lines.append([])  # one is enough to part what tables and lists put several between
+    if lines and not lines[-1]:
         lines.pop()
     return Drawn(lines, tuple(links)) if lines else Drawn(plain(text, width))
 
@@ -236,11 +241,16 @@ def _theme(colours: Colours) -> Theme:
     strong, quiet = Style.parse(f"bold {colours.strong}"), Style.parse(colours.quiet)
     heads = {f"markdown.h{level}": strong for level in range(1, 7)}
     return Theme({
-        **heads, "markdown.h1": strong + Style(underline=True), "markdown.code": quiet, "markdown.code_block": quiet,
+        **heads, "markdown.h1": strong + Style(underline=True), "markdown.code": quiet, "markdown.code_block": quiet + Style(meta={"code": True}),
         "markdown.block_quote": quiet, "markdown.hr": quiet, "markdown.link_url": Style(underline=True),
         "markdown.item.bullet": strong, "markdown.item.number": strong, "markdown.table.header": strong,
         "markdown.table.border": quiet,
     })  # fmt: skip
+
+
+def _blank(line: list[Segment]) -> bool:
+    """Nothing; a line of code without a character is one."""
+    return not any(segment.text.strip() or (segment.style and "code" in segment.style.meta) for segment in line)
 
 
 def _linked(segment: Segment) -> Segment:

@@ -39,6 +39,7 @@ class Looking(Frame):
         self._before = Listing()
         self._shape = (Asked(), 0)  # what the columns were made for
         self.moved_by_rows: str | None = None  # the row that the cursor came to because others came or went
+        self.same_question = True  # and they are an answer to the same question
 
     def body(self) -> ComposeResult:
         """The panes."""
@@ -94,7 +95,7 @@ class Looking(Frame):
             table.put(())
         table.put(shown)
         if table.key != was:
-            self.moved_by_rows = table.key
+            self.moved_by_rows, self.same_question = table.key, not anew
         self.query_one("#place", Static).update(safe.text(rows.place(listing, len(shown), self.narrowing)))
 
     def look(self, asked: Asked) -> None:

@@ -93,16 +93,11 @@ class Opening(Looking):
         if mail is None:
             if shown is None or not self.reads:
                 self.reader.clear()
-        elif by_rows and shown is not None and self._keeps(shown):
-            pass
+        elif by_rows and shown is not None and self.same_question:
+            pass  # what is read stays, though it has left the table
         elif shown is None or mail.key != shown.key:
             self._by_hand = "" if by_rows else mail.key
             self._open(mail)
-
-    def _keeps(self, shown: Mail) -> bool:
-        """Whether the reader stays with a mail that left the table: it was there under the same question."""
-        asked = self.asked
-        return asked.mailbox in (None, shown.mailbox) and asked.folder in ("all", shown.folder)
 
     def on_grid_chosen(self, chosen: Grid.Chosen) -> None:
         """Into the list, or into the mail."""

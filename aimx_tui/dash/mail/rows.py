@@ -10,7 +10,7 @@ from aimx_tui.dash.state import Asked, Listing, Mail, Mailbox
 from aimx_tui.grid import Column
 
 ALL = ""  # the key of the row that stands for all mailboxes
-BOXES = (Column("Mailbox"), Column("New", 5))
+BOXES = (Column("Mailbox"), Column("New", 6))
 FOLDERS = {"inbox": "Inbox", "sent": "Sent", "all": "All mail"}
 _MARKS, _NARROW, _SMALL = Column("", 4), 48, 64
 _WORDS = {"delivered": "delivered", "failed": "✖ failed", "pending": "… pending"}
@@ -25,11 +25,11 @@ def everything(boxes: tuple[Mailbox, ...]) -> Mailbox:
 def box(one: Mailbox) -> list[Text]:
     """Of a mailbox, or of a directory that is none any more."""
     if one.name == ALL:
-        return [Text("All mailboxes", "bold"), Text(_count(one.unread).rjust(5), "bold")]
+        return [Text("All mailboxes", "bold"), Text(_count(one.unread).rjust(6), "bold")]
     if not one.registered:
-        return [safe.text(f"{safe.line(one.name)} (unregistered)", "dim"), Text("")]
+        return [safe.text(safe.line(one.name), "dim italic"), Text("unreg.", "dim")]
     style = "bold" if one.unread else ""
-    return [safe.text(safe.line(one.name), style), Text(_count(one.unread).rjust(5), style)]
+    return [safe.text(safe.line(one.name), style), Text(_count(one.unread).rjust(6), style)]
 
 
 def columns(asked: Asked, width: int) -> tuple[Column, ...]:
@@ -55,7 +55,7 @@ def mail(row: Mail, asked: Asked, width: int, now: datetime) -> list[Text]:
     cells = [marks(row), safe.text(safe.line(who), style), safe.text(safe.line(subject), style)]
     for column in columns(asked, width)[3:]:
         if column.title == "State":
-            state = _WORDS.get(row.status, safe.line(row.status)) if sent else "" if row.read else "new"
+            state = _WORDS.get(row.status, safe.line(row.status)) if sent else ""
             cells.append(Text(state, style))
         elif column.title == "Mailbox":
             cells.append(safe.text(safe.line(row.mailbox), "dim"))
@@ -95,14 +95,14 @@ def place(listing: Listing, shown: int, narrowed: str) -> str:
     conversation = asked.query.startswith("thread:") and " " not in asked.query
     if conversation:
         parts[1] = "conversation"
+    count = f"{shown}" if shown == len(listing.rows) else f"{shown} of {len(listing.rows)}"
+    parts.append(f"{count}{'+' if listing.next else ''}" if listing.loaded else "… loading")
     if asked.unread:
         parts.append("unread only")
     if asked.query and not conversation:
         parts.append(f"search: {safe.line(asked.query)}")
     if narrowed:
         parts.append(f"filter: {safe.line(narrowed)}")
-    count = f"{shown}" if shown == len(listing.rows) else f"{shown} of {len(listing.rows)}"
-    parts.append(f"{count}{'+' if listing.next else ''} shown" if listing.loaded else "… loading")
     return " · ".join(parts)
 
 

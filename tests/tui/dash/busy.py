@@ -247,7 +247,7 @@ def write(data: Path, mail: Past) -> None:
 
 
 def _reason(mail: Past) -> str:
-    return "sender matches *@example.org, dkim=pass" if mail.trusted == "true" else "sender is not in trusted_senders"
+    return "aligned-dkim:example.org" if mail.trusted == "true" else "sender-not-listed"
 
 
 def _record(db: sqlite3.Connection, run: Run, past: tuple[Past, ...]) -> None:
