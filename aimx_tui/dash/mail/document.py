@@ -239,9 +239,10 @@ class _Markdown(Markdown):
 
 def _theme(colours: Colours) -> Theme:
     strong, quiet = Style.parse(f"bold {colours.strong}"), Style.parse(colours.quiet)
+    code = quiet + Style(meta={"code": True})
     heads = {f"markdown.h{level}": strong for level in range(1, 7)}
     return Theme({
-        **heads, "markdown.h1": strong + Style(underline=True), "markdown.code": quiet, "markdown.code_block": quiet + Style(meta={"code": True}),
+        **heads, "markdown.h1": strong + Style(underline=True), "markdown.code": quiet, "markdown.code_block": code,
         "markdown.block_quote": quiet, "markdown.hr": quiet, "markdown.link_url": Style(underline=True),
         "markdown.item.bullet": strong, "markdown.item.number": strong, "markdown.table.header": strong,
         "markdown.table.border": quiet,
