@@ -78,16 +78,20 @@ class Grid(ScrollView, Generic[T], can_focus=True):
     def put(self, items: Sequence[T]) -> None:
         """Other rows. The cursor stays on its row as long as it is among them, and that where it is on the screen.
 
-        At the top of the table what comes in above is seen to come in.
+        At the top of the table what comes in above is seen to come in, even if that moves the cursor out of view: the
+        next key brings it back.
         """
+        if items and items == self._items:
+            return
         before = self.key
-        moved = self._position(items, before) if before is not None else None
+        moved = None if before is None else self._position(items, before)
         was, self._items = self._at, items
         self._at = moved if moved is not None else min(was, max(0, len(items) - 1))
         self.virtual_size = Size(self._room, len(items) + 1)
-        if moved is not None and moved != was and self.scroll_offset.y:
-            self.scroll_to(y=self.scroll_offset.y + moved - was, animate=False)
-        else:
+        top = self.scroll_offset.y
+        if moved is not None and moved != was and top:
+            self.scroll_to(y=top + moved - was, animate=False)
+        elif moved is None or top:
             self._follow()
         self.refresh()
         if self.key != before:

@@ -3,14 +3,16 @@
 import asyncio
 import os
 import signal
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.types import CSSPathType
 
 from aimx_tui import theme
 from aimx_tui.help import Help
+
+if TYPE_CHECKING:  # it imports a dozen widgets that nobody needs before the first picture
+    from textual.types import CSSPathType
 
 # Whoever sends these expects the program to end, the terminal to be as it was, and nothing half done.
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -20,7 +22,7 @@ class Shell(App[None]):
     """Base of the apps. `leave` says what ctrl+c and ctrl+q do; `hang_up` what a signal to end does."""
 
     ENABLE_COMMAND_PALETTE = False  # every action has a key, and every key is in the footer or the help
-    CSS_PATH: ClassVar[CSSPathType | None] = "shell.tcss"
+    CSS_PATH: ClassVar["CSSPathType | None"] = "shell.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1,question_mark", "help", "Help", id="help", key_display="F1", tooltip="What the keys do here"),
         Binding("f9", "light", "Light/dark", id="light", show=False, tooltip="Swap light and dark colours"),

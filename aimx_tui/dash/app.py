@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.types import CSSPathType
 from textual.worker import Worker, get_current_worker
 
 from aimx import errors, limits
@@ -19,6 +18,9 @@ from aimx_tui.dash.frame import Frame
 from aimx_tui.dash.gateway import Gateway
 from aimx_tui.dash.state import Stale, State
 from aimx_tui.shell import Shell
+
+if TYPE_CHECKING:  # it imports a dozen widgets that nobody needs before the first picture
+    from textual.types import CSSPathType
 
 _ORDER: tuple[Stale, ...] = ("mailboxes", "rows", "hooks", "runs", "status")
 
@@ -35,7 +37,7 @@ class Dashboard(Shell):
     """The app. Modes are screens; each shows the state whenever there is another one."""
 
     TITLE = "aimx"
-    CSS_PATH: ClassVar[CSSPathType | None] = ["../shell.tcss", "dash.tcss", "hooks/hooks.tcss"]
+    CSS_PATH: ClassVar["CSSPathType | None"] = ["../shell.tcss", "dash.tcss", "hooks/hooks.tcss"]
     MODES = {mode.name: mode.screen for mode in modes.MODES}  # noqa: RUF012  as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         *(

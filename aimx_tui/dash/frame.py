@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, cast
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from aimx_tui import safe
 from aimx_tui.dash.state import State
+from aimx_tui.keys import Keys
 
 if TYPE_CHECKING:
     from aimx_tui.dash.app import Dashboard
@@ -31,7 +32,7 @@ class Frame(Screen[None]):
         yield Static("", id="title")
         yield Static("", id="away")
         yield from self.body()
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
     def body(self) -> ComposeResult:
         """Of this mode."""

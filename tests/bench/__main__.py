@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import answering, corpus, gauge, hooks, index, sending, starting, watching
+from tests.bench import answering, corpus, dash, gauge, hooks, index, sending, starting, watching
 from tests.bench.bench import Bench, Figures, load
 from tests.bench.load import Plan
 from tests.root import users
@@ -135,6 +135,7 @@ def main() -> None:
             bench.close()
         sending.show(Path(tree), quick)
         index.show(Path(tree) / "index", quick)
+        dash.show(Path(tree) / "dash", quick)
 
 
 if __name__ == "__main__":
