@@ -529,6 +529,15 @@ TUI_REST_S = 1.0  # that the cursor rests on a mail before it counts as read
 TUI_HOOK_MAILBOXES = 50  # of which it asks who made their hooks
 TUI_EMAILS_OFFERED = 50  # to choose one for a test or an explanation of a hook
 TUI_SETTLE_S = 0.25  # between an event that outdates something and the question for it: one question for many
+TUI_QUOTE_CHARACTERS = 100_000  # of a mail that is quoted in an answer; an editor on the terminal still is quick
+TUI_DRAFT_OCTETS = 64 * MIB  # of the file of a draft: a text of 25 MiB, every character of it escaped
+TUI_DRAFTS = 50  # that are offered at once
+TUI_PATIENCE_S = 1.0  # before somebody who waits is told for what
+TUI_KEEP_S = 1.0  # between a key and the draft on disk: one file for many keys
+TUI_PREVIEW_S = 0.3  # between a key and the preview
+TUI_PATHS = 200  # of a directory that are offered to be attached
+TUI_MANY_RECIPIENTS = 10  # a letter to more is asked about once more
+TUI_KEY_S = CLAIM_S - 3600.0  # a letter without a known end is sent again under its key; later that is asked about
 SETUP_LOOK_S = 15.0  # between two looks at the DNS while the operator waits; registrars publish within minutes
 
 # Agents

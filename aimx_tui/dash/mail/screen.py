@@ -1,7 +1,8 @@
 """Mode 1: mailboxes, the mail of the chosen one, and the reader. Asks the daemon what its widgets want."""
 
+from aimx_tui.dash.compose.actions import Writing
 from aimx_tui.dash.mail.handling import Handling
 
 
-class MailMode(Handling):
+class MailMode(Writing, Handling):
     """Three panes; the reader is a screen of its own where there is little room."""
