@@ -272,8 +272,8 @@ def answered(office):
     parts = (
         "From: Mallory <m@evil.test>\r\nTo: desk@agent.test\r\nSubject: Files\r\nMessage-ID: <f1@evil.test>\r\n"
         "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n"
-        "see file\r\n--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=report.pdf\r\n\r\n"
-        "PDF octets\r\n--b--\r\n"
+        "see file\r\n--b\r\nContent-Type: application/pdf\r\n"
+        "Content-Disposition: attachment; filename=report.pdf\r\n\r\nPDF octets\r\n--b--\r\n"
     )
     office.daemon.send(octets, f"desk@{DOMAIN}")
     office.daemon.send(parts.encode(), f"desk@{DOMAIN}")
