@@ -61,6 +61,7 @@ self=$(readlink -f -- "$0")
 case $1 in
 --version) {version} ;;
 serve) {serve} ;;
+upgrade) printf %s {unit} ;;
 esac
 """
 _BROKEN = {
@@ -131,15 +132,22 @@ class Machine:
             (self.tree / "bin" / name).write_text(content)
             (self.tree / "bin" / name).chmod(0o755)
 
-    def light(self, path: Path, tag: str, broken: str = "", says: str = "", serves: str = "") -> Path:
-        """A program file. `says`: another version than its own on the command line; `serves`: on the socket."""
+    def light(self, path: Path, tag: str, broken: str = "", says: str = "", serves: str = "", unit: str = ""
+    ) -> Path:  # fmt: skip
+        """A program file.
+
+        `says`: another version than its own on the command line; `serves`: on the socket; `unit`: the service file
+        that its setup writes.
+        """
         words = (sys.executable, "-I", "-S", "-X", "aimx_bundle=SELF", str(self.tree / "light.py"))
         more = (serves or tag, str(self.runtime / "aimx.sock"), str(self.port), broken or "-", "serve")
         serve = _BROKEN.get(broken, f"exec {shlex.join((*words, *more))}".replace("SELF", '"$self"'))
         banner = f"AIMX (AI Mail Exchange) version {says or tag} (0123abcd) {releases.TARGET} built 2026-01-02"
         version = "echo 'no interpreter' >&2; exit 126" if broken == "not at all" else f"echo '{banner}'"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_PROGRAM.format(tag=tag, id=f"{tag}-0123456789abcdef", version=version, serve=serve))
+        path.write_text(
+            _PROGRAM.format(tag=tag, id=f"{tag}-0123456789abcdef", version=version, serve=serve, unit=shlex.quote(unit))
+        )
         path.chmod(0o755)
         return path
 

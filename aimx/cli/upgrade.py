@@ -22,19 +22,26 @@ _USAGE = "aimx upgrade [OPTIONS]"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The guide's flags. The hidden ones are install.sh's, which has verified the program that it starts."""
+    """The guide's flags.
+
+    Hidden are those of install.sh, which has verified the program that it starts, and what one version asks another.
+    """
     parser.add_argument("--dry-run", action="store_true", help="verify the release and show what would be done")
     parser.add_argument("--version", metavar="TAG", help="this release instead of the latest, also an older one")
     parser.add_argument("--force", action="store_true", help="install again what is installed")
     parser.add_argument("--json", action="store_true", help="print what was done, or would be, as JSON")
     parser.add_argument("--staged", metavar="FILE", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--program", metavar="PATH", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--service-file", choices=("systemd", "openrc"), help=argparse.SUPPRESS)
+    parser.add_argument("--config-dir", metavar="DIR", type=Path, help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace, site: "Site | None" = None) -> int:
     """Exit codes: 0 upgraded, or nothing to do; 1 failed or refused, all as it was; 130 interrupted, likewise."""
     if os.geteuid() != 0:
         raise Refused("aimx upgrade requires root")
+    if options.service_file:
+        return _write_service_file(options)
     from aimx.effects.running import running
     from aimx.provision.upgrade import refusal, semver
     from aimx.provision.upgrade.plan import Wanted
@@ -44,6 +51,15 @@ def run(options: argparse.Namespace, site: "Site | None" = None) -> int:
         raise diagnostics.wrong_usage(f"invalid value '{options.version}' for '--version <TAG>': no version", _USAGE)
     refusal.check(running())
     return _play(options, site or _site(options), Wanted(version, options.force))
+
+
+def _write_service_file(options: argparse.Namespace) -> int:
+    """As setup of this version writes it."""
+    from aimx.provision.upgrade import unit
+
+    text = unit.text(options.service_file, str(options.program), options.config_dir, Path(options.data_dir))
+    output.write_octets(text.encode())
+    return Exit.OK
 
 
 def _site(options: argparse.Namespace) -> "Site":

@@ -165,6 +165,45 @@ def staged(machine, broken=""):
     return lambda file: file.write(program.read_bytes())
 
 
+def test_a_service_file_that_nobody_changed_is_renewed(machine):
+    machine.install(OLD, unit="the service\n")
+    done = upgrade(machine, unit="the service, and more\n")
+    assert "renew service file" in done.steps
+    assert machine.unit.read_text() == "the service, and more\n"
+    assert [verb for verb in machine.calls if verb != "reset-failed"] == ["stop", "daemon-reload", "start"]
+
+
+def test_a_service_file_that_somebody_changed_stays(machine):
+    machine.install(OLD, unit="the service\n")
+    machine.unit.write_text("the service, my way\n")
+    done = upgrade(machine, unit="the service, and more\n")
+    assert "renew service file" not in done.steps
+    assert machine.unit.read_text() == "the service, my way\n"
+
+
+@pytest.mark.parametrize("fault", ["at once", "fail-daemon-reload"])
+def test_a_service_file_is_taken_back_too(machine, fault):
+    machine.install(OLD, unit="the service\n")
+    if fault.startswith("fail"):
+        (machine.tree / fault).touch()
+    with pytest.raises(StepFailed) as error:
+        upgrade(machine, "" if fault.startswith("fail") else fault, unit="the service, and more\n")
+    assert machine.unit.read_text() == "the service\n"
+    assert (machine.tag(), machine.active) == (OLD, True)
+    assert bool(error.value.trouble) == fault.startswith("fail")
+
+
+def test_a_service_file_of_an_upgrade_that_was_killed_is_taken_back(machine):
+    machine.install(OLD, unit="the service\n")
+    place = Place(machine.program)
+    told = journal(machine, place, False)
+    place.preserve(Journal(OLD, NEW, told.old, told.new, False, True, told.smtp, ("the service\n", "another\n")))
+    place.close()
+    machine.unit.write_text("another\n")
+    upgrade(machine)
+    assert (machine.unit.read_text(), machine.tag()) == ("the service\n", NEW)
+
+
 @pytest.mark.parametrize("there", [False, True], ids=["first", "later"])
 @pytest.mark.parametrize("reached", ["staged", "preserved", "switched"])
 def test_an_upgrade_that_was_killed_is_brought_to_an_end(machine, there, reached):

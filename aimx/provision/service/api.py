@@ -31,6 +31,9 @@ class Service(Protocol):
     async def install(self, text: str) -> None:
         """Write the file; the service starts at every boot from now on. What runs goes on as it was."""
 
+    async def renew(self, text: str) -> None:
+        """Write the file anew; whether the service starts at boot stays as it is."""
+
     async def start(self) -> None:
         """Start it unless it runs; forget that it failed before."""
 

@@ -90,8 +90,12 @@ class OpenRc:
 
     async def install(self, text: str) -> None:
         """Write it, add it to the default runlevel."""
-        systemfiles.place(self.path, text, 0o755)
+        await self.renew(text)
         await _run("rc-update", "-q", "add", NAME, "default")
+
+    async def renew(self, text: str) -> None:
+        """Write it."""
+        systemfiles.place(self.path, text, 0o755)
 
     async def start(self) -> None:
         """Start it; one that gave up has to be forgotten first."""

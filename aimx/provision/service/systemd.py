@@ -122,9 +122,13 @@ class Systemd:
 
     async def install(self, text: str) -> None:
         """Write, read again, enable."""
+        await self.renew(text)
+        await self._systemctl("enable", NAME)
+
+    async def renew(self, text: str) -> None:
+        """Write, read again."""
         systemfiles.place(self.path, text, 0o644)
         await self._systemctl("daemon-reload")
-        await self._systemctl("enable", NAME)
 
     async def start(self) -> None:
         """Start it."""

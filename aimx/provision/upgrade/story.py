@@ -18,7 +18,7 @@ from aimx.errors import AimxError, Failed, Refused
 from aimx.provision import gather, initsystem, probe
 from aimx.provision import service as services
 from aimx.provision.setup.site import Site
-from aimx.provision.upgrade import archive, fetch, manifest, plan, programs, sums, trees
+from aimx.provision.upgrade import archive, fetch, manifest, plan, programs, sums, trees, unit
 from aimx.provision.upgrade.fetch import Progress
 from aimx.provision.upgrade.health import Health
 from aimx.provision.upgrade.manifest import SIGNATURE, SUMS, Manifest
@@ -168,14 +168,19 @@ class Upgrade:
                     raise Failed(f"the program in it says that it is {found.tag} for {found.target}")
             current, old = await self._current(place), place.digest()
             service, strays, health = await self._around()
+            renewed = None
+            if self._service is not None and service.state in ("runs", "stopped"):
+                renewed = await unit.renewal(self._site, self._service, place.program, place.new)
         except BaseException:
             place.clear()
             raise
         journal = Journal(
             current=current, target=wanted.tag, old=old, new=digest, older=place.has_prev,
             keep=bool(current) and old != digest, smtp=health.smtp if health is not None else None,
+            unit=renewed,
         )  # fmt: skip
-        done = Plan(kind, current, wanted.tag, self._program, plan.steps(service), plan.notes(service, strays))
+        steps = plan.steps(service, renewed is not None)
+        done = Plan(kind, current, wanted.tag, self._program, steps, plan.notes(service, strays))
         await Switch(Machine(place, self._service, health), journal, self._screen.tell).carry_out(done.steps)
         return done
 

@@ -63,7 +63,10 @@ class Switch:
             if trouble:
                 raise StepFailed(step, "interrupted", self._journal.current, trouble) from error
             raise
-        self._machine.place.confirm(self._journal)
+        try:
+            self._machine.place.confirm(self._journal)
+        except Failed as error:  # it runs, and goes on running
+            self._tell(f"{error.reason}: the next upgrade clears up what is left of this one")
 
     def _acts(self) -> dict[Step, Callable[[], Awaitable[None]]]:
         place = self._machine.place
@@ -91,7 +94,8 @@ class Switch:
     async def _renew(self) -> None:
         assert self._machine.service is not None
         assert self._journal.unit is not None
-        await self._machine.service.install(self._journal.unit[1])
+        self._tell("Renewing the service file, which nobody has changed")
+        await self._machine.service.renew(self._journal.unit[1])
 
     async def _start(self) -> None:
         assert self._machine.service is not None
@@ -161,7 +165,7 @@ class Switch:
     async def _restore_unit(self) -> None:
         assert self._machine.service is not None
         assert self._journal.unit is not None
-        await self._machine.service.install(self._journal.unit[0])
+        await self._machine.service.renew(self._journal.unit[0])
 
     async def _ready_again(self) -> None:
         assert self._machine.health is not None

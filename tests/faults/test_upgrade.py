@@ -1,0 +1,160 @@
+"""`aimx upgrade` killed, interrupted, or refused by the disk at every change it makes.
+
+At every moment a whole program lies at the path, and the machine comes up with it; the next run ends what was begun.
+"""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests import releases
+from tests.upgrade_runs import Runs
+from tests.upgrades import NEW, OLD, Machine, picture, prev
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+BOTH = {"aimx", "aimx.prev"}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A server, and runs that believe its key."""
+    key = releases.Key()
+    tree = tmp_path_factory.mktemp("world")
+    with releases.Server(tree / "releases") as server, Runs(server.manifest, key) as runs:
+        yield server, runs, key
+
+
+class Stand:
+    """One machine for all runs of a test: OLD, with OLDER as `.prev`, before each of them. Its service runs."""
+
+    def __init__(self, tree, world, broken=""):
+        self.server, self.runs, key = world
+        self.machine = Machine(tree / "m")
+        self.server.publish(NEW, self.machine.light(tree / "new", NEW, broken), key)
+        self.anew()
+        self.before = picture(self.machine)
+
+    def anew(self):
+        self.machine.systemctl("stop")
+        for name in self.machine.beside:
+            self.machine.program.with_name(name).unlink()
+        self.machine.install(OLD)
+        prev(self.machine, True)
+        self.boots()
+
+    def boots(self):
+        """The service starts with whatever lies there, and answers."""
+        (self.machine.runtime / "aimx.sock").unlink(missing_ok=True)
+        self.machine.systemctl("start")
+        while not (self.machine.runtime / "aimx.sock").is_socket():
+            assert self.machine.active
+
+    def run(self, **more):
+        done = self.runs.run(self.machine, **more)
+        assert "Traceback" not in done.err
+        assert "internal error" not in done.err
+        return done
+
+    def rounds(self):
+        """The number of each change of an undisturbed run; the machine is as it was before each."""
+        changes = self.run().changes
+        assert changes > 15
+        for number in range(1, changes + 1):
+            self.anew()
+            yield number
+
+    def whole(self):
+        """A program lies at the path, all of it."""
+        argv = (self.machine.program, "--version")
+        done = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        assert f" version {self.machine.tag()} " in done
+        assert self.machine.tag() in (OLD, NEW)
+
+
+@pytest.fixture
+def stand(world, tmp_path):
+    made = Stand(tmp_path, world)
+    yield made
+    made.machine.systemctl("stop")
+
+
+@pytest.fixture
+def broken(world, tmp_path):
+    """The new program ends at once."""
+    made = Stand(tmp_path, world, "at once")
+    yield made
+    made.machine.systemctl("stop")
+
+
+def test_killed(stand):
+    for number in stand.rounds():
+        done = stand.run(kill=number)
+        assert done.code in (-signal.SIGKILL, 0), (number, done)  # 0: it looked at the service less often
+        stand.whole()
+        stand.machine.systemctl("stop")
+        stand.boots()
+        again = stand.run()
+        assert again.code == 0, (number, again)
+        assert (stand.machine.tag(), stand.machine.tag("aimx.prev")) == (NEW, OLD), (number, again)
+        assert stand.machine.beside == BOTH
+        assert stand.machine.active
+
+
+def test_killed_without_power_being_lost(stand):
+    """The service is as the run left it: perhaps stopped."""
+    for number in stand.rounds():
+        stand.run(kill=number)
+        again = stand.run()
+        assert again.code == 0, (number, again)
+        assert (stand.machine.tag(), stand.machine.tag("aimx.prev")) == (NEW, OLD), (number, again)
+        assert (stand.machine.beside, stand.machine.active) == (BOTH, True), (number, again)
+
+
+def test_killed_with_a_program_that_is_not_well(broken):
+    for number in broken.rounds():
+        broken.run(kill=number)
+        broken.whole()
+        again = broken.run()
+        assert again.code == 1, (number, again)
+        assert picture(broken.machine) == broken.before, (number, again)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interrupted(stand, name):
+    for number in stand.rounds():
+        done = stand.run(interrupt=number, signal=int(signal.Signals[name]))
+        if done.code == 0:
+            assert (stand.machine.tag(), stand.machine.tag("aimx.prev")) == (NEW, OLD), (number, done)
+            assert (stand.machine.beside, stand.machine.active) == (BOTH, True), (number, done)
+        else:
+            assert done.code == 130, (number, done)
+            assert "Interrupted" in done.err
+            assert picture(stand.machine) == stand.before, (number, done)
+
+
+def test_a_disk_that_fails(stand):
+    for number in stand.rounds():
+        done = stand.run(fail=number)
+        if done.code == 0:
+            assert (stand.machine.tag(), stand.machine.tag("aimx.prev")) == (NEW, OLD), (number, done)
+            assert stand.machine.active
+        else:
+            assert "Error: " in done.err
+            assert stand.machine.tag() == OLD, (number, done)
+            assert stand.machine.active
+        again = stand.run()
+        assert again.code == 0, (number, done, again)
+        assert (stand.machine.tag(), stand.machine.tag("aimx.prev")) == (NEW, OLD), (number, done, again)
+        assert (stand.machine.beside, stand.machine.active) == (BOTH, True), (number, again)
+
+
+def test_a_disk_that_fails_on_the_way_back(broken):
+    for number in broken.rounds():
+        done = broken.run(fail=number)
+        assert done.code == 1, (number, done)
+        broken.whole()
+        again = broken.run()
+        assert again.code == 1, (number, done, again)
+        assert picture(broken.machine) == broken.before, (number, done, again)
