@@ -40,19 +40,28 @@ def run(options: argparse.Namespace, root: "Path | None" = None) -> int:
     if removal.service is not None or removal.programs:
         if not prompt.confirm("Proceed with uninstall?", options.yes):
             raise Failed(_CANCELLED)
-        trio.run(uninstall.carry_out, removal)
+        with uninstall.alone(site):
+            trio.run(uninstall.carry_out, removal)
+            _remove(removal, uninstall.still_running(site))
+    else:
+        _remove(removal, uninstall.still_running(site))
+    _conclude(removal)
+    return Exit.OK
+
+
+def _remove(removal: "Removal", pid: int | None) -> None:
+    """The service has gone; `pid` serves all the same."""
+    from aimx.provision import uninstall
+
     if removal.service is not None:
         output.write(f"\nRemoved {removal.service.path}.")
-    pid = uninstall.still_running(site)
     if pid is not None:
         diagnostics.say(f"Warning: a daemon that no service started still runs: process {pid}.")
     if removal.programs:
-        trouble = uninstall.remove_programs(removal, site)
+        trouble = uninstall.remove_programs(removal)
         output.write("\n".join(f"Removed {path}." for path in removal.programs))
         for text in trouble:
             diagnostics.say(f"Warning: {text}")
-    _conclude(removal)
-    return Exit.OK
 
 
 def _show(removal: "Removal") -> None:

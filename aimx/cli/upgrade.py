@@ -15,7 +15,6 @@ from aimx.errors import ConfigInvalid, Exit, Refused
 if TYPE_CHECKING:
     from aimx.provision.setup.site import Site
     from aimx.provision.upgrade.plan import Plan, Wanted
-    from aimx.provision.upgrade.switch import StepFailed
 
 _URL = "AIMX_RELEASE_MANIFEST_URL"
 _USAGE = "aimx upgrade [OPTIONS]"
@@ -90,7 +89,6 @@ def _play(options: argparse.Namespace, site: "Site", wanted: "Wanted") -> int:
 
     from aimx.provision.upgrade import interruption
     from aimx.provision.upgrade.story import Own, Screen, Upgrade
-    from aimx.provision.upgrade.switch import StepFailed
 
     site = site._replace(program=(os.path.realpath(options.program or site.program[0]),))
     meter = _Meter()
@@ -103,23 +101,18 @@ def _play(options: argparse.Namespace, site: "Site", wanted: "Wanted") -> int:
             return await upgrade.look(wanted)
         return await (upgrade.install(options.staged) if options.staged is not None else upgrade.run(wanted))
 
-    try:
-        done = trio.run(interruption.heeding, work)
-    except BaseException as error:  # noqa: BLE001  a shell: what was taken back is told, whatever ended it
+    with interruption.Heeding() as heeding:
+        try:
+            done = trio.run(heeding.run, work)
+        except BaseException as error:  # noqa: BLE001  a shell: what was taken back is told, whatever ended it
+            meter.wipe()
+            return _tell_failure(diagnostics.leaf(error))
         meter.wipe()
-        found = diagnostics.leaf(error)
-        if isinstance(found, StepFailed):
-            _tell_failure(found)
-        if isinstance(found, KeyboardInterrupt):
-            diagnostics.say("Interrupted: nothing is changed.")
-            return Exit.INTERRUPTED
-        raise found from None
-    meter.wipe()
-    if options.json:
-        output.write_json(_json(done, options.dry_run))
-    else:
-        _tell(done, options.dry_run)
-    return Exit.OK
+        if options.json:
+            output.write_json(_json(done, options.dry_run))
+        else:
+            _tell(done, options.dry_run)
+        return Exit.OK
 
 
 def _json(done: "Plan", dry_run: bool) -> bytes:
@@ -132,13 +125,19 @@ def _json(done: "Plan", dry_run: bool) -> bytes:
     return json.dumps(told).encode()
 
 
-def _tell_failure(error: "StepFailed") -> None:
-    """Reference 6.4. What failed before anything was changed is an error and no more."""
+def _tell_failure(error: BaseException) -> int:
+    """Reference 6.4. What failed before anything was changed is an error and no more. Raises: the error."""
+    from aimx.provision.upgrade.switch import StepFailed
+
+    if isinstance(error, KeyboardInterrupt):
+        diagnostics.say("Interrupted: everything is as it was.")
+        return Exit.INTERRUPTED
     style = Style()
-    if error.changed:
+    if isinstance(error, StepFailed) and error.changed:
         diagnostics.say(f"{style.mark('fail')} {error.step}: {error.cause}")
         if not error.trouble:
             diagnostics.say(f"{style.mark('arrow')} rolled back to {error.back_to}; check logs with 'aimx logs'")
+    raise error
 
 
 def _tell(done: "Plan", dry_run: bool) -> None:

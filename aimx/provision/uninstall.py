@@ -4,8 +4,10 @@ Removes the program only if that is one file of a release; else it belongs to wh
 other file that setup did not write.
 """
 
+import contextlib
 import os
 import pwd
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,20 +87,26 @@ async def carry_out(removal: Removal) -> None:
         await removal.service.remove()
 
 
-def remove_programs(removal: Removal, site: Site) -> tuple[str, ...]:
+@contextlib.contextmanager
+def alone(site: Site) -> Iterator[None]:
+    """No upgrade meanwhile. Raises: Failed when one is at work."""
+    with lock.sole(site.root / "run/aimx-upgrade.lock", "`aimx upgrade`"):
+        yield
+
+
+def remove_programs(removal: Removal) -> tuple[str, ...]:
     """What this process runs from goes too, so that nothing can come after. What could not go, in words.
 
-    Raises: Failed: an upgrade is at work, or a file cannot be removed.
+    Raises: Failed when a program file cannot be removed.
     """
-    with lock.sole(site.root / "run/aimx-upgrade.lock", "`aimx upgrade`"):
-        unpacked = {trees.tree(program) for program in removal.programs}
-        for program in removal.programs:
-            if not program.name.endswith(".prev"):
-                place = Place(program)
-                place.clear()
-                place.close()
-            systemfiles.remove(program)
-        return trees.remove(removal.trees, unpacked) if removal.trees is not None else ()
+    unpacked = {trees.tree(program) for program in removal.programs}
+    for program in removal.programs:
+        if not program.name.endswith(".prev"):
+            place = Place(program)
+            place.clear()
+            place.close()
+        systemfiles.remove(program)
+    return trees.remove(removal.trees, unpacked) if removal.trees is not None else ()
 
 
 def still_running(site: Site) -> int | None:

@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import sys
 
 import pytest
 
 from aimx.cli import uninstall
+from aimx.effects import lock
 from aimx.errors import AnswerNeeded, Failed, Refused
 
 pytestmark = pytest.mark.root
@@ -122,4 +124,58 @@ def test_only_root(machine, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Refused, match="sudo aimx uninstall"):
         machine.uninstall()
+    assert machine.unit.exists()
+
+
+@pytest.fixture
+def bundle(machine, monkeypatch):
+    """The machine has the one file of the installer, upgraded once, and what both have unpacked."""
+    place, trees = machine.root / "usr/local/bin", machine.root / "usr/local/lib/aimx"
+    place.mkdir(parents=True)
+    for name, tag in (("aimx", "1.1.0"), ("aimx.prev", "1.0.0")):
+        (place / name).write_text(f"#!/bin/sh\n_aimx_id={tag}-0123456789abcdef\n")
+        (trees / f"{tag}-0123456789abcdef/bin").mkdir(parents=True)
+    for name in (".aimx.new", ".aimx.upgrade", "other"):
+        (place / name).write_text("")
+    monkeypatch.setitem(sys._xoptions, "aimx_bundle", str(place / "aimx"))
+    return machine, place, trees
+
+
+def test_the_program_of_the_installer_goes_too(bundle, capsys):
+    machine, place, trees = bundle
+    assert machine.uninstall() == 0
+    assert [path.name for path in place.iterdir()] == ["other"]
+    assert not trees.exists()
+    said = capsys.readouterr().out
+    goes, _, stays = said.partition("Stays:")
+    for path in (place / "aimx", place / "aimx.prev", trees):
+        assert f"  {path}  " in goes
+    assert f"Removed {place / 'aimx'}." in stays
+    assert "To remove the program" not in said
+    assert (machine.root / "etc/aimx/config.toml").exists()
+
+
+def test_trees_of_others_stay(bundle, capsys):
+    machine, _, trees = bundle
+    (trees / "notes").mkdir()
+    assert machine.uninstall() == 0
+    assert [path.name for path in trees.iterdir()] == ["notes"]
+
+
+def test_the_program_goes_without_a_service_too(bundle):
+    machine, place, _ = bundle
+    machine.unit.unlink()
+    machine.stand_in(state="inactive")
+    with pytest.raises(AnswerNeeded, match="--yes"):
+        machine.uninstall(yes=False)
+    assert (place / "aimx").exists()
+    assert machine.uninstall() == 0
+    assert not (place / "aimx").exists()
+
+
+def test_not_while_an_upgrade_is_at_work(bundle):
+    machine, place, _ = bundle
+    with lock.sole(machine.root / "run/aimx-upgrade.lock", "`aimx upgrade`"), pytest.raises(Failed, match="at work"):
+        machine.uninstall()
+    assert (place / "aimx").exists()
     assert machine.unit.exists()

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import TypeVar
 
 import trio
@@ -10,29 +11,40 @@ T = TypeVar("T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def heeding(work: Callable[[], Awaitable[T]]) -> T:
-    """The work's result. Further signals change nothing: the way back is not interrupted.
+class Heeding:
+    """Signals are heeded as long as this is entered: the first one cancels the work, further ones change nothing.
 
-    A signal that whoever started us had ignored stays so (nohup). Raises: KeyboardInterrupt for any of them.
+    One that whoever started us had ignored stays so (nohup).
     """
-    heeded = [one for one in _SIGNALS if signal.getsignal(one) != signal.SIG_IGN]
-    result: list[T] = []
-    interrupted = False
 
-    async def watch(task_status: trio.TaskStatus[None]) -> None:
-        nonlocal interrupted
-        with trio.open_signal_receiver(*heeded) as signals:
-            task_status.started()
-            async for _ in signals:
-                interrupted = True
-                scope.cancel()
+    def __init__(self) -> None:
+        self._before = {one: signal.getsignal(one) for one in _SIGNALS}
+        self._cancel: Callable[[], None] = lambda: None
+        self._came = False
 
-    async with trio.open_nursery() as nursery:
+    def __enter__(self) -> "Heeding":
+        for one, handler in self._before.items():
+            if handler != signal.SIG_IGN:
+                signal.signal(one, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one, handler in self._before.items():
+            signal.signal(one, handler)
+
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        self._came = True
+        self._cancel()
+
+    async def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """The work's result. Raises: KeyboardInterrupt for any of the signals, when the work has gone its way back."""
+        token = trio.lowlevel.current_trio_token()
         with trio.CancelScope() as scope:
-            await nursery.start(watch)
-            result.append(await work())
-        nursery.cancel_scope.cancel()
-    if not result:
-        assert interrupted
+            self._cancel = lambda: token.run_sync_soon(scope.cancel, idempotent=True)
+            if self._came:
+                scope.cancel()
+            try:
+                return await work()
+            finally:
+                self._cancel = lambda: None
         raise KeyboardInterrupt
-    return result[0]

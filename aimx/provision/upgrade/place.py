@@ -101,11 +101,12 @@ class Place:
             self._copy(self.prev.name, self.program.name)
             os.fsync(self._fd)
 
-    def forget(self, journal: Journal) -> None:
+    def forget(self, journal: Journal, journal_stays: bool = False) -> None:
         """All is as it was before `preserve`, provided that the old program lies at the path."""
         with _told(self.prev):
             self._put_prev_back(journal)
-            self.clear()
+            if not journal_stays:
+                self.clear()
 
     def confirm(self, journal: Journal) -> None:
         """The new program stays, and the old one as `.prev`, or what was `.prev` before."""

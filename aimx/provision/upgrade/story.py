@@ -71,7 +71,7 @@ class Upgrade:
                 with _step("extract tarball"):
                     name = f"{manifest.stem(release.tag, self._own.target)}/aimx"
                     digest = await self._stage(place, lambda into: archive.program(file, name, into))
-            return await self._exchange(place, Said(release.tag, self._own.target), digest, kind)
+            return await self._exchange(place, self._own.tag, Said(release.tag, self._own.target), digest, kind)
 
     async def look(self, wanted: Wanted) -> Plan:
         """What `run` would do: everything up to the verified tarball, and nothing on this machine."""
@@ -91,6 +91,7 @@ class Upgrade:
         """To the release that this very program is, from a copy of it that somebody else has verified."""
         with self._alone(), self._placed() as place:
             await self._settled(place)
+            current = await self._lying(place)
             with _step("extract tarball"), open(staged, "rb") as file:  # noqa: ASYNC230  a file of this disk
 
                 def copy(into: BinaryIO) -> None:
@@ -98,7 +99,7 @@ class Upgrade:
                         into.write(piece)
 
                 digest = await self._stage(place, copy)
-            return await self._exchange(place, Said(self._own.tag, self._own.target), digest, "upgrade")
+            return await self._exchange(place, current, Said(self._own.tag, self._own.target), digest, "upgrade")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -160,13 +161,13 @@ class Upgrade:
             place.clear()
             raise
 
-    async def _exchange(self, place: Place, wanted: Said, digest: str, kind: plan.Kind) -> Plan:
+    async def _exchange(self, place: Place, current: str, wanted: Said, digest: str, kind: plan.Kind) -> Plan:
         try:
             with _step("extract tarball"):
                 found = await programs.said(place.new)
                 if found != wanted:
                     raise Failed(f"the program in it says that it is {found.tag} for {found.target}")
-            current, old = await self._current(place), place.digest()
+            old = place.digest()
             service, strays, health = await self._around()
             renewed = None
             if self._service is not None and service.state in ("runs", "stopped"):
@@ -184,8 +185,8 @@ class Upgrade:
         await Switch(Machine(place, self._service, health), journal, self._screen.tell).carry_out(done.steps)
         return done
 
-    async def _current(self, place: Place) -> str:
-        """The version of the program that is replaced; empty when it does not run."""
+    async def _lying(self, place: Place) -> str:
+        """The version of the program at the path; empty when that does not run."""
         try:
             return (await programs.said(place.program)).tag
         except Failed:

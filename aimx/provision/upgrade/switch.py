@@ -130,7 +130,8 @@ class Switch:
                 trouble[step] = _why(error)
         if "restore old binary" not in trouble:  # else `.prev` is the one copy of what ran before
             try:
-                place.forget(self._journal)
+                # The next upgrade starts what this one has stopped and not started again.
+                place.forget(self._journal, journal_stays="start service" in trouble)
             except AimxError as error:
                 trouble["restore aimx.prev"] = error.reason
         return "; ".join(f"{step}: {why}" for step, why in trouble.items())
