@@ -15,7 +15,6 @@ _STEP = """\
 echo {tool} >>"{box}/steps"
 if [ "$(/usr/bin/wc -l <"{box}/steps")" = "$(/usr/bin/cat "{box}/end-at" 2>/dev/null)" ]; then
     /usr/bin/env kill -{signal} -- -"$(/usr/bin/cat "{box}/group")"
-    exec /usr/bin/env sleep 60
 fi
 exec {real} "$@"
 """
@@ -74,9 +73,10 @@ def test_ended_at_any_step(box, way, name):
         found = box.program.read_bytes() if box.program.exists() else None
         assert found == old or (found == new and "sync" in steps[:-1]), at
         if name == "INT":
-            assert status == ended, at
             assert box.left() == [], at
-            assert "interrupted; " in said, at
+            # At the very end, where only the temporary directory is left to remove, nothing is interrupted any more.
+            assert (status, "interrupted; " in said) in ((ended, True), (0, False)), at
+            assert status == ended or steps[number - 1] == "rm", at
         status, said = _run(box, 0)
         assert status == 0, f"again after {at}\n{said}"
         assert box.program.read_bytes() == new, at
