@@ -73,8 +73,22 @@ def failed(error_: BaseException) -> Exit:
     if isinstance(found, OSError) and found.strerror:
         error(f"{found.filename or 'system'}: {found.strerror}")
         return Exit.FAILED
+    if isinstance(found, ImportError) and _unpacked_again():
+        error("files of aimx are missing or damaged; the next start unpacks it anew")
+        return Exit.FAILED
     error(f"internal error, please report it: {type(found).__name__}: {' '.join(str(found).split())}")
     return Exit.FAILED
+
+
+def _unpacked_again() -> bool:
+    """A program file that unpacks itself does so again, once the marker is gone that says its tree is complete."""
+    if "aimx_bundle" not in sys._xoptions:
+        return False
+    try:
+        os.unlink(os.path.join(sys.prefix, "complete"))
+    except OSError:
+        return False
+    return True
 
 
 def leaf(error_: BaseException) -> BaseException:

@@ -47,8 +47,11 @@ class Loaded(msgspec.Struct, frozen=True):
 
 def argv(tree: Path, others: bool) -> list[str]:
     """How a hook starts `aimx`; `others`: as a uid that may reach nothing of ours. Raises: Failed."""
+    this = running()
     if not others:
-        return list(running().argv)
+        return list(this.argv)
+    if this.kind in ("bundle", "deb") and _open_to_all(Path(sys.executable)):
+        return [*this.module_argv, "aimx.cli.main"]  # all of the tree, whoever may read the program file
     loaded = _loaded()
     packages = tree / "packages"
     for package in _packages(loaded):

@@ -23,11 +23,11 @@ class Running(NamedTuple):
 
 def running() -> Running:
     """The program of this process. A console script beside the interpreter is preferred over `-m`."""
-    modules = (sys.executable, "-I", "-m")
     for kind, option in _TOLD:
         program = sys._xoptions.get(option)
-        if isinstance(program, str):
-            return Running(kind, (program,), modules)
+        if isinstance(program, str):  # what it starts is told too
+            return Running(kind, (program,), (sys.executable, "-I", "-X", f"{option}={program}", "-m"))
+    modules = (sys.executable, "-I", "-m")
     beside = os.path.join(os.path.dirname(sys.executable), "aimx")
     in_venv = sys.prefix != sys.base_prefix
     argv = (beside,) if os.access(beside, os.X_OK) else (sys.executable, "-I", "-m", "aimx.cli.main")

@@ -11,6 +11,7 @@ import h11
 import trio
 
 from aimx import limits
+from aimx.effects import authorities
 from aimx.effects.api import TlsFailed
 from aimx.effects.build import build
 from aimx.effects.network import handshake
@@ -113,8 +114,7 @@ async def _connected(target: VerifyHost, families: Sequence[Family]) -> trio.abc
 
 
 async def _secured(stream: trio.abc.Stream, target: VerifyHost) -> trio.abc.Stream:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = authorities.context()
     try:
         with trio.fail_after(limits.TLS_HANDSHAKE_S):
             return await handshake(stream, context, target.host)

@@ -31,7 +31,6 @@ Architecture: {architecture}
 Maintainer: {maintainer}
 Installed-Size: {size}
 Depends: {depends}
-Recommends: ca-certificates
 Section: mail
 Priority: optional
 Homepage: https://aimx.email

@@ -13,7 +13,8 @@ _WIDTH = 7  # digits of the offset, so that writing it does not move it
 
 def program(tree: Path, target: Target, version: Version, glibc_minor: int) -> bytes:
     """One executable file."""
-    packed = archive.tar([(tree, ".")], version.epoch)
+    # Not the directory itself: by its time an interrupted start is told from one under way.
+    packed = archive.tar([(path, path.name) for path in sorted(tree.iterdir())], version.epoch)
     payload = archive.compressed(packed)
     digest = hashlib.sha256(payload).hexdigest()
     text = _HEAD.read_text()

@@ -32,6 +32,8 @@ StartLimitIntervalSec=60s
 [Service]
 Type=simple
 User=root
+# A program file that was put there by hand unpacks itself below /usr, which the service may not write.
+ExecStartPre=+{version}
 ExecStart={command}
 ExecReload=/bin/sh -c 'kill -HUP $MAINPID'
 {environment}Restart=on-failure
@@ -80,16 +82,16 @@ WantedBy=multi-user.target
 def unit(program: Sequence[str], config_dir: Path, data_dir: Path) -> str:
     """The unit file. Raises: Failed for a path that no unit can hold."""
     words = [*program, "serve", "--data-dir", str(data_dir)]
+    version = [*program, "--version"]
     for word in (*words, str(config_dir)):
         if any(ord(character) < ord(" ") for character in word):
             raise Failed(f"{word!r} cannot be written into a unit of systemd; use a path without control characters")
-    # The first word is a path, in which variables are not looked for.
-    command = " ".join([_quoted(words[0]), *(_quoted(word.replace("$", "$$")) for word in words[1:])])
     environment = ""
     if config_dir != _DEFAULT_CONFIG:
         environment = f"Environment={_quoted(f'AIMX_CONFIG_DIR={config_dir}')}\n"
     return _TEMPLATE.format(
-        command=command,
+        version=_command(version),
+        command=_command(words),
         environment=environment,
         drain=limits.DRAIN_S,
         stop=limits.SERVICE_STOP_S,
@@ -97,6 +99,11 @@ def unit(program: Sequence[str], config_dir: Path, data_dir: Path) -> str:
         writable=" ".join(_quoted(f"-{path}") for path in (config_dir, data_dir)),
         capabilities=" ".join(_CAPABILITIES),
     )
+
+
+def _command(words: Sequence[str]) -> str:
+    """The first word is a path, in which variables are not looked for."""
+    return " ".join([_quoted(words[0]), *(_quoted(word.replace("$", "$$")) for word in words[1:])])
 
 
 def _quoted(word: str) -> str:
