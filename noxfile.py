@@ -1,6 +1,7 @@
 """Every check of the project. `nox -l` lists them; `.ci/run` runs all that the machine can."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ _SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 
 # Each has a session of its own.
 _ELSEWHERE = ("--ignore=tests/faults", "--ignore=tests/systemd", "--ignore=tests/clients", "--ignore=tests/tui",
-              "--ignore=tests/root", "--ignore=tests/install")  # fmt: skip
+              "--ignore=tests/root", "--ignore=tests/install", "--ignore=tests/release")  # fmt: skip
 
 _installed: list[str] = []
 
@@ -135,6 +136,25 @@ def systemd(session: nox.Session) -> None:
         (wheel,) = (name for name in os.listdir(made) if name.endswith(".whl"))
         environment = {"AIMX_WHEEL": os.path.join(made, wheel)}
         _run(session, "pytest", "-rs", *_PATIENCE, "tests/systemd", *session.posargs, **environment)
+
+
+@nox.session(python=False)
+def release(session: nox.Session) -> None:
+    """Build a release below dist/ and try it in fresh Debian trees; words are options of `python -m install.release`.
+
+    Without `--key FILE` a throw-away key signs, and nothing else trusts what was built.
+    """
+    _install(session)
+    with tempfile.TemporaryDirectory() as made:
+        options = list(session.posargs)
+        if "--key" not in options:
+            key = os.path.join(made, "throw-away.pem")
+            _run(session, "python", "-m", "install.release.sealing", key)
+            options += ["--key", key, "--rehearsal"]
+        told = session.run(f"{_BIN}/python", "-m", "install.release", *options, silent=True, external=True)
+        print(told)
+        environment = {"AIMX_RELEASE": str(told).splitlines()[0], "AIMX_RELEASE_OPTIONS": shlex.join(options)}
+        _run(session, "pytest", "-rs", *_PATIENCE, *_SIDE_BY_SIDE, "tests/release", **environment)
 
 
 @nox.session(python=False)

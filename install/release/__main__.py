@@ -43,6 +43,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--trust", action="append", type=Path, default=[], metavar="FILE", help="another public key to trust; again"
     )
+    parser.add_argument(
+        "--rehearsal", action="store_true", help="the key is a throw-away key: files may differ from the commit"
+    )
     parser.add_argument("--url", default=telling.DOWNLOADS, help="below which <tag>/ will be downloaded from")
     parser.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="where <tag>/ is made: dist")
     return parser
@@ -52,7 +55,8 @@ def build(options: argparse.Namespace) -> None:
     """The steps, in order. Raises: Refused."""
     this = version(options.tag)
     key = sealing.Key(options.key)
-    if this.dirty and not key.throw_away:
+    rehearsal = options.rehearsal or options.key is None
+    if this.dirty and not rehearsal:
         raise Refused("files differ from the commit: what a real key signs is what everybody can build again")
     keys = (key.public, *(sealing.trusted(file) for file in options.trust))
     goal = options.out / this.tag
@@ -65,8 +69,8 @@ def build(options: argparse.Namespace) -> None:
     telling.notes(goal, this, options.url, key.public)
     sealing.seal(goal, key)
     telling.manifests(goal, this, options.url)
-    print(goal)
-    if key.throw_away:
+    print(goal.absolute())
+    if rehearsal:
         print("THROW-AWAY KEY: this is no release. Nothing else trusts what it signed; a release takes --key FILE.")
 
 

@@ -3,6 +3,8 @@
 The private key is read, used and forgotten; without one a throw-away key is made, which nobody can trust later.
 """
 
+import os
+import sys
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,7 +23,6 @@ class Key:
 
     def __init__(self, file: Path | None) -> None:
         """`file`: PEM, without a passphrase; None: one that is thrown away. Raises: Refused."""
-        self.throw_away = file is None
         if file is None:
             self._private = rsa.generate_private_key(65537, BITS)
             return
@@ -32,6 +33,12 @@ class Key:
         if not isinstance(loaded, rsa.RSAPrivateKey) or loaded.key_size < BITS:
             raise Refused(f"{file} is no RSA key of {BITS} bits or more")
         self._private = loaded
+
+    @property
+    def private(self) -> bytes:
+        """PKCS#8 in PEM, without a passphrase."""
+        form = serialization.PrivateFormat.PKCS8
+        return self._private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
 
     @property
     def public(self) -> str:
@@ -71,3 +78,17 @@ def seal(directory: Path, key: Key) -> None:
     octets = "".join(checksum(path) for path in summed).encode()
     (directory / SUMS).write_bytes(octets)
     (directory / SIGNATURE).write_bytes(key.sign(octets))
+
+
+def main() -> int:
+    """`python -m install.release.sealing FILE`: make a key. FILE is the private one, FILE.pub the public one."""
+    (file,) = sys.argv[1:] if len(sys.argv) == 2 else sys.exit("usage: python -m install.release.sealing FILE")
+    key = Key(None)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        opened.write(key.private)
+    Path(f"{file}.pub").write_text(key.public)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""The package in fresh Debian trees: installs without a network, runs, goes; starts nothing, keeps mail and keys."""
+
+import re
+
+import pytest
+
+LIBRARY = "/usr/lib/aimx"
+INSTALL = "cd /root && DEBIAN_FRONTEND=noninteractive apt-get install -y ./aimx.deb"
+
+
+@pytest.fixture(params=["bookworm", "trixie"])
+def installed(request, machine, release):
+    """A machine that has it, by the one command."""
+    fresh = machine(request.param)
+    (deb,) = release.glob("*.deb")
+    fresh.put(deb, "/root/aimx.deb", 0o644)
+    fresh.run("sh", "-c", INSTALL)
+    return fresh
+
+
+def test_one_command_installs_what_runs(installed, tag):
+    told = installed.run("aimx", "--version")
+    assert re.match(rf"AIMX \(AI Mail Exchange\) version {re.escape(tag)} ", told.stdout) and told.stderr == ""
+    before = installed.run("find", LIBRARY, "-printf", "%p %s %m %u %C@\n").stdout
+    for uid in (0, 1000):
+        assert "Traceback" not in installed.run("aimx", "demo", uid=uid).stderr
+    assert installed.run("find", LIBRARY, "-printf", "%p %s %m %u %C@\n").stdout == before  # nothing is written later
+    foreign = installed.run("find", LIBRARY, "(", "!", "-uid", "0", "-o", "-perm", "/022", ")", "!", "-type", "l")
+    assert foreign.stdout == ""
+    assert installed.run("dpkg", "--verify", "aimx").stdout == ""
+    assert "aimx_deb=/usr/bin/aimx" in installed.run("cat", "/usr/bin/aimx").stdout
+    assert "usage" in installed.run("aimx-verifier", "--help").stdout.lower()
+
+
+def test_what_it_needs_is_inside_or_declared(installed):
+    declared = installed.run("dpkg-query", "-W", "-f", "${Depends}", "aimx").stdout
+    assert re.fullmatch(r"libc6 \(>= 2\.\d+\)", declared)
+    # ldd asks the loader: every library comes from the tree, or from the package that is declared.
+    script = f"find {LIBRARY} -name '*.so*' -o -name python3 | while read f; do ldd $f 2>/dev/null; done | sort -u"
+    found = installed.run("sh", "-c", f"LD_LIBRARY_PATH={LIBRARY}/lib; export LD_LIBRARY_PATH; {script}").stdout
+    assert "not found" not in found
+    outside = {path for path in re.findall(r"(/\S+) \(0x", found) if not path.startswith(LIBRARY)}
+    owners = installed.run("dpkg", "-S", *(f"*/{path.rsplit('/', 1)[1]}" for path in outside)).stdout
+    assert {line.split(":")[0] for line in owners.splitlines()} == {"libc6"}
+
+
+def test_installing_starts_nothing_and_brings_the_manual(installed):
+    assert "aimx" not in installed.run("getent", "passwd").stdout
+    assert installed.run("sh", "-c", "ls /etc/systemd/system/aimx* /etc/aimx /var/lib/aimx", check=False).stdout == ""
+    listed = installed.run("dpkg-deb", "-c", "/root/aimx.deb").stdout
+    for path in ("man/man1/aimx.1.gz", "man/man1/aimx-send.1.gz", "doc/aimx/copyright", "doc/aimx/book/README.md"):
+        assert f"usr/share/{path}\n" in listed
+
+
+def test_removing_it_keeps_mail_and_keys(installed):
+    installed.run("sh", "-c", "mkdir -p /etc/aimx /var/lib/aimx/inbox && touch /etc/aimx/config.toml")
+    installed.run("sh", "-c", INSTALL.replace("install", "install --reinstall"))
+    purged = installed.run("sh", "-c", "apt-get purge -y aimx 2>&1").stdout
+    assert "aimx: /etc/aimx is kept" in purged and "aimx: /var/lib/aimx is kept" in purged
+    assert installed.run("sh", "-c", f"ls -d {LIBRARY} /usr/bin/aimx", check=False).stdout == ""
+    assert installed.run("ls", "/etc/aimx").stdout == "config.toml\n"
