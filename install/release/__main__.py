@@ -46,6 +46,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rehearsal", action="store_true", help="the key is a throw-away key: files may differ from the commit"
     )
+    parser.add_argument("--unsigned", action="store_true", help="build again what another signed: no key but --trust")
     parser.add_argument("--url", default=telling.DOWNLOADS, help="below which <tag>/ will be downloaded from")
     parser.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="where <tag>/ is made: dist")
     return parser
@@ -54,11 +55,13 @@ def arguments() -> argparse.ArgumentParser:
 def build(options: argparse.Namespace) -> None:
     """The steps, in order. Raises: Refused."""
     this = version(options.tag)
-    key = sealing.Key(options.key)
-    rehearsal = options.rehearsal or options.key is None
+    key = None if options.unsigned else sealing.Key(options.key)
+    rehearsal = key is not None and (options.rehearsal or options.key is None)
     if this.dirty and not rehearsal:
         raise Refused("files differ from the commit: what a real key signs is what everybody can build again")
-    keys = (key.public, *(sealing.trusted(file) for file in options.trust))
+    keys = (*([key.public] if key else []), *(sealing.trusted(file) for file in options.trust))
+    if not keys:
+        raise Refused("--unsigned takes the public keys of the release by --trust FILE")
     goal = options.out / this.tag
     goal.mkdir(parents=True, exist_ok=True)
     machines = options.target or [f"{platform.machine()}-unknown-linux-{tree.libc()}"]
@@ -66,7 +69,7 @@ def build(options: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory(prefix="aimx-release-") as made:
             one(Path(made), goal, machine, this, keys, options.interpreter)
     telling.installers(goal, keys, f"2.{tree.GLIBC_MINOR}")
-    telling.notes(goal, this, options.url, key.public)
+    telling.notes(goal, this, options.url, keys[0])
     sealing.seal(goal, key)
     telling.manifests(goal, this, options.url)
     print(goal.absolute())

@@ -97,8 +97,11 @@ _aimx_unpack() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     _aimx_said=$(tail -c +@OFFSET@ "$_aimx_program" | gzip -dc | tar -xf - -C "$_aimx_new" 2>&1) || {
-        _aimx_said=${_aimx_said%%
-*}
+        case $_aimx_said in
+            *'No space left on device'* | *'Wrote only '*) _aimx_said="no space left on the disk; it takes @SIZE@ MB" ;;
+            *) _aimx_said=${_aimx_said##*
+} ;;
+        esac
         _aimx_fail "aimx could not be unpacked into $1: ${_aimx_said:-no program tar}"
     }
     sync -f "$_aimx_new" 2>/dev/null || sync

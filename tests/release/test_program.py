@@ -172,7 +172,7 @@ def test_a_full_disk_is_told_and_nothing_stays(machine, program):
     fresh.put(program, "/srv/aimx")
     done = fresh.run("/srv/aimx", "--version", check=False)
     assert done.returncode == 1
-    assert re.fullmatch(rf"Error: aimx could not be unpacked into {SHARED}: .*No space left on device\n", done.stderr)
+    assert re.fullmatch(rf"Error: aimx could not be unpacked into {SHARED}: no space left on the disk.*\n", done.stderr)
     assert listed(fresh, SHARED) == []
 
 
