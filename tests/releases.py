@@ -18,6 +18,7 @@ import io
 import json
 import os
 import shlex
+import ssl
 import sys
 import tarfile
 import threading
@@ -166,11 +167,11 @@ def manifest(tag: str, directory: Path, base: str) -> dict[str, Any]:
 class Server(AbstractContextManager["Server"]):
     """Releases below a directory, over loopback, with faults. `asked`: paths, in order; `agents`: who asked.
 
-    `tokens`: what came as Authorization, by path.
+    `tokens`: what came as Authorization, by path. `tls`: by HTTPS.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, tls: ssl.SSLContext | None = None) -> None:
+        self.root, self._tls = root, tls
         root.mkdir(parents=True, exist_ok=True)
         self.faults: dict[str, str] = {}
         self.asked: list[str] = []
@@ -179,6 +180,8 @@ class Server(AbstractContextManager["Server"]):
         self.ended = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._server.releases = self  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
@@ -192,7 +195,7 @@ class Server(AbstractContextManager["Server"]):
     @property
     def base(self) -> str:
         """The URL of the root."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http{'s' * (self._tls is not None)}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def manifest(self) -> str:

@@ -2,9 +2,16 @@
 
 import os
 import re
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
 import trio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from aimx import limits
 from aimx.effects import lock
@@ -234,3 +241,37 @@ def test_two_at_once(world):
         world.picture = world.look()
         assert f"another `aimx upgrade` is at work on this machine (process {os.getpid()})" in world.refused(how="run")
         assert world.upgrade().target == NEW, "a look disturbs nobody"
+
+
+@pytest.fixture
+def secure(world, tmp_path):
+    """The same over HTTPS, with a certificate of nobody's, and where that is."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "releases")])
+    now = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
+        .not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1)).add_extension(address, False)
+        .add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pem = tmp_path / "pem"
+    pem.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(serialization.Encoding.PEM, *form)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with releases.Server(tmp_path / "releases", context) as server:
+        server.publish(NEW, world.program, world.key)
+        yield server, pem
+
+
+def test_https(world, secure, monkeypatch):
+    server, pem = secure
+    assert "certificate verify failed: self-signed" in world.refused(url=server.manifest)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    assert world.upgrade(url=server.manifest).target == NEW
+    server.faults["/latest.json"] = f"redirect {world.server.manifest}"
+    assert "refusing non-HTTPS release URL: http://127.0.0.1" in world.refused(url=server.manifest)
+    assert world.server.asked == []

@@ -85,6 +85,11 @@ class Place:
             os.fsync(self._fd)
 
     @property
+    def programs(self) -> tuple[Path, ...]:
+        """Every file here that is a program or may become one again."""
+        return (self.program, self.prev, self.new, self.program.with_name(self._older))
+
+    @property
     def has_prev(self) -> bool:
         """There is a `.prev`."""
         return files.exists(self._fd, self.prev.name)

@@ -113,7 +113,7 @@ class Upgrade:
         try:
             yield place
         finally:
-            for text in trees.prune(trees.base(self._site), (place.program, place.prev)):
+            for text in trees.prune(trees.base(self._site), place.programs):
                 self._screen.tell(text)
             place.close()
 
