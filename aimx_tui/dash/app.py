@@ -117,8 +117,9 @@ class Dashboard(Shell):
 
     def _picture(self) -> None:
         self._pictured = _now()
-        if isinstance(self.screen, Frame):
-            self.screen.show(self.state)
+        for screen in self.screen_stack[-1:]:  # none once the app is ending
+            if isinstance(screen, Frame):
+                screen.show(self.state)
 
     def _arrange(self) -> None:
         """A question for everything that is stale, after a while: one for all that happens meanwhile."""
