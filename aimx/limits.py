@@ -526,6 +526,7 @@ TUI_REFLOW_CELLS = 56  # a line of a paragraph that is longer was wrapped by a p
 TUI_HISTORY = 100  # searches that are remembered
 TUI_LAUNCH_S = 3.0  # another program that has not ended by then is at work
 TUI_REST_S = 1.0  # that the cursor rests on a mail before it counts as read
+TUI_STATUS_S = 5.0  # between two looks at the daemon's counters, while they are shown
 TUI_HOOK_MAILBOXES = 50  # of which it asks who made their hooks
 TUI_EMAILS_OFFERED = 50  # to choose one for a test or an explanation of a hook
 TUI_SETTLE_S = 0.25  # between an event that outdates something and the question for it: one question for many

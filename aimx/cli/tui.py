@@ -11,7 +11,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """None of its own."""
 
 
-def run(options: argparse.Namespace) -> int:  # noqa: ARG001  every command takes them
+def run(options: argparse.Namespace) -> int:
     """Show it until the person ends it."""
     from aimx_tui import terminal
 
@@ -23,5 +23,5 @@ def run(options: argparse.Namespace) -> int:  # noqa: ARG001  every command take
 
     gc.freeze()
     gc.enable()
-    app.run(Gateway(places.socket_name()))
+    app.run(Gateway(places.socket_name()), options.data_dir)
     return Exit.OK

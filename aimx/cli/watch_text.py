@@ -15,9 +15,15 @@ def line(told: Told) -> str | None:
     kind = str(told.get("type"))
     if kind in ("hello", "heartbeat", "gap"):
         return None
-    what, text = _ROWS[kind](told) if kind in _ROWS else (kind, "")
+    what, text = news(told)
     where = told.get("mailbox") or "-"
     return _visible(f"{told.get('at')}  {where:<{_MAILBOX}} {what:<{_WHAT}} {text}".rstrip())
+
+
+def news(told: Told) -> tuple[str, str]:
+    """What sort of news an event is, and what it says; nothing of that is safe for a terminal yet."""
+    kind = str(told.get("type"))
+    return _ROWS[kind](told) if kind in _ROWS else (kind, "")
 
 
 def trouble(told: Told) -> bool:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:  # it imports a dozen widgets that nobody needs before the fir
 _ORDER: tuple[Stale, ...] = ("mailboxes", "rows", "hooks", "runs", "status")
 
 
-def run(gateway: Gateway) -> None:
+def run(gateway: Gateway, data_dir: str | None = None) -> None:
     """The whole of `aimx tui` on a terminal that `terminal.suitable` takes. Raises: Failed when it broke down."""
-    dashboard = Dashboard(gateway)
+    dashboard = Dashboard(gateway, data_dir)
     dashboard.run()
     if dashboard.broken() is not None:
         raise Failed("the dashboard broke down; mail is untouched, `aimx emails` shows it too") from dashboard.broken()
@@ -37,7 +37,7 @@ class Dashboard(Shell):
     """The app. Modes are screens; each shows the state whenever there is another one."""
 
     TITLE = "aimx"
-    CSS_PATH: ClassVar["CSSPathType | None"] = ["../shell.tcss", "dash.tcss", "hooks/hooks.tcss"]
+    CSS_PATH: ClassVar["CSSPathType | None"] = ["../shell.tcss", "dash.tcss", "hooks/hooks.tcss", "health/health.tcss"]
     MODES = {mode.name: mode.screen for mode in modes.MODES}  # noqa: RUF012  as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
@@ -47,9 +47,10 @@ class Dashboard(Shell):
         Binding("ctrl+r", "again", "Refresh", id="again", show=False, tooltip="Ask the daemon for everything anew"),
     ]
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, data_dir: str | None = None) -> None:
+        """`data_dir`: of the flag, for doctor."""
         super().__init__()
-        self.gateway = gateway
+        self.gateway, self.data_dir = gateway, data_dir
         self.state = State()
         self._news = False  # events have changed the state, and a picture of that is due
         self._pictured = 0.0  # when the last one was made, by the loop's clock

@@ -1,6 +1,6 @@
 """What the screens of all modes share: the title with the daemon's state, a banner while it is away, the keys."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -18,7 +18,13 @@ _LINKS = {"connecting": "◌ connecting", "live": "● live", "away": "✗ daemo
 
 
 class Frame(Screen[None]):
-    """A mode. `body` is its content; `show` brings a new state to it and may be called at any time."""
+    """A mode. `body` is its content; `show` brings a new state to it and may be called at any time.
+
+    `MODE`: its name. `ABOUT`: a few sentences for its help.
+    """
+
+    MODE: ClassVar[str]
+    ABOUT: ClassVar[str] = ""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
 
@@ -60,6 +66,6 @@ class Frame(Screen[None]):
         if state.status is not None:
             title.append(f" {safe.line(str(state.status['domain']))}", style="not bold")
         for mode in MODES:
-            here = isinstance(self, mode.screen)
+            here = mode.name == self.MODE
             title.append("   ").append(f"{mode.key} {mode.title}", style="bold underline" if here else "not bold")
         return title.append("   ").append(_LINKS[state.link], style="not bold")

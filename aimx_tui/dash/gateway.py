@@ -23,6 +23,11 @@ class Gateway:
     def __init__(self, path: Path | str) -> None:
         self._path = str(path)
 
+    @property
+    def path(self) -> str:
+        """Where it listens."""
+        return self._path
+
     async def ask(self, request: Request, timeout_s: float = limits.CLIENT_ADMIN_S) -> Response:
         """One request and its answer, an error frame too.
 

@@ -7,7 +7,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from aimx.mime.sample import ID as SAMPLE_ID
 from aimx_tui import safe
 from aimx_tui.dash.hooks import words
 from aimx_tui.dash.state import Mail
@@ -58,7 +57,7 @@ def of_test(told: Told) -> RenderableType:
     """The outcome of a run that was asked for, with both of its outputs."""
     facts = [
         ("hook", f"{told['hook']} on {told['mailbox']}, run {told['run']}"),
-        ("email", "a sample that nobody sent" if told["email_id"] == SAMPLE_ID else told["email_id"]),
+        ("email", "a sample that nobody sent" if told["email_id"] == words.SAMPLE else told["email_id"]),
         ("took", words.used(told)),
     ]
     outputs = [_output(name, told[f"{name}_tail"]) for name in ("stdout", "stderr")]

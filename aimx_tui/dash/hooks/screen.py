@@ -10,15 +10,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from aimx.mime.sample import ID as SAMPLE_ID
 from aimx.wire.frames import HookDelete, HookExplain, HookTest
 from aimx_tui import safe
 from aimx_tui.dash.confirm import Confirm
 from aimx_tui.dash.frame import Frame
+from aimx_tui.dash.full import Full
 from aimx_tui.dash.hooks import detail, words
 from aimx_tui.dash.hooks.asked import Question
 from aimx_tui.dash.hooks.form import NewHook
-from aimx_tui.dash.hooks.full import Full
 from aimx_tui.dash.hooks.which import SAMPLE, Which
 from aimx_tui.dash.state import Mail, Stale, State
 from aimx_tui.grid import Column, Grid
@@ -30,6 +29,13 @@ _STYLES = {"good": "", "bad": "bold", "odd": "", "none": "italic"}
 
 class HooksMode(Frame):
     """The cursor on a hook chooses whose runs are shown; on a run, which one is told in full."""
+
+    MODE = "hooks"
+    ABOUT = (
+        "A hook is a program that runs when mail has arrived or was sent. Above are the hooks, below what became of"
+        " their runs. Test runs one now, as its mailbox's owner; Explain says gate by gate why it fires for an email or"
+        " does not."
+    )
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus", "create", "New", id="hooks.create", key_display="+", tooltip="Make a hook"),
@@ -153,7 +159,7 @@ class HooksMode(Frame):
         if hook is None:
             return
         gateway, email = self.dashboard.gateway, str(run["email_id"]) if run is not None else ""
-        if not email or email == SAMPLE_ID:
+        if not email or email == words.SAMPLE:
             title = f"{verb} {hook['name']} for which email?"
             mail = await self.app.push_screen_wait(Which(gateway, title, hook, sample))
             if mail is None:

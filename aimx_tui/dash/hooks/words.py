@@ -10,6 +10,7 @@ from aimx import limits
 
 Told = dict[str, Any]
 _SIGNAL = -1  # the exit code of what a signal ended
+SAMPLE = "sample"  # the email id of a test without an email (book/hooks.md)
 _UNITS = ((60_000, "min"), (1000, "s"))
 _SKIPPED = {
     "automated": "no person wrote the mail",

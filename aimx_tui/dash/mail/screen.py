@@ -6,3 +6,9 @@ from aimx_tui.dash.mail.handling import Handling
 
 class MailMode(Writing, Handling):
     """Three panes; the reader is a screen of its own where there is little room."""
+
+    MODE = "mail"
+    ABOUT = (
+        "Mailboxes with what is new in them, the mail of the chosen one, and the reader. Text of strangers is shown and"
+        " never obeyed: links open only after their target has been shown, and nothing is fetched from elsewhere."
+    )
