@@ -76,7 +76,7 @@ def test_events_come_in_above_and_are_filtered_held_and_told_in_full(busy, monke
             await until(app, pilot, "paused, 1 newer")
             assert "Two" not in shown(app)
             await pilot.press("p")
-            await until(app, pilot, "a@sender.test: Two")
+            await until(app, pilot, "(not trusted): Two")
             await asyncio.to_thread(busy.send, mail("Three"), f"billing@{DOMAIN}")
             await until(app, pilot, "Three")
             await pilot.press("backslash", *"received", "space", *"quiet")
