@@ -17,6 +17,7 @@ from aimx.policy import mailboxname
 from aimx.wire.frames import MailboxCreate, MailboxDelete, MailboxShow
 from aimx_tui import safe
 from aimx_tui.dash.confirm import Confirm
+from aimx_tui.dash.working import later
 
 if TYPE_CHECKING:
     from aimx_tui.dash.app import Dashboard
@@ -67,13 +68,13 @@ class Create(ModalScreen[Wanted | None]):
         if self._root and submitted.input.id == "name":
             self.focus_next()
         else:
-            self.run_worker(self._take(), group="take", exclusive=True)
+            self.run_worker(later(self._take), group="take", exclusive=True)
 
     def on_button_pressed(self, pressed: Button.Pressed) -> None:
         """One of the two."""
         pressed.stop()
         if pressed.button.id == "create":
-            self.run_worker(self._take(), group="take", exclusive=True)
+            self.run_worker(later(self._take), group="take", exclusive=True)
         else:
             self.dismiss(None)
 
@@ -91,7 +92,7 @@ class Create(ModalScreen[Wanted | None]):
         return self.query_one(f"#{field}", Input).value.strip()
 
     def _look(self) -> None:
-        self.run_worker(self._judge(self._wanted()), group="look", exclusive=True)
+        self.run_worker(later(self._judge, self._wanted()), group="look", exclusive=True)
 
     async def _judge(self, wanted: Wanted) -> None:
         problem = await asyncio.to_thread(_problem, wanted)
@@ -124,12 +125,12 @@ def _problem(wanted: Wanted) -> str:
 
 def create(dashboard: "Dashboard") -> None:
     """Ask for a name, and make it."""
-    dashboard.run_worker(_create(dashboard), group="mailboxes", exclusive=True)
+    dashboard.run_worker(later(_create, dashboard), group="mailboxes", exclusive=True)
 
 
 def delete(dashboard: "Dashboard", name: str) -> None:
     """Look what would go, ask, and delete it."""
-    dashboard.run_worker(_delete(dashboard, name), group="mailboxes", exclusive=True)
+    dashboard.run_worker(later(_delete, dashboard, name), group="mailboxes", exclusive=True)
 
 
 async def _create(dashboard: "Dashboard") -> None:

@@ -11,5 +11,6 @@ if TYPE_CHECKING:
 def open(app: "Dashboard", kind: "Kind", mail: "Mail | None" = None) -> None:
     """Have a letter written; all but a new one are about a mail. A draft that is kept of it is offered first."""
     from aimx_tui.dash.compose import opening  # mail is shown before any is written
+    from aimx_tui.dash.working import later
 
-    app.run_worker(opening.begin(app, kind, mail), group="compose", exclusive=True)
+    app.run_worker(later(opening.begin, app, kind, mail), group="compose", exclusive=True)

@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from aimx import limits
 from aimx_tui import safe
 from aimx_tui.dash.compose.drafts import Kept
+from aimx_tui.dash.working import later
 
 Left = Literal["keep", "discard", "write"]
 
@@ -111,7 +112,7 @@ class Attach(ModalScreen[str | None]):
 
     def on_input_changed(self, changed: Input.Changed) -> None:
         """Look what begins like this; an older look is dropped."""
-        self.run_worker(self._look(changed.value), exclusive=True, group="paths")
+        self.run_worker(later(self._look, changed.value), exclusive=True, group="paths")
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
         """The path as it stands; of a directory the way into it."""

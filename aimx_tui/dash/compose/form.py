@@ -28,6 +28,7 @@ from aimx_tui.dash.compose.outcome import Outcome
 from aimx_tui.dash.compose.parts import Body, Field, File, Files, Preview
 from aimx_tui.dash.frame import Frame
 from aimx_tui.dash.state import State
+from aimx_tui.dash.working import later
 
 _TITLES = {"new": "New letter", "reply": "Reply", "all": "Reply to all", "forward": "Forward"}
 _LINES = (
@@ -182,7 +183,7 @@ class Form(Frame):
     def keep(self) -> None:
         """On disk, in a thread."""
         if self._slip is not None and not self._over and not self._under_way:
-            self.run_worker(self._save(self._slip, self._kept, self._slip.ticket()), group="keep")
+            self.run_worker(later(self._save, self._slip, self._kept, self._slip.ticket()), group="keep")
 
     async def _save(self, slip: Slip, kept: Kept, ticket: int) -> None:
         try:
@@ -200,7 +201,7 @@ class Form(Frame):
 
     def look_at_files(self) -> None:
         """Their sizes, as they are now."""
-        self.run_worker(self._sized(self._kept.letter), group="sizes", exclusive=True)
+        self.run_worker(later(self._sized, self._kept.letter), group="sizes", exclusive=True)
 
     async def _sized(self, letter: Letter) -> None:
         own = await asyncio.to_thread(lambda: [_size(path) for path in letter.files])
@@ -210,7 +211,7 @@ class Form(Frame):
 
     def draw_preview(self) -> None:
         """As it will be read."""
-        self.run_worker(self.query_one(Preview).draw(self._kept.letter.body), group="preview", exclusive=True)
+        self.run_worker(later(self.query_one(Preview).draw, self._kept.letter.body), group="preview", exclusive=True)
 
     def on_page_resized(self) -> None:
         """Lines of another width."""

@@ -20,6 +20,7 @@ from aimx_tui.dash.compose.outcome import Outcome
 from aimx_tui.dash.compose.parts import Body
 from aimx_tui.dash.compose.questions import doubts
 from aimx_tui.dash.confirm import Confirm
+from aimx_tui.dash.working import later
 
 _AGAIN = "Whoever has it already gets it a second time: nobody knows whether the first one left."
 
@@ -75,7 +76,7 @@ class ComposeScreen(Form):
         self.hint()
         self.refresh_bindings()
         # Of the app: it goes on when this screen is left.
-        self.app.run_worker(sending.send(self.dashboard, self._slip, self._kept, self._settled), group="sending")
+        self.app.run_worker(later(sending.send, self.dashboard, self._slip, self._kept, self._settled), group="sending")
 
     def _tick(self) -> None:
         self._seconds += 1
@@ -135,7 +136,7 @@ class ComposeScreen(Form):
 
     def action_editor(self) -> None:
         """In the user's own editor."""
-        self.run_worker(self._edit(), group="editor", exclusive=True)
+        self.run_worker(later(self._edit), group="editor", exclusive=True)
 
     async def _edit(self) -> None:
         body = self.query_one("#body", Body)
@@ -155,7 +156,7 @@ class ComposeScreen(Form):
 
     def _chosen(self, path: str | None) -> None:
         if path is not None:
-            self.run_worker(self._attached(path), group="attach")
+            self.run_worker(later(self._attached, path), group="attach")
 
     async def _attached(self, path: str) -> None:
         files = (*self._kept.letter.files, path)
@@ -180,7 +181,7 @@ class ComposeScreen(Form):
     def _leave(self, left: Left | None) -> None:
         if left in (None, "write") or self._over:
             return
-        self.run_worker(self._left(left == "keep"), group="leaving", exclusive=True)
+        self.run_worker(later(self._left, left == "keep"), group="leaving", exclusive=True)
 
     async def _left(self, keep: bool) -> None:
         slip, under_way = self._slip, self._under_way
