@@ -214,6 +214,7 @@ find_target() {
         *" $ASKED_TARGET "*) TARGET=$ASKED_TARGET ;;
         *) fail "unsupported target triple: $(printable "$ASKED_TARGET"); it is one of: $TARGETS. See $DOCS_URL" ;;
         esac
+        find_libc
         return 0
     fi
     machine=$(uname -m)
@@ -312,7 +313,7 @@ compare_versions() {
 version_of() {
     trace "$1 --version"
     if command -v timeout >/dev/null 2>&1; then
-        version_line=$(as_root timeout 60 "$1" --version 2>/dev/null </dev/null)
+        version_line=$(as_root timeout 300 "$1" --version 2>/dev/null </dev/null)
     else
         version_line=$(as_root "$1" --version 2>/dev/null </dev/null)
     fi || version_line=''
@@ -766,7 +767,7 @@ find_service() {
 find_place() {
     case $PREFIX in
     \~ | \~/*) fail "--to: $(printable "$PREFIX"): no shell has expanded the ~; write the whole path" ;;
-    *[![:print:]]*) fail "--to: $(printable "$PREFIX") has characters in it that no path of a service can have" ;;
+    *[[:cntrl:]]*) fail "--to: $(printable "$PREFIX") has characters in it that no path of a service can have" ;;
     /*) ;;
     *) PREFIX=$(pwd)/$PREFIX ;;
     esac
@@ -782,9 +783,15 @@ find_place() {
     fi
 }
 
+# whole PATH: without links, where that can be found out.
+whole() { readlink -f -- "$1" 2>/dev/null || printf '%s\n' "$1"; }
+
 # need_one_installation: a service of another aimx would go on running that one.
 need_one_installation() {
-    if [ -n "$SERVED" ] && [ "$SERVED" != "$DESTINATION" ] && [ -x "$SERVED" ] && ! is_set "$FORCE"; then
+    if [ -x "$SERVED" ] && [ -e "${SERVED%/*}/../pyvenv.cfg" ]; then
+        fail "the service aimx runs $SERVED, of a Python environment: upgrade it there, or run \`sudo $SERVED uninstall\` first, which leaves configuration and mail"
+    fi
+    if [ -x "$SERVED" ] && [ "$(whole "$SERVED")" != "$(whole "$DESTINATION")" ] && ! is_set "$FORCE"; then
         if [ "$SERVED" = /usr/bin/aimx ]; then
             fail "the service aimx runs $SERVED, of a package: upgrade that with your package manager, or remove it first (--force installs beside it)"
         fi
@@ -1089,7 +1096,7 @@ dry_run() {
     dry_tag=${ASKED_TAG:-'<version>'}
     plain "dry run: nothing is fetched, nothing is changed"
     plain "target: $TARGET"
-    [ -z "$SUDO" ] || plain "would ask sudo for root"
+    [ "$(id -u)" = 0 ] || plain "would ask sudo for root"
     plain "would lock $PREFIX against other installations"
     plain "would fetch $(printable "$MANIFEST")$([ -n "$ASKED_TAG" ] || echo ', to learn which version is the latest')"
     if [ -e "$DESTINATION" ] && [ -n "$SERVICE" ]; then
@@ -1151,11 +1158,6 @@ install_aimx() {
     find_place
     find_terminal
     if is_set "$DRY_RUN"; then
-        SUDO=''
-        [ "$(id -u)" = 0 ] || SUDO=sudo
-        DRY_SUDO=$SUDO SUDO=''
-        find_service
-        SUDO=$DRY_SUDO
         dry_run
         return 0
     fi

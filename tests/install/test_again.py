@@ -178,3 +178,26 @@ def test_a_second_installation_waits_for_nobody(box):
     box.server.faults.clear()
     assert box.run().status == 0
     assert box.left() == []
+
+
+def test_the_same_program_by_another_path_is_the_same(box):
+    box.publish("9.9.1")
+    box.installed("9.9.1")
+    (box.path / "link").symlink_to(box.bin)
+    (box.units / "aimx.service").write_text(f"[Service]\nExecStart={box.path}/link/aimx serve\n")
+    run = box.run()
+    assert run.status == 0, run.text
+    assert "nothing to do" in run.text
+
+
+@pytest.mark.parametrize("flags", [(), ("--force",)], ids=["", "force"])
+def test_a_python_environment_is_left_to_who_made_it(box, flags):
+    box.publish("9.9.1")
+    theirs = box.make("9.9.0", box.path / "venv" / "bin" / "aimx")
+    (box.path / "venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    (box.units / "aimx.service").write_text(f"[Service]\nExecStart={theirs} serve\n")
+    box.program.symlink_to(theirs)
+    run = box.run(*flags)
+    assert run.status == 1
+    assert f"the service aimx runs {theirs}, of a Python environment" in run.text
+    assert box.program.is_symlink()

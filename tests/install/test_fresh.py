@@ -57,7 +57,7 @@ def test_the_environment_is_enough(box):
 
 def test_it_goes_where_it_is_told_however_deep(box):
     box.publish("9.9.1")
-    place = box.path / "opt" / "a b" / "bin"
+    place = box.path / "opt" / "a b" / "bín"
     run = box.run("--to", f"{place}//")
     assert run.status == 0, run.text
     assert f"program: {place}/aimx\n" in box.log
@@ -164,3 +164,11 @@ def test_others_who_can_write_to_the_place_are_warned_of(box):
     run = box.run()
     assert run.status == 0, run.text
     assert "can be written by others than root" in run.text
+
+
+def test_a_release_that_cannot_be_found_by_its_tag_is_told(box):
+    box.publish("9.9.1")
+    box.env["AIMX_RELEASE_MANIFEST_URL"] = f"{box.server.base}/9.9.1"
+    run = box.run("--tag", "9.9.1")
+    assert run.status == 1
+    assert "ends neither in /latest nor in latest.json" in run.text

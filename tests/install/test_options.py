@@ -154,11 +154,12 @@ def test_a_dry_run_tells_everything_and_does_nothing(box, installed, tag, user):
         box.installed("9.9.0")
     if installed == "program":
         (box.units / "aimx.service").unlink()
-    (box.etc / "config.toml").write_text("domain = 'a.example.test'\n")
+    (box.etc / "config.toml").write_text(f"[upgrade]\nrelease_manifest_url = '{box.server.manifest}'\n")
     box.take("curl", "mkdir", "cp", "mv")
     for tool in ("curl", "sudo", "mkdir", "cp", "mv", "mktemp", "rm"):
         box.fake(tool, f'echo "{tool} $*" >>"{box.path}/touched"')
     box.env |= {"AIMX_DRY_RUN": "1", "AIMX_DOMAIN": "agent.example.test"}
+    del box.env["AIMX_RELEASE_MANIFEST_URL"]
     before = {path: path.stat().st_mtime_ns for path in box.path.rglob("*")}
     run = box.type("", *(["--tag", tag] if tag else []), user=user, piped=True)
     assert run.status == 0, run.text
@@ -210,3 +211,8 @@ def test_colour_is_for_terminals(box, variables, coloured):
     assert ("\x1b[32m[ok]\x1b[0m" in run.text) == coloured
     assert coloured or "\x1b" not in run.text
     assert "\x1b" not in box.run().text
+
+
+def test_an_old_glibc_is_told_for_a_target_that_was_named_too(box):
+    _machine(box, os.uname().machine, "getconf", "2.31")
+    assert "the C library here is glibc 2.31" in box.run("--target", releases.TARGET).text
