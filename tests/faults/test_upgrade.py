@@ -158,3 +158,27 @@ def test_a_disk_that_fails_on_the_way_back(broken):
         again = broken.run()
         assert again.code == 1, (number, done, again)
         assert picture(broken.machine) == broken.before, (number, done, again)
+
+
+@pytest.mark.parametrize("filling", ["what is fetched", "what is unpacked"])
+def test_a_disk_that_is_full(world, tmp_path, filling):
+    """The one that the program is on; nothing is left on it."""
+    server, runs, key = world
+    machine = Machine(tmp_path / "m")
+    place = machine.program.parent
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=755", "none", str(place)], check=True)
+    try:
+        machine.install(OLD)
+        new = machine.light(tmp_path / "new", NEW)
+        more = os.urandom(1 << 20) if filling == "what is fetched" else bytes(1 << 20)
+        new.write_bytes(new.read_bytes() + b"exit 0\n" + more)
+        server.publish(NEW, new, key)
+        free = os.statvfs(place).f_bfree
+        done = runs.run(machine)
+        assert done.code == 1
+        step = "fetch tarball" if filling == "what is fetched" else "extract tarball"
+        assert done.err.splitlines()[-1].startswith(f"Error: {step}: ")
+        assert done.err.endswith("No space left on device\n")
+        assert (machine.tag(), machine.beside, os.statvfs(place).f_bfree) == (OLD, {"aimx"}, free)
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
