@@ -45,6 +45,8 @@ def play(asked, counted):
     os.environ.clear(); os.environ.update(asked["env"])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    if asked.get("ignored"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     sys._xoptions["aimx_bundle"] = asked["program"]
     built.TAG, built.TARGET, built.KEYS = asked["tag"], asked["target"], tuple(asked["keys"])
     site = Site(Path(asked["tree"], "etc/aimx"), None, Path(asked["tree"], "run/aimx/aimx.sock"), Path(asked["tree"]),

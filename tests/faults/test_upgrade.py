@@ -6,6 +6,7 @@ At every moment a whole program lies at the path, and the machine comes up with 
 import os
 import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -48,8 +49,11 @@ class Stand:
         """The service starts with whatever lies there, and answers."""
         (self.machine.runtime / "aimx.sock").unlink(missing_ok=True)
         self.machine.systemctl("start")
-        while not (self.machine.runtime / "aimx.sock").is_socket():
-            assert self.machine.active
+        for _ in range(3000):
+            if (self.machine.runtime / "aimx.sock").is_socket():
+                return
+            threading.Event().wait(0.02)
+        pytest.fail("no daemon")
 
     def run(self, **more):
         done = self.runs.run(self.machine, **more)
@@ -132,6 +136,12 @@ def test_interrupted(stand, name):
             assert done.code == 130, (number, done)
             assert "Interrupted" in done.err
             assert picture(stand.machine) == stand.before, (number, done)
+
+
+def test_a_terminal_that_nobody_needs(stand):
+    """`nohup`: what was ignored is ignored."""
+    done = stand.run(interrupt=20, signal=int(signal.SIGHUP), ignored=True)
+    assert (done.code, stand.machine.tag()) == (0, NEW)
 
 
 def test_a_disk_that_fails(stand):

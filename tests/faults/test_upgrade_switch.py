@@ -3,6 +3,7 @@
 import errno
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -84,11 +85,19 @@ def test_a_way_back_that_fails_too(machine):
     assert (machine.tag(), machine.tag("aimx.prev"), machine.beside) == (OLD, OLDER, {"aimx", "aimx.prev"})
 
 
+def appears(machine):
+    """The socket of a daemon that has been started."""
+    for _ in range(3000):
+        if (machine.runtime / "aimx.sock").is_socket():
+            return
+        threading.Event().wait(0.02)
+    pytest.fail("no daemon")
+
+
 def by_hand(machine, program):
     """A daemon that somebody started, once it answers."""
     process = subprocess.Popen([program, "serve"], stderr=subprocess.DEVNULL)
-    while not (machine.runtime / "aimx.sock").is_socket():
-        assert process.poll() is None
+    appears(machine)
     return process
 
 
@@ -105,6 +114,22 @@ def test_a_daemon_that_was_started_by_hand(machine):
         process.wait()
 
 
+def test_a_service_on_a_program_that_is_no_file(machine):
+    """A virtual environment's, or a checkout's: nothing in its words says which program file it is."""
+    machine.systemctl("stop")
+    systemctl = machine.tree / "bin/systemctl"
+    systemctl.write_text(systemctl.read_text().replace(f"{machine.program} serve", f"{machine.tree / 'other'} serve"))
+    other = machine.light(machine.tree / "other", "5.0.0")
+    other.write_text(other.read_text().replace('-X aimx_bundle="$self"', ""))
+    (machine.runtime / "aimx.sock").unlink(missing_ok=True)
+    machine.systemctl("start")
+    appears(machine)
+    machine.forget()
+    done = upgrade(machine)
+    assert [note.split(",")[1] for note in done.notes] == [" another program file: it goes on with that."]
+    assert (machine.tag(), machine.calls, machine.active) == (NEW, [], True)
+
+
 def test_a_service_on_another_program(machine, tmp_path):
     """Its own daemon is another program file than the one that is exchanged."""
     other = machine.light(tmp_path / "other/aimx", "5.0.0")
@@ -114,8 +139,7 @@ def test_a_service_on_another_program(machine, tmp_path):
     )
     (machine.runtime / "aimx.sock").unlink(missing_ok=True)
     machine.systemctl("start")
-    while not (machine.runtime / "aimx.sock").is_socket():
-        assert machine.active
+    appears(machine)
     machine.forget()
     done = upgrade(machine)
     assert done.notes == (f"The service runs {other}, another program file: it goes on with that.",)

@@ -4,13 +4,16 @@ import contextlib
 import json
 import os
 import smtplib
+import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
 from aimx.cli import upgrade
 from aimx.demo.zone import ZoneServer
 from aimx.errors import Refused
+from aimx.provision.service import openrc, systemd
 from tests import releases, upgrades
 from tests.harness import DOMAIN, config_text, mail
 from tests.root import users
@@ -104,6 +107,16 @@ def test_a_failure(light, tmp_path, world):
     assert "[FAIL] wait for service ready: it failed (exit-code, exit status 1)\n" in done.err
     assert f"[>] rolled back to {OLD}; check logs with 'aimx logs'\n" in done.err
     assert "Error: wait for service ready: it failed" in done.err
+
+
+@pytest.mark.parametrize(("init", "written"), [("systemd", systemd.unit), ("openrc", openrc.script)])
+def test_what_one_version_asks_another(tmp_path, init, written):
+    """The service file, exactly as setup of that version writes it."""
+    program = releases.program(tmp_path / "aimx", OLD)
+    words = ("--program", "/opt/a b/aimx", "--config-dir", "/etc/aimx", "--data-dir", "/srv/mail")
+    done = subprocess.run([program, "upgrade", "--service-file", init, *words], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == written(("/opt/a b/aimx",), Path("/etc/aimx"), Path("/srv/mail"))
 
 
 def test_wrong_words(light):

@@ -12,7 +12,7 @@ from aimx.errors import Failed
 from aimx.provision.service.api import NAME
 
 _BANNER = re.compile(r"AIMX \(AI Mail Exchange\) version (\S{1,100}) \(\S+\) (\S+) built \S+")
-_OPTION = b"aimx_bundle="
+_OPTIONS = (b"aimx_bundle=", b"aimx_deb=")  # of effects.running
 
 
 class Said(NamedTuple):
@@ -49,8 +49,9 @@ def serving() -> Iterator[Serving]:
 
 
 def of(pid: int) -> str:
-    """The program file that a process runs from; empty when it runs from none."""
-    return _program(_words(pid))
+    """What a process runs from: a program file where it has one, else its interpreter; empty: that cannot be seen."""
+    words = _words(pid)
+    return _program(words) or os.fsdecode(words[0])
 
 
 def _serving(pid: int) -> Serving | None:
@@ -63,9 +64,9 @@ def _serving(pid: int) -> Serving | None:
 
 def _program(words: Sequence[bytes]) -> str:
     for word in words:
-        head, option, program = word.partition(_OPTION)
-        if option and head in (b"", b"-X"):
-            return os.path.realpath(os.fsdecode(program))
+        found = word.removeprefix(b"-X")
+        if found.startswith(_OPTIONS):
+            return os.path.realpath(os.fsdecode(found.partition(b"=")[2]))
     return ""
 
 
