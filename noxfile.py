@@ -153,7 +153,8 @@ def release(session: nox.Session) -> None:
             options += ["--key", key, "--rehearsal"]
         told = session.run(f"{_BIN}/python", "-m", "install.release", *options, silent=True, external=True)
         print(told)
-        environment = {"AIMX_RELEASE": str(told).splitlines()[0], "AIMX_RELEASE_OPTIONS": shlex.join(options)}
+        made_in = next(line for line in str(told).splitlines() if os.path.isdir(line))
+        environment = {"AIMX_RELEASE": made_in, "AIMX_RELEASE_OPTIONS": shlex.join(options)}
         _run(session, "pytest", "-rs", *_PATIENCE, *_SIDE_BY_SIDE, "tests/release", **environment)
 
 

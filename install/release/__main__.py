@@ -9,12 +9,22 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from install.release import Refused, archive, deb, program, sealing, source, telling, tree
 from install.release.targets import TARGETS, Target, target
 from install.release.version import Version, version
 
 _PACKED = 1  # the program file is compressed already
+
+
+class Plan(NamedTuple):
+    """What is the same for every target. `keys`: public ones; `interpreter`: one that is given."""
+
+    version: Version
+    keys: tuple[str, ...]
+    interpreter: Path | None
+    rehearsal: bool
 
 
 def main(words: list[str] | None = None) -> int:
@@ -67,7 +77,7 @@ def build(options: argparse.Namespace) -> None:
     machines = options.target or [f"{platform.machine()}-unknown-linux-{tree.libc()}"]
     for machine in [target(triple) for triple in machines if triple != "none"]:
         with tempfile.TemporaryDirectory(prefix="aimx-release-") as made:
-            one(Path(made), goal, machine, this, keys, options.interpreter)
+            one(Path(made), goal, machine, Plan(this, keys, options.interpreter, rehearsal))
     telling.installers(goal, keys, f"2.{tree.GLIBC_MINOR}")
     telling.notes(goal, this, options.url, keys[0])
     sealing.seal(goal, key)
@@ -77,14 +87,15 @@ def build(options: argparse.Namespace) -> None:
         print("THROW-AWAY KEY: this is no release. Nothing else trusts what it signed; a release takes --key FILE.")
 
 
-def one(work: Path, goal: Path, machine: Target, this: Version, keys: tuple[str, ...], given: Path | None) -> None:
+def one(work: Path, goal: Path, machine: Target, plan: Plan) -> None:
     """Everything for one target. Raises: Refused."""
+    this, keys, given = plan.version, plan.keys, plan.interpreter
     anywhere = work / "anywhere"
     source.copy(anywhere / "source", this, "", keys)
     source.distributions(anywhere / "source", goal, this)
     source.copy(work / "source", this, machine.triple, keys)
     wheel = source.wheel(work / "source", this)
-    needs = tree.make(work / "tree", machine, wheel, given)
+    needs = tree.make(work / "tree", machine, wheel, given, plan.rehearsal)
     stem = f"aimx-{this.tag}-{machine.short}"
     inside = work / stem
     inside.mkdir()

@@ -38,15 +38,17 @@ _aimx_fits() {
     [ "$(uname -m)" = @MACHINE@ ] || _aimx_fail "this aimx is made for @MACHINE@; this machine is $(uname -m)"
     case @LIBC@ in
         gnu)
-            _aimx_libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) && _aimx_libc=${_aimx_libc#glibc } ||
+            [ -e "@LOADER@" ] ||
                 _aimx_fail "this aimx is made for glibc, which is not here; use the build for musl (@MACHINE@-linux-musl)"
+            # Where nothing tells the version, the interpreter itself says what it misses.
+            _aimx_libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) && _aimx_libc=${_aimx_libc#glibc } || return 0
             _aimx_minor=${_aimx_libc#*.}
             _aimx_minor=${_aimx_minor%%[!0-9]*}
             [ "${_aimx_libc%%.*}" = 2 ] && [ "${_aimx_minor:-0}" -lt @GLIBC_MINOR@ ] &&
                 _aimx_fail "this aimx needs glibc 2.@GLIBC_MINOR@ or newer (Debian 12, Ubuntu 23.04, Fedora 37); this system has glibc $_aimx_libc"
             ;;
         musl)
-            [ -e "/lib/ld-musl-@MACHINE@.so.1" ] ||
+            [ -e "@LOADER@" ] ||
                 _aimx_fail "this aimx is made for musl, which is not here; use the build for glibc (@MACHINE@-linux-gnu)"
             ;;
     esac
@@ -115,8 +117,8 @@ _aimx_unpack() {
 # The shared tree is root's and only root's, whoever starts it. What is made here is 0755; below a directory that hands
 # its group down, 2755.
 if [ -f "$_aimx_shared/$_aimx_id/complete" ] && [ -x "$_aimx_shared/$_aimx_id/bin/python3" ]; then
-    case $(stat -c %u:%a -- "$_aimx_shared" "$_aimx_shared/$_aimx_id" | tr '\n' ' ') in
-        '0:755 0:755 ' | '0:2755 0:755 ' | '0:2755 0:2755 ') _aimx_start "$_aimx_shared/$_aimx_id" "$@" ;;
+    case $(stat -c %u:%a, -- "$_aimx_shared" "$_aimx_shared/$_aimx_id") in
+        0:755,*0:755, | 0:2755,*0:755, | 0:2755,*0:2755,) _aimx_start "$_aimx_shared/$_aimx_id" "$@" ;;
     esac
 fi
 if [ "$(id -u)" = 0 ]; then

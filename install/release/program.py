@@ -20,6 +20,7 @@ def program(tree: Path, target: Target, version: Version, glibc_minor: int) -> b
     text = _HEAD.read_text()
     values = {
         "TAG": version.tag, "TRIPLE": target.triple, "MACHINE": target.machine, "LIBC": target.libc,
+        "LOADER": target.loader,
         "GLIBC_MINOR": str(glibc_minor), "DIGEST": digest, "SHORT_DIGEST": digest[:16],
         "SIZE": str(round(len(packed) / 1_000_000)),
     }  # fmt: skip

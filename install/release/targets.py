@@ -24,6 +24,13 @@ class Target(NamedTuple):
         return self.triple.replace("-unknown", "")
 
     @property
+    def loader(self) -> str:
+        """Where the C library's loader is: every binary names it."""
+        if self.libc == "musl":
+            return f"/lib/ld-musl-{self.machine}.so.1"
+        return "/lib64/ld-linux-x86-64.so.2" if self.machine == "x86_64" else "/lib/ld-linux-aarch64.so.1"
+
+    @property
     def wheels(self) -> tuple[str, ...]:
         """Platform tags of the wheels that run there, best first."""
         if self.libc == "musl":

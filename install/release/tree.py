@@ -7,21 +7,28 @@ import subprocess
 import sys
 from pathlib import Path
 
-from install.release import Refused, compiling, debian, interpreter, packages
+from install.release import Refused, compiling, debian, fetching, interpreter, packages
 from install.release.targets import PYTHON, Target
 
 _HERE = Path(__file__).parent
 GLIBC_MINOR = 36  # Debian 12's 2.36: what a tree may need, and so what the installer asks for
 
 
-def make(tree: Path, target: Target, wheel: Path, given: Path | None) -> int:
-    """Build the tree; the glibc that it needs, 2.x (0: none). `given`: an interpreter to take. Raises: Refused."""
+def make(tree: Path, target: Target, wheel: Path, given: Path | None, rehearsal: bool) -> int:
+    """Build the tree; the glibc that it needs, 2.x (0: none).
+
+    Args:
+        given: an interpreter to take.
+        rehearsal: where the archive no longer has what the lock names, take what it has.
+
+    Raises: Refused.
+    """
     if given is not None:
         shutil.copytree(given, tree, symlinks=False)
         if not os.access(tree / "bin/python3", os.X_OK) or not (tree / "lib" / interpreter.NAME / "os.py").exists():
             raise Refused(f"{given} must hold bin/python3 and lib/{interpreter.NAME}/os.py")
     elif target.libc == "gnu":
-        interpreter.from_debian(debian.locked(target), tree)
+        interpreter.from_debian(_packages(target, rehearsal), tree)
     else:
         raise Refused(f"{target.triple} needs --interpreter DIR: Debian has no interpreter for musl")
     place = interpreter.packages_of(tree, given is None)
@@ -32,6 +39,18 @@ def make(tree: Path, target: Target, wheel: Path, given: Path | None) -> int:
         raise Refused(f"the tree needs glibc 2.{needs}; the installer asks for 2.{GLIBC_MINOR}")
     _compile(tree, target)
     return needs
+
+
+def _packages(target: Target, rehearsal: bool) -> list[debian.Package]:
+    packages = debian.locked(target)
+    try:
+        debian.fetch(packages)
+    except fetching.Gone as gone:
+        if not rehearsal:
+            raise
+        print(f"NOT AS LOCKED: {gone}", file=sys.stderr)
+        return debian.lock(target)
+    return packages
 
 
 def libc() -> str:

@@ -1,8 +1,10 @@
 """The program file in fresh Debian trees: copied alone, unpacked once, whatever happens while it does."""
 
 import re
+import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -185,6 +187,25 @@ def test_a_system_that_is_too_old_is_told_which_glibc_it_takes(machine, program)
         "Error: this aimx needs glibc 2.36 or newer (Debian 12, Ubuntu 23.04, Fedora 37); this system has glibc 2.31\n"
     )
     assert listed(fresh, SHARED) == []
+
+
+def test_busybox_is_enough(machine, program):
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        pytest.skip("no busybox here")
+    fresh = machine()
+    fresh.put(Path(busybox), "/opt/busybox")
+    fresh.put(program, "/srv/aimx")
+    fresh.run(
+        "sh", "-c", "mkdir /opt/bin && for each in $(/opt/busybox --list); do ln -s /opt/busybox /opt/bin/$each; done"
+    )
+    env = {"PATH": "/opt/bin", "HOME": "/home/bob"}
+    # Only BusyBox is left of the system's programs.
+    hide = "mkdir /empty && mount --bind /empty /usr/sbin && mount --bind /empty /usr/bin"
+    fresh.run("/opt/bin/sh", "-c", hide, env=env)
+    for words in (["--version"], ["help"]):
+        done = fresh.run("/opt/bin/sh", "/srv/aimx", *words, env=env)
+        assert "AIMX" in done.stdout and done.stderr == ""
 
 
 @pytest.mark.parametrize(
