@@ -3,6 +3,8 @@
 import gzip
 import io
 import tarfile
+import time
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -44,3 +46,15 @@ def compressed(octets: bytes, level: int = LEVEL) -> bytes:
 def tar_gz(path: Path, roots: Iterable[tuple[Path, str]], epoch: int, level: int = LEVEL) -> None:
     """Write a compressed tarball."""
     path.write_bytes(compressed(tar(roots, epoch), level))
+
+
+def zip_again(path: Path, epoch: int) -> None:
+    """Write a zip archive anew: its builder lets the umask decide modes. The order of members stays."""
+    with zipfile.ZipFile(path) as archive:
+        members = [(name, archive.read(name)) for name in archive.namelist()]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
+        for name, octets in members:
+            entry = zipfile.ZipInfo(name, time.gmtime(epoch)[:6])
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, octets)

@@ -60,6 +60,7 @@ def wheel(source: Path, version: Version) -> Path:
         "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(built / "dist"), str(built), **environment
     )
     (made,) = (built / "dist").iterdir()
+    archive.zip_again(made, version.epoch)
     return made
 
 
