@@ -44,7 +44,9 @@ def _release(goal: Path, this: Version, machine: Target, tree: Path, key: sealin
     """A release whose program is that of the tree under another tag."""
     place = interpreter.packages_of(tree, True)
     told = place / "aimx/built.py"
-    told.write_text(re.sub(r'^TAG = "[^"]*"', f'TAG = "{this.tag}"', told.read_text(), flags=re.MULTILINE))
+    text, count = re.subn(r"^TAG = \S+", f"TAG = {this.tag!r}", told.read_text(), flags=re.MULTILINE)
+    assert count == 1
+    told.write_text(text)
     if this.tag == BROKEN:
         serve = place / "aimx/cli/serve.py"
         serve.write_text(serve.read_text() + _DYING)
