@@ -66,7 +66,7 @@ class Owned:
     def serving(self) -> str:
         """The version of the daemon that answers."""
         told = self.shell(f"{PROGRAM} doctor --json", check=False)
-        return str(json.loads(told)["versions"]["server"]["tag"])
+        return str(json.loads(told)["service"]["server"]["tag"])
 
     def numbers(self) -> list[int]:
         """Of the mails that are stored."""
