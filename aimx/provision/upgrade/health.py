@@ -49,6 +49,8 @@ class Health(NamedTuple):
         found = await trio.to_thread.run_sync(probe.daemon, self.socket, limiter=_thread)
         if found.state != "running":
             return None, f"it does not answer on {self.socket}", False
+        if not found.tag:
+            return found.pid, f"it has not said its version on {self.socket} in time", False
         if tag and found.tag != tag:
             return found.pid, f"what answers on {self.socket} is {found.tag}, process {found.pid}", True
         listener, _ = await trio.to_thread.run_sync(probe.smtp, self.smtp, limiter=_thread)

@@ -80,6 +80,7 @@ class Owned:
         assert inside is not None
         enter = ("nsenter", "-t", str(inside.pid), "-n", "-m", f"--wd={os.getcwd()}")
         argv = [*enter, sys.executable, "-m", "tests.systemd.release.sender", OURS, f"mx.{PEER}", BOB, f"hi@{DOMAIN}"]
+        argv.append(str(max(self.numbers(), default=0) + 1000))  # what nobody was told of last time is no repeat
         pipe = subprocess.PIPE
         told: dict[str, Any] = {}
         with subprocess.Popen(argv, stdin=pipe, stdout=pipe) as process:

@@ -1,7 +1,8 @@
-"""A mail server of the internet that never gives up: `python -m tests.systemd.release.sender HOST HELO SENDER RCPT`.
+"""A mail server of the internet that never gives up.
 
-Sends numbered mails until its standard input ends, each again until it is taken. Prints, as JSON, the numbers that were
-taken, how often it was put off, and every permanent refusal (5yz), of which there must be none.
+`python -m tests.systemd.release.sender HOST HELO SENDER RCPT FIRST` sends mails, numbered from FIRST on, until its
+standard input ends, each again until it is taken. Prints, as JSON, the numbers that were taken, how often it was put
+off, and every permanent refusal (5yz), of which there must be none.
 """
 
 import json
@@ -16,16 +17,16 @@ _SENDERS, _PAUSE_S, _AGAIN_S, _TRIES = 4, 0.02, 0.2, 600
 class Sending:
     """What came of it."""
 
-    def __init__(self, host: str, helo: str, sender: str, rcpt: str) -> None:
-        self._host, self._helo, self._sender, self._rcpt = host, helo, sender, rcpt
+    def __init__(self, host: str, helo: str, sender: str, rcpt: str, first: str) -> None:
+        self._host, self._helo, self._sender, self._rcpt, self._first = host, helo, sender, rcpt, int(first)
         self.over = threading.Event()
         self.taken: list[int] = []
         self.refused: list[str] = []
         self.put_off = 0
 
-    def run(self, first: int) -> None:
+    def run(self, place: int) -> None:
         """Every `_SENDERS`-th number."""
-        number = first
+        number = self._first + place
         while not self.over.is_set():
             if self._until_taken(number):
                 self.taken.append(number)
