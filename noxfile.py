@@ -159,6 +159,15 @@ def release(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def installer(session: nox.Session) -> None:
+    """install.sh and portcheck.sh in every branch, under dash and BusyBox, against releases that are spoilt in every way."""
+    if os.geteuid() != 0:
+        session.skip("needs root")
+    _install(session)
+    _run(session, "pytest", "-rs", *_PATIENCE, *_SIDE_BY_SIDE, "tests/install", *session.posargs)
+
+
+@nox.session(python=False)
 def clients(session: nox.Session) -> None:
     """Real agents' programs against `aimx mcp`: connected, and mail sent, waited for, read and answered.
 

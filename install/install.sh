@@ -25,6 +25,7 @@ LIST_BLOCKS=8192 SIGNATURE_BLOCKS=32 ARCHIVE_BLOCKS=1048576
 
 set -u
 umask 022
+LOCALE=${LC_ALL-}
 LC_ALL=C
 export LC_ALL
 
@@ -840,6 +841,7 @@ stage() {
 unusable() {
     [ -z "$VERSION" ] || fail "the program of release $TAG says that it is $VERSION: it is not installed"
     complaint=$(as_root "$STAGED" --version 2>&1 >/dev/null </dev/null | sed -n '$p')
+    complaint=${complaint#Error: }
     fail "the program of release $TAG does not run here: $(printable "${complaint:-it says nothing}")"
 }
 
@@ -882,8 +884,11 @@ upgrade() {
     good "Upgrade complete. Run 'aimx doctor' for health."
 }
 
-# pass_on: PASSED, what sudo would drop of the environment and programs of ours need. Values without blanks only.
+# pass_on: PASSED, what sudo would drop of the environment and programs of ours need. Values without blanks only. They talk
+# to people in the locale that this script was started in.
 pass_on() {
+    LC_ALL=$LOCALE
+    [ -n "$LOCALE" ] || unset LC_ALL
     PASSED=''
     for variable in AIMX_NONINTERACTIVE AIMX_CONFIG_DIR AIMX_DATA_DIR AIMX_RUNTIME_DIR NO_COLOR; do
         passed_value=''

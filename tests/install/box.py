@@ -33,7 +33,7 @@ _SAYS = """\
 case "${1-}" in
 setup | upgrade)
     { echo "argv: $*"; echo "program: $self"; echo "uid: $(id -u)"; [ -t 0 ] && echo "stdin: terminal"
-      env | grep -E '^(AIMX_|NO_COLOR|GITHUB_)'; echo; } >>"@LOG@"
+      env | grep -E '^(AIMX_|NO_COLOR|GITHUB_|LC_ALL|LANG)'; echo; } >>"@LOG@"
     if [ "$1" = upgrade ]; then /bin/cp -p "$5" "$5.prev"; /bin/mv "$3" "$5"; fi
     exit @EXIT@ ;;
 esac

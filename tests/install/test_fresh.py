@@ -172,3 +172,19 @@ def test_a_release_that_cannot_be_found_by_its_tag_is_told(box):
     run = box.run("--tag", "9.9.1")
     assert run.status == 1
     assert "ends neither in /latest nor in latest.json" in run.text
+
+
+@pytest.mark.parametrize("way", ["setup", "upgrade"])
+@pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C.UTF-8"}, {"LANG": "C.UTF-8"}], ids=["none", "LC_ALL", "LANG"])
+def test_programs_talk_in_the_locale_of_who_installs(box, locale, way):
+    """On a terminal setup has a screen only where the encoding can show it."""
+    box.publish("9.9.1")
+    if way == "upgrade":
+        box.installed("9.9.0")
+    box.env |= locale
+    run = box.run()
+    assert run.status == 0, run.text
+    assert f"argv: {way}" in box.log
+    assert {line for line in box.log.splitlines() if line.startswith(("LC_ALL", "LANG"))} == {
+        f"{name}={value}" for name, value in locale.items()
+    }
