@@ -160,7 +160,7 @@ def release(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def installer(session: nox.Session) -> None:
-    """install.sh and portcheck.sh in every branch, under dash and BusyBox, against releases that are spoilt in every way."""
+    """install.sh and portcheck.sh in every branch, under dash and BusyBox, against releases spoilt in every way."""
     if os.geteuid() != 0:
         session.skip("needs root")
     _install(session)

@@ -890,7 +890,7 @@ pass_on() {
     LC_ALL=$LOCALE
     [ -n "$LOCALE" ] || unset LC_ALL
     PASSED=''
-    for variable in AIMX_NONINTERACTIVE AIMX_CONFIG_DIR AIMX_DATA_DIR AIMX_RUNTIME_DIR NO_COLOR; do
+    for variable in AIMX_NONINTERACTIVE AIMX_CONFIG_DIR AIMX_DATA_DIR AIMX_RUNTIME_DIR NO_COLOR COLORTERM LANG LC_ALL LC_CTYPE; do
         passed_value=''
         eval "passed_value=\${$variable:-}"
         case $passed_value in

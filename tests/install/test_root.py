@@ -11,7 +11,7 @@ def test_a_user_with_sudo_installs(box):
     box.publish("9.9.1")
     box.give_sudo()
     box.env |= {"AIMX_DOMAIN": "agent.example.test", "AIMX_NONINTERACTIVE": "1", "AIMX_DATA_DIR": "/var/lib/other",
-                "NO_COLOR": "1", "GITHUB_TOKEN": "ghp_x", "SECRET": "of the user"}  # fmt: skip
+                "NO_COLOR": "1", "LANG": "C.UTF-8", "GITHUB_TOKEN": "ghp_x", "SECRET": "of the user"}  # fmt: skip
     run = box.run(user=USER, piped=True)
     assert run.status == 0, run.text
     assert box.works("9.9.1")
