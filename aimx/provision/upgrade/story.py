@@ -82,10 +82,22 @@ class Upgrade:
         with self._beside() as file:
             await self._fetch(release, file)
         service, strays, _ = await self._around()
+        notes = (*self._unsettled(), *plan.notes(service, strays))
         return Plan(
-            kind, self._own.tag, release.tag, self._program, plan.steps(service), plan.notes(service, strays),
+            kind, self._own.tag, release.tag, self._program, plan.steps(service), notes,
             manifest.tarball(release.tag, self._own.target),
         )  # fmt: skip
+
+    def _unsettled(self) -> tuple[str, ...]:
+        """That an upgrade was killed."""
+        place = Place(self._program)
+        try:
+            begun = place.begun()
+        finally:
+            place.close()
+        if begun is None:
+            return ()
+        return (f"An upgrade to {begun.target} was interrupted: the next one ends that first.",)
 
     async def install(self, staged: Path) -> Plan:
         """To the release that this very program is, from a copy of it that somebody else has verified."""
