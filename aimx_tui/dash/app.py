@@ -150,12 +150,16 @@ class Dashboard(Shell):
             self.state = self.state._replace(stale=self.state.stale | {kind})
         except AimxError as error:
             self.say(errors.told(error), trouble=True)
-        finally:
-            if self._asking.get(kind) is get_current_worker():
-                took = (_now() - began) * limits.TUI_REST_RATIO
-                self._rest_s[kind] = min(max(took, limits.TUI_SETTLE_S), limits.TUI_REST_MAX_S)
-                self._due.discard(kind)
-                self._arrange()
+        if self._asking.get(kind) is get_current_worker():
+            took = (_now() - began) * limits.TUI_REST_RATIO
+            self._rest_s[kind] = min(max(took, limits.TUI_SETTLE_S), limits.TUI_REST_MAX_S)
+            self._due.discard(kind)
+            self._arrange()
+
+    async def _shutdown(self) -> None:
+        """Nobody works on while the screens go: what they work on goes first."""
+        self.workers.cancel_all()
+        await super()._shutdown()
 
     async def _mailboxes(self) -> State:
         self._fresh("mailboxes")

@@ -119,7 +119,7 @@ async def _piece(reader: asyncio.StreamReader) -> bytes:
     """What comes next; nothing at the end, however that comes about."""
     try:
         return await reader.read(limits.READ_OCTETS)
-    except ConnectionResetError:
+    except OSError:
         return b""
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from aimx import errors, limits
 from aimx.errors import AimxError, DaemonAbsent, DaemonRefused, DaemonSilent, WireError
-from aimx.wire.frames import EmailList, MailboxList
+from aimx.wire.frames import EmailList, EmailSearch, MailboxList
 from aimx_tui.dash import asking, live
 from aimx_tui.dash.gateway import Gateway
 from aimx_tui.dash.live import Away, Told
@@ -224,6 +224,21 @@ def test_a_question_to_a_silent_server_ends(tmp_path, closes):
         async with Server(tmp_path / "s", b"", closes) as server:
             with pytest.raises(DaemonSilent):
                 await server.gateway.ask(EmailList(), timeout_s=0.2)
+
+    run(story())
+
+
+def test_a_server_that_goes_away_while_it_is_asked_is_silent(tmp_path):
+    async def story():
+        async def session(_, writer):
+            writer.transport.abort()
+
+        server = await asyncio.start_unix_server(session, tmp_path / "s")
+        for _ in range(200):
+            with pytest.raises(AimxError) as caught:
+                await Gateway(tmp_path / "s").ask(EmailSearch("word " * 200))
+            assert errors.told(caught.value) != "internal error"
+        server.close()
 
     run(story())
 
