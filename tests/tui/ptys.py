@@ -64,6 +64,12 @@ class OnPty:
             assert self._came.wait_for(lambda: len(self.octets) > size, patience_s)
             return next(when for when, there in self.heard if there > size)
 
+    def ended(self) -> bytes:
+        """The program has ended; all that it wrote."""
+        self._reader.join(PATIENCE_S)
+        assert not self._reader.is_alive()
+        return bytes(self.octets)
+
     def status(self, name: str) -> int:
         """A line of /proc/…/status, in KB where it is one of memory."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
