@@ -6,6 +6,8 @@ from textual.events import Click
 from textual.screen import Screen
 from textual.widget import Widget
 
+_FIRST = {"leave": 0, "help": 1}
+
 
 class Keys(Widget):
     """The keys of the screen that are to be shown, as many as fit; a click on one presses it."""
@@ -46,9 +48,9 @@ class Keys(Widget):
             self.refresh()
 
     def _shown(self) -> list[tuple[Binding, bool]]:
-        """One of each action, its first."""
+        """One of each action, its first; how to end and where all keys are told come first."""
         found: dict[str, tuple[Binding, bool]] = {}
         for active in self.screen.active_bindings.values():
             if active.binding.show:
                 found.setdefault(active.binding.action, (active.binding, active.enabled))
-        return list(found.values())
+        return sorted(found.values(), key=lambda shown: _FIRST.get(shown[0].id or "", len(_FIRST)))
