@@ -197,7 +197,7 @@ as_root() {
 
 need_tools() {
     missing=''
-    for tool in uname id awk sed tr cut od cat mkdir rm cp mv chmod tar gzip; do
+    for tool in uname id awk sed tr cut od cat mkdir rm cp mv chmod chown tar gzip dirname date ls sync; do
         command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
     done
     [ -z "$missing" ] || fail "these programs are needed and not there:$missing"

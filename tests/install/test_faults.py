@@ -85,7 +85,8 @@ def test_ended_at_any_step(box, way, name):
     assert {"mkdir", "curl", "openssl", "sha256sum", "tar", "rm", "cp", "chown", "chmod", "sync"} <= set(steps)
 
 
-def test_an_interrupted_download_ends_at_once(box):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_download_ends_at_once(box, number):
     """Only the shell gets the signal, and what it has started ends with it."""
     box.publish("9.9.1")
     box.server.faults["*.tar.gz"] = "stalled"
@@ -94,9 +95,9 @@ def test_an_interrupted_download_ends_at_once(box):
     for line in process.stdout:
         if b"Downloading" in line:
             break
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     rest, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 143
+    assert process.returncode == 128 + number
     assert b"interrupted; nothing was changed" in rest
     assert box.left() == []
 
