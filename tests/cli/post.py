@@ -29,10 +29,12 @@ aimx.cli.main.main()
 
 
 class Post(AbstractContextManager["Post"]):
-    """`uid`: whose daemon and mailbox it is."""
+    """`uid`: whose daemon and mailbox it is; as root another one may be named than one that nobody has."""
 
-    def __init__(self, config: str = CONFIG, **env: str) -> None:
-        self.uid = play.throw_away_uid() if os.geteuid() == 0 else os.geteuid()
+    def __init__(self, config: str = CONFIG, uid: int | None = None, **env: str) -> None:
+        self.uid = os.geteuid()
+        if self.uid == 0:
+            self.uid = play.throw_away_uid() if uid is None else uid
         self.tree = Path(tempfile.mkdtemp(prefix="aimx-post-"))
         self.drop = self.tree / "drop"
         self.drop.mkdir()
