@@ -177,6 +177,8 @@ def test_an_example_does_what_it_says(office, block):
 
 def test_every_block_is_typed_or_has_its_reason():
     for block in BLOCKS:
+        if "aimx" not in block.text:
+            continue  # commands of others
         reasons = [why for start, why in ONLY_READ.items() if block.text.startswith(start)]
         assert key(block) or reasons or block.page.name in ELSEWHERE, f"{pages.name(block.page)}: {block.text}"
 
