@@ -20,6 +20,9 @@ _ENVIRONMENT = {
     "AIMX_CONFIG_DIR": "The directory of config.toml and of the DKIM keys, if not /etc/aimx.",
     "AIMX_DATA_DIR": "The directory of the mailboxes, if not what config.toml says.",
     "AIMX_RUNTIME_DIR": "The directory of the socket, if not /run/aimx.",
+    "AIMX_NONINTERACTIVE": "Set to 1: nobody is there to answer a question.",
+    "AIMX_RELEASE_MANIFEST_URL": "Where upgrade looks for releases, if not where config.toml says.",
+    "AIMX_SANDBOX_FORCE_FALLBACK": "Set to anything for the daemon: hooks are no units of systemd.",
     "NO_COLOR": "Set to anything: no colours.",
 }
 _FILES = {

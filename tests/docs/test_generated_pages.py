@@ -20,6 +20,7 @@ PAGES = {
     "config": "config-schema.md",
     "frontmatter": "frontmatter.md",
     "limits": "limits.md",
+    "agents": "agent-entries.md",
 }
 
 
