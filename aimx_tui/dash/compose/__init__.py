@@ -14,3 +14,20 @@ def open(app: "Dashboard", kind: "Kind", mail: "Mail | None" = None) -> None:
     from aimx_tui.dash.working import later
 
     app.run_worker(later(opening.begin, app, kind, mail), group="compose", exclusive=True)
+
+
+def remind(app: "Dashboard") -> None:
+    """Say that letters are there which were not sent."""
+    from aimx_tui.dash.working import later
+
+    app.run_worker(later(_remind, app), group="drafts", exclusive=True)
+
+
+async def _remind(app: "Dashboard") -> None:
+    import asyncio
+
+    from aimx_tui.dash.compose import drafts
+
+    kept = await asyncio.to_thread(drafts.Drafts(drafts.directory()).all)
+    if kept:
+        app.say("1 letter is not sent yet: c offers it." if len(kept) == 1 else f"{len(kept)} letters are not sent yet.")

@@ -23,6 +23,10 @@ class Writing(Opening):
                 tooltip="Delete the mailbox that the cursor is on; shows what goes and asks"),
     ]  # fmt: skip
 
+    def on_mount(self) -> None:
+        """What was written before is not forgotten."""
+        compose.remind(self.dashboard)
+
     def action_write(self, kind: Kind) -> None:
         """A letter; all but a new one are about the mail that is meant."""
         mail = None if kind == "new" else self.selected()

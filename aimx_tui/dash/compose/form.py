@@ -77,7 +77,8 @@ class Form(Frame):
         """The cursor where writing goes on."""
         letter = self._kept.letter
         self._choose(letter.from_)
-        self.query_one("#body" if letter.to and letter.kind != "forward" else "#field-to").focus()
+        first = "#body" if letter.to and letter.kind != "forward" else "#field-to"
+        self.query_one(first if letter.from_ else "#from").focus()
         self._kept = self._kept._replace(letter=self.gathered())
         self._begun = self._kept.letter
         self.look_at_files()

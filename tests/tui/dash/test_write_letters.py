@@ -7,8 +7,12 @@ import os
 
 import pytest
 
-from aimx_tui.dash.compose import drafts
+from aimx import limits
+from aimx.errors import AimxError, DaemonSilent
+from aimx_tui.dash.compose import beginnings, drafts
 from aimx_tui.dash.compose.drafts import Drafts
+from aimx_tui.dash.gateway import Gateway
+from aimx_tui.dash.state import Mail, Mailbox
 from tests.harness import DOMAIN, mail
 from tests.tui.dash.screens import settled, shown, until
 from tests.tui.dash.writing import Office, dashboard, said, typed, write
@@ -185,7 +189,7 @@ def test_a_lost_answer_and_a_retry_send_once(office):
 
         async def lost(request, timeout_s):
             await whole(request, timeout_s)
-            raise drafts_silent()
+            raise DaemonSilent("the daemon closed the connection without an answer")
 
         app.gateway.ask = lost
         await pilot.press("ctrl+s")
@@ -198,13 +202,6 @@ def test_a_lost_answer_and_a_retry_send_once(office):
     assert len(office.taken("Once")) == 1
 
 
-def drafts_silent():
-    """What the gateway raises when nobody answers."""
-    from aimx.errors import DaemonSilent
-
-    return DaemonSilent("the daemon closed the connection without an answer")
-
-
 def test_another_text_after_a_lost_answer_needs_a_word(office):
     async def told(app, pilot):
         await write(app, pilot, "ok@one.test", "Twice", "b")
@@ -213,7 +210,7 @@ def test_another_text_after_a_lost_answer_needs_a_word(office):
 
         async def lost(request, timeout_s):
             await whole(request, timeout_s)
-            raise drafts_silent()
+            raise DaemonSilent("the daemon closed the connection without an answer")
 
         app.gateway.ask = lost
         await pilot.press("ctrl+s")
@@ -342,6 +339,58 @@ def test_a_mail_is_sent_on_with_its_files(office, answered, home):
     octets = office.taken("Fwd: Files")[0][1]
     assert b"report.pdf" in octets
     assert b"mine.txt" in octets
+
+
+def begun(office, kind, row):
+    """How a letter about that mail begins."""
+    boxes = (Mailbox("desk", f"desk@{DOMAIN}"), Mailbox("ops", f"ops@{DOMAIN}"), Mailbox("catchall", f"*@{DOMAIN}"))
+    return asyncio.run(beginnings.about(Gateway(office.daemon.socket), kind, row, boxes))
+
+
+def stored(office, name, text, box="desk", folder="inbox"):
+    """A mail as its owner may have put it there."""
+    (office.daemon.data / folder / box / f"{name}.md").write_bytes(text.encode())
+    return Mail(box, folder, name)
+
+
+HEAD = (
+    '+++\nid = "{0}"\nfrom = "{1}"\nto = "a@b.test"\nto_all = "a@b.test, c@d.test"\ncc = "e@f.test"\n'
+    'subject = "re: S"\n'
+)
+
+
+def test_answering_what_was_sent_goes_to_the_same_people(office):
+    row = stored(office, "2026-01-01-000000-own", HEAD.format("x", f"desk@{DOMAIN}") + "+++\n\nb\n", folder="sent")
+    assert begun(office, "reply", row).to == "a@b.test, c@d.test"
+    everybody = begun(office, "all", row)
+    assert (everybody.cc, everybody.subject) == ("e@f.test", "re: S")
+
+
+def test_mail_of_the_catchall_leaves_the_sender_to_be_chosen(office):
+    row = stored(office, "2026-01-01-000001-any", HEAD.format("x", "q@r.test") + "+++\n\nb\n", box="catchall")
+    letter = begun(office, "reply", row)
+    assert (letter.from_, letter.to) == ("", "q@r.test")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param("no frontmatter\n", "nobody knows whom to answer", id="no-frontmatter"),
+        pytest.param("+++\nfrom = 3\n+++\n\nb\n", "names no address that could be answered", id="no-author"),
+        pytest.param('+++\nfrom = "Nobody <>"\n+++\n\nb\n', "names no address that could be answered", id="bad-author"),
+    ],
+)
+def test_what_cannot_be_answered_is_said(office, text, why):
+    row = stored(office, "2026-01-01-000002-odd", text)
+    with pytest.raises(AimxError, match=why):
+        begun(office, "reply", row)
+
+
+def test_of_a_very_long_mail_the_beginning_is_quoted(office):
+    row = stored(office, "2026-01-01-000003-long", HEAD.format("x", "q@r.test") + "+++\n\n" + "word word\n" * 60_000)
+    letter = begun(office, "forward", row)
+    assert len(letter.body) < 2 * limits.TUI_QUOTE_CHARACTERS
+    assert letter.body.rstrip().endswith("> [The rest of the forwarded message was left out.]")
 
 
 # Files
