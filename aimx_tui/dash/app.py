@@ -17,6 +17,7 @@ from aimx_tui.dash import asking, live, modes, reduce, state
 from aimx_tui.dash.frame import Frame
 from aimx_tui.dash.gateway import Gateway
 from aimx_tui.dash.state import Stale, State
+from aimx_tui.dash.working import later
 from aimx_tui.shell import Shell
 
 if TYPE_CHECKING:  # it imports a dozen widgets that nobody needs before the first picture
@@ -139,7 +140,7 @@ class Dashboard(Shell):
             self.call_later(do)
 
     def _ask_now(self, kind: Stale) -> None:
-        self._asking[kind] = self.run_worker(self._ask_again(kind), group=f"stale {kind}", exclusive=True)
+        self._asking[kind] = self.run_worker(later(self._ask_again, kind), group=f"stale {kind}", exclusive=True)
 
     async def _ask_again(self, kind: Stale) -> None:
         """One question; what is told replaces what was known. How long it took says how soon it may be asked again."""

@@ -30,4 +30,5 @@ async def _remind(app: "Dashboard") -> None:
 
     kept = await asyncio.to_thread(drafts.Drafts(drafts.directory()).all)
     if kept:
-        app.say("1 letter is not sent yet: c offers it." if len(kept) == 1 else f"{len(kept)} letters are not sent yet.")
+        many = "1 letter is" if len(kept) == 1 else f"{len(kept)} letters are"
+        app.say(f"{many} not sent yet; c offers what is kept.")

@@ -70,22 +70,25 @@ class Slip:
                 raise Failed(f"the draft cannot be kept in {self._where}: {error.strerror}") from None
 
     def remove(self) -> None:
-        """It is sent, or not wanted."""
+        """It is sent, or not wanted. Nothing is saved after it."""
         with self._mutex:
             if self._held >= 0:
                 with contextlib.suppress(OSError):
                     (self._where / (self.name + _ENDING)).unlink(missing_ok=True)
-        self.release()
+                self._let_go()
 
     def release(self) -> None:
         """Nobody writes it any more."""
         with self._mutex:
             if self._held >= 0:
-                if not (self._where / (self.name + _ENDING)).exists():
-                    with contextlib.suppress(OSError):
-                        (self._where / (self.name + _LOCK)).unlink(missing_ok=True)
-                os.close(self._held)
-                self._held = -1
+                self._let_go()
+
+    def _let_go(self) -> None:
+        if not (self._where / (self.name + _ENDING)).exists():
+            with contextlib.suppress(OSError):
+                (self._where / (self.name + _LOCK)).unlink(missing_ok=True)
+        os.close(self._held)
+        self._held = -1
 
 
 class Drafts:

@@ -17,6 +17,7 @@ from aimx_tui.dash.frame import Frame
 from aimx_tui.dash.mail import rows
 from aimx_tui.dash.mail.reader import Reader
 from aimx_tui.dash.state import Asked, Folder, Listing, Mail, Mailbox, Stale, State, extended
+from aimx_tui.dash.working import later
 from aimx_tui.grid import Grid
 
 
@@ -100,7 +101,7 @@ class Looking(Frame):
 
     def look(self, asked: Asked) -> None:
         """The table to that; the newest wish counts."""
-        self.run_worker(self._look(asked), group="rows", exclusive=True)
+        self.run_worker(later(self._look, asked), group="rows", exclusive=True)
 
     async def _look(self, asked: Asked) -> None:
         before = self.dashboard.state.events  # what happens while it is answered may not be in the answer

@@ -15,6 +15,7 @@ from aimx_tui.dash.mail.looking import Looking
 from aimx_tui.dash.mail.reader import Reader
 from aimx_tui.dash.mail.reading import Changed, Message
 from aimx_tui.dash.state import Mail, State
+from aimx_tui.dash.working import later
 from aimx_tui.grid import Grid
 
 _GONE = "✗ This mail is no longer there: deleted, or moved. What was loaded is still shown."
@@ -79,7 +80,7 @@ class Opening(Looking):
         elif now is not None:
             self.reader.mail = now
         elif any(row.key == mail.key for row in before.rows):
-            self.run_worker(self._look_for(mail), group="gone", exclusive=True)
+            self.run_worker(later(self._look_for, mail), group="gone", exclusive=True)
 
     def on_grid_moved(self, moved: Grid.Moved) -> None:
         """The other panes follow."""
@@ -122,7 +123,7 @@ class Opening(Looking):
         self._stop_rest()
         if not again:
             self.reader.turn(mail)
-        self.run_worker(self._load(mail), group="preview", exclusive=True)
+        self.run_worker(later(self._load, mail), group="preview", exclusive=True)
 
     async def _load(self, mail: Mail) -> None:
         gateway = self.dashboard.gateway

@@ -18,6 +18,7 @@ from aimx_tui.dash.mail.page import Page
 from aimx_tui.dash.mail.reading import Message
 from aimx_tui.dash.mail.sheet import Body, Look
 from aimx_tui.dash.state import Mail
+from aimx_tui.dash.working import later
 
 # One at a time: of those that wait, the ones nobody wants any more never begin.
 _DRAWER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
@@ -163,7 +164,7 @@ class Reader(Vertical):
 
     def _again(self) -> None:
         if self.mail is not None:
-            self.run_worker(self._draw(self.mail, self.message, self.thread), group="draw", exclusive=True)
+            self.run_worker(later(self._draw, self.mail, self.message, self.thread), group="draw", exclusive=True)
 
     async def _draw(self, mail: Mail, message: Message | None, thread: tuple[Mail, ...]) -> None:
         look, before = self._look(), self._drawn

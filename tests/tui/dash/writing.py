@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 
 from aimx_tui.dash.app import Dashboard
 from aimx_tui.dash.gateway import Gateway
+from aimx_tui.dash.mail.screen import MailMode
 from tests import mx
 from tests.harness import DOMAIN, Daemon, owner
 from tests.mailauth import signing
@@ -59,8 +60,13 @@ async def dashboard(daemon, size=(110, 30)):
     """It and its pilot, once it is live."""
     app = Dashboard(Gateway(daemon.socket))
     async with app.run_test(size=size, notifications=True) as pilot:
-        await until(app, pilot, "● live", "desk", "Compose")
+        await until(app, pilot, "● live", "desk")
         yield app, pilot
+
+
+async def back(app, pilot):
+    """The mail is on the screen again."""
+    await settled(app, pilot, lambda: isinstance(app.screen, MailMode), "the mail")
 
 
 async def typed(pilot, text):
