@@ -119,8 +119,8 @@ class Dashboard(Shell):
 
     def _picture(self) -> None:
         self._pictured = _now()
-        for screen in self.screen_stack[-1:]:  # none once the app is ending
-            if isinstance(screen, Frame):
+        for screen in self.screen_stack[-1:]:  # none once the app has ended
+            if isinstance(screen, Frame) and self.is_running:  # a screen that is taken down has lost its widgets
                 screen.show(self.state)
 
     def _arrange(self) -> None:
