@@ -14,7 +14,7 @@ case $0 in
     *) _aimx_program=$PWD/$0 && [ -f "$_aimx_program" ] || _aimx_program=$(command -v -- "$0") ;;
 esac
 if [ -L "$_aimx_program" ]; then _aimx_program=$(readlink -f "$_aimx_program"); fi
-case $_aimx_program in
+case /$0 in
     */aimx-verifier) _aimx_module=aimx.verifier.main ;;
     *) _aimx_module=aimx.cli.main ;;
 esac

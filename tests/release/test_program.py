@@ -189,6 +189,13 @@ def test_a_system_that_is_too_old_is_told_which_glibc_it_takes(machine, program)
     assert listed(fresh, SHARED) == []
 
 
+def test_under_another_name_it_is_the_verifier(machine, program):
+    fresh = machine()
+    fresh.put(program, "/srv/aimx")
+    fresh.run("ln", "-s", "/srv/aimx", "/usr/bin/aimx-verifier")
+    assert fresh.run("aimx-verifier", "--help").stdout.startswith("The companion service")
+
+
 def test_busybox_is_enough(machine, program):
     busybox = shutil.which("busybox")
     if busybox is None:
