@@ -2,6 +2,7 @@
 
 import os
 import tarfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,18 +38,34 @@ def program(release, tag, tmp_path_factory):
     return goal
 
 
-@pytest.fixture
-def machine(tmp_path):
-    """Makes machines: `machine("trixie")`."""
+@contextmanager
+def machines(directory):
+    """Makes machines, and ends them."""
     made = []
 
     def make(suite="bookworm", size="1g"):
         try:
-            made.append(Fresh(suite, tmp_path / f"{suite}-{len(made)}", size))
+            made.append(Fresh(suite, directory / f"{suite}-{len(made)}", size))
         except trees.Unavailable as error:
             pytest.skip(str(error))
         return made[-1]
 
-    yield make
-    for one in made:
-        one.__exit__()
+    try:
+        yield make
+    finally:
+        for one in made:
+            one.__exit__()
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Makes machines of this test: `machine("trixie")`."""
+    with machines(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared_machine(tmp_path_factory):
+    """Makes machines that several tests of a module use."""
+    with machines(tmp_path_factory.mktemp("machines")) as make:
+        yield make

@@ -8,10 +8,10 @@ LIBRARY = "/usr/lib/aimx"
 INSTALL = "cd /root && DEBIAN_FRONTEND=noninteractive apt-get install -y ./aimx.deb"
 
 
-@pytest.fixture(params=["bookworm", "trixie"])
-def installed(request, machine, release):
-    """A machine that has it, by the one command."""
-    fresh = machine(request.param)
+@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+def installed(request, shared_machine, release):
+    """A machine that has it, by the one command; the last test removes it."""
+    fresh = shared_machine(request.param)
     (deb,) = release.glob("*.deb")
     fresh.put(deb, "/root/aimx.deb", 0o644)
     fresh.run("sh", "-c", INSTALL)

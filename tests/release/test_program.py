@@ -15,6 +15,15 @@ LINE = r"AIMX \(AI Mail Exchange\) version {tag} \([0-9a-f]{{8,}}\) x86_64-unkno
 ALICE = 1000
 
 
+@pytest.fixture(scope="module")
+def settled(shared_machine, program):
+    """A machine where it has been started before; whoever damages it, mends it."""
+    fresh = shared_machine()
+    fresh.put(program, "/usr/local/bin/aimx")
+    fresh.run("aimx", "--version")
+    return fresh
+
+
 @pytest.fixture(params=SUITES)
 def suite(request):
     return request.param
@@ -49,6 +58,23 @@ def test_a_fresh_tree_needs_nothing_but_the_file(machine, suite, program, tag):
     assert listed(fresh, "/home/alice/.cache/aimx") == []  # everybody uses root's
 
 
+def test_every_module_of_ours_can_be_imported(settled, tmp_path):
+    """What the tree leaves out is missed nowhere."""
+    fresh = settled
+    (tmp_path / "every.py").write_text(
+        "import importlib, pkgutil, aimx, aimx_tui\n"
+        "found = [m.name for p in (aimx, aimx_tui) for m in pkgutil.walk_packages(p.__path__, p.__name__ + '.')]\n"
+        "for name in found:\n"
+        "    if not name.endswith('__main__'): importlib.import_module(name)\n"
+        "print(len(found))\n"
+    )
+    fresh.put(tmp_path / "every.py", "/tmp/every.py")
+    script = f"{SHARED}/*/bin/python3 -I -W error::ImportWarning /tmp/every.py"
+    assert int(fresh.run("sh", "-c", script).stdout) > 100
+    listed = fresh.run("aimx", "agents", "list", uid=ALICE, check=False)
+    assert "claude" in listed.stdout.lower() and "Error" not in listed.stderr
+
+
 @pytest.mark.parametrize("uid", BASES, ids=["root", "alice"])
 def test_first_starts_at_the_same_time_do_no_harm(machine, program, uid):
     fresh = machine()
@@ -72,14 +98,12 @@ def test_first_starts_at_the_same_time_do_no_harm(machine, program, uid):
     ["rm $T/complete", "rm $T/bin/python3", "rm -r $T/lib; rm $T/complete", "chmod a-x $T/bin/python3"],
     ids=["marker", "interpreter", "library", "mode"],
 )  # fmt: skip
-def test_a_damaged_tree_is_made_anew(machine, program, damage):
-    fresh = machine()
-    fresh.put(program, "/usr/local/bin/aimx")
-    whole = fresh.run("aimx", "--version").stdout
-    (name,) = listed(fresh, SHARED)
-    fresh.run("sh", "-c", f"T={SHARED}/{name}; {damage}")
-    assert fresh.run("aimx", "--version").stdout == whole
-    assert listed(fresh, SHARED) == [name]
+def test_a_damaged_tree_is_made_anew(settled, damage):
+    whole = settled.run("aimx", "--version").stdout
+    (name,) = listed(settled, SHARED)
+    settled.run("sh", "-c", f"T={SHARED}/{name}; {damage}")
+    assert settled.run("aimx", "--version").stdout == whole
+    assert listed(settled, SHARED) == [name]
 
 
 def test_a_missing_module_is_told_and_the_next_start_has_it(machine, program):
@@ -189,11 +213,9 @@ def test_a_system_that_is_too_old_is_told_which_glibc_it_takes(machine, program)
     assert listed(fresh, SHARED) == []
 
 
-def test_under_another_name_it_is_the_verifier(machine, program):
-    fresh = machine()
-    fresh.put(program, "/srv/aimx")
-    fresh.run("ln", "-s", "/srv/aimx", "/usr/bin/aimx-verifier")
-    assert fresh.run("aimx-verifier", "--help").stdout.startswith("The companion service")
+def test_under_another_name_it_is_the_verifier(settled):
+    settled.run("ln", "-s", "/usr/local/bin/aimx", "/usr/bin/aimx-verifier")
+    assert settled.run("aimx-verifier", "--help").stdout.startswith("The companion service")
 
 
 def test_busybox_is_enough(machine, program):
@@ -213,6 +235,18 @@ def test_busybox_is_enough(machine, program):
     assert done.stdout.count("AIMX (AI Mail Exchange)") == 2 and done.stderr == ""
 
 
+@pytest.fixture(scope="module")
+def telling(shared_machine, program, tmp_path_factory):
+    """A machine where the interpreter has been exchanged for one that tells what it is told."""
+    fresh = shared_machine()
+    fresh.put(program, "/srv/aimx")
+    fresh.run("/srv/aimx", "--version")
+    told = tmp_path_factory.mktemp("told") / "told"
+    told.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    fresh.put(told, f"{SHARED}/{listed(fresh, SHARED)[0]}/bin/python3")
+    return fresh
+
+
 @pytest.mark.parametrize(
     ("place", "start"),
     [
@@ -225,13 +259,8 @@ def test_busybox_is_enough(machine, program):
     ],
     ids=["relative", "dot", "sh", "dot dot", "link", "PATH"],
 )  # fmt: skip
-def test_it_knows_its_own_path_however_it_is_started(machine, program, tmp_path, place, start):
-    fresh = machine()
-    fresh.run("mkdir", "-p", place.rpartition("/")[0])
-    fresh.put(program, place)
-    fresh.run(place, "--version")
-    # The interpreter is exchanged for one that tells what it is told.
-    (tmp_path / "told").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
-    fresh.put(tmp_path / "told", f"{SHARED}/{listed(fresh, SHARED)[0]}/bin/python3")
-    told = fresh.run(*start).stdout
+def test_it_knows_its_own_path_however_it_is_started(telling, program, place, start):
+    telling.run("mkdir", "-p", place.rpartition("/")[0])
+    telling.put(program, place)
+    told = telling.run(*start).stdout
     assert told == f"-I|-X|aimx_bundle={place}|-m|aimx.cli.main|demo|--help|"
