@@ -205,6 +205,8 @@ def machine(tree: Path) -> Iterator[Machine]:
     try:
         yield made
     finally:
+        for path in tree.glob("fail-*"):
+            path.unlink()
         made.systemctl("stop")
 
 

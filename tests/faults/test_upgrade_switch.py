@@ -82,7 +82,13 @@ def test_a_way_back_that_fails_too(machine):
         upgrade(machine)
     assert error.value.reason.startswith("start service: systemctl start aimx: ")
     assert "; rollback failed at start service: systemctl start aimx: " in error.value.reason
+    assert (machine.tag(), machine.tag("aimx.prev")) == (OLD, OLDER)
+    # What was stopped and not started again, the next one starts.
+    (machine.tree / "fail-start").unlink()
+    with pytest.raises(StepFailed, match="extract tarball"):
+        upgrade(machine, "not at all")
     assert (machine.tag(), machine.tag("aimx.prev"), machine.beside) == (OLD, OLDER, {"aimx", "aimx.prev"})
+    assert machine.active
 
 
 def appears(machine):
