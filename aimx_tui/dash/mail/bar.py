@@ -42,11 +42,13 @@ class Bar(Vertical):
         self.kind: Kind = "search"
         self._past: dict[Kind, list[str]] = {"search": [], "filter": []}
         self._at = 0
+        self._field = Input(id="wanted", compact=True, select_on_focus=False)
+        self._hint = Static("", id="wanted-hint")
 
     def compose(self) -> ComposeResult:
         """A field and what it takes."""
-        yield Input(id="wanted", compact=True, select_on_focus=False)
-        yield Static("", id="wanted-hint")
+        yield self._field
+        yield self._hint
 
     def on_mount(self) -> None:
         """Nothing is asked for yet."""
@@ -56,7 +58,7 @@ class Bar(Vertical):
         """For that, beginning with what is in force."""
         self.kind, self.display = kind, True
         self._at = len(self._past[kind])
-        field = self.query_one("#wanted", Input)
+        field = self._field
         field.placeholder, field.value = _SIGNS[kind], text
         field.cursor_position = len(text)
         self.hint()
@@ -68,9 +70,8 @@ class Bar(Vertical):
 
     def hint(self, problem: str = "") -> None:
         """What is wrong with it, or what it takes."""
-        line = self.query_one("#wanted-hint", Static)
-        line.update(safe.text(f"✗ {problem}" if problem else _HINTS[self.kind]))
-        line.set_class(bool(problem), "refusal")
+        self._hint.update(safe.text(f"✗ {problem}" if problem else _HINTS[self.kind]))
+        self._hint.set_class(bool(problem), "refusal")
 
     def remember(self, text: str) -> None:
         """In the history of its kind, once."""
@@ -82,7 +83,7 @@ class Bar(Vertical):
         """Through the history."""
         past = self._past[self.kind]
         self._at = max(0, min(self._at + by, len(past)))
-        field = self.query_one("#wanted", Input)
+        field = self._field
         field.value = past[self._at] if self._at < len(past) else ""
         field.cursor_position = len(field.value)
 

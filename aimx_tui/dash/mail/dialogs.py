@@ -52,12 +52,18 @@ class Choose(ModalScreen[int | None]):
 
 
 class Leading(ModalScreen[str | None]):
-    """Where a link leads, before anything is done with it: "copy", "open", "write" or None."""
+    """Where a link leads, before anything is done with it: "copy", "open", "write" (to that address) or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         _CANCEL,
         Binding("y", "answer('copy')", "Copy", id="link.copy", tooltip="The target to the clipboard"),
-        Binding("o", "answer('open')", "Open", id="link.open", tooltip="Open the target in a browser"),
+        Binding(
+            "o",
+            "answer('open')",
+            "Open",
+            id="link.open",
+            tooltip="Open the target in a browser; of mail, copy the address",
+        ),
         Binding("right", "app.focus_next", "", show=False, id="link.right", tooltip="To the other button"),
         Binding("left", "app.focus_previous", "", show=False, id="link.left", tooltip="To the other button"),
     ]
@@ -82,7 +88,7 @@ class Leading(ModalScreen[str | None]):
                 if self._target.opens == "web":
                     yield Button("Open in a browser", id="open")
                 elif self._target.opens == "mail":
-                    yield Button("Write a mail", id="write")
+                    yield Button("Copy the address", id="write")
 
     def on_mount(self) -> None:
         """The harmless answer."""

@@ -224,8 +224,8 @@ class _Code(CodeBlock):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """A stripe on its left."""
-        text = Text(str(self.text).rstrip(), style=console.get_style("markdown.code_block"), overflow="fold")
-        yield Padding(text, (0, 0, 0, 2))
+        style = console.get_style("markdown.code_block")
+        yield Padding(Text(str(self.text).rstrip(), style=style, overflow="fold"), (0, 0, 0, 2), style=style)
 
 
 class _Markdown(Markdown):

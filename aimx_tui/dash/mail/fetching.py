@@ -17,6 +17,7 @@ from aimx_tui.dash.mail import launching, saving, words
 from aimx_tui.dash.mail.dialogs import Where
 from aimx_tui.dash.mail.words import Attachment
 from aimx_tui.dash.state import Mail
+from aimx_tui.dash.working import later
 
 _CELLS = 24
 
@@ -37,7 +38,7 @@ class Save(Where):
     def given(self, path: str) -> None:
         """Begin."""
         self.progress("… asking the daemon")
-        self.run_worker(self._save(path), group="save", exclusive=True)
+        self.run_worker(later(self._save, path), group="save", exclusive=True)
 
     async def _save(self, typed: str) -> None:
         def told(done: int, total: int) -> None:
@@ -95,7 +96,7 @@ class Open(ModalScreen[str | None]):
     def action_yes(self) -> None:
         """Fetch and open."""
         self.query_one("#do", Button).disabled = True
-        self.run_worker(self._open(), group="open", exclusive=True)
+        self.run_worker(later(self._open), group="open", exclusive=True)
 
     async def _open(self) -> None:
         line = self.query_one("#state", Static)

@@ -16,6 +16,7 @@ from aimx_tui.dash.mail.reader import Reader
 from aimx_tui.dash.mail.seeking import Seeking
 from aimx_tui.dash.mail.words import Attachment
 from aimx_tui.dash.state import Mail
+from aimx_tui.dash.working import later
 
 
 class Handling(Seeking):
@@ -50,7 +51,7 @@ class Handling(Seeking):
 
         def answered(answer: str | None) -> None:
             if answer == "open":
-                self.run_worker(self._browse(link), group="browse", exclusive=True)
+                self.run_worker(later(self._browse, link), group="browse", exclusive=True)
             elif answer == "write":
                 self.write_to(links.judge(link).address)
             elif answer == "copy":
@@ -67,8 +68,8 @@ class Handling(Seeking):
             self.dashboard.say("Handed to the browser.")
 
     def write_to(self, address: str) -> None:
-        """A mail to somebody that a link names."""
-        self._copy(address, "the address")
+        """Somebody that a link names: into the field of a letter it is pasted."""
+        self._copy(address, "the address, c begins a letter")
 
     def action_save(self) -> None:
         """An attachment, or one of them."""

@@ -38,38 +38,35 @@ class Looking(Frame):
         super().__init__()
         self.narrowing = ""  # of the loaded rows: what is typed after \\
         self._before = Listing()
+        self._wish: Asked | None = None  # asked for, not answered yet
         self._shape = (Asked(), 0)  # what the columns were made for
         self.moved_by_rows: str | None = None  # the row that the cursor came to because others came or went
         self.same_question = True  # and they are an answer to the same question
 
+        # Held, not looked up: what is under way when the program ends may still tell them something.
+        self.boxes = Grid[Mailbox](rows.BOXES, lambda box: box.name, rows.box, id="mailboxes")
+        self.mails = Grid[Mail](rows.columns(*self._shape), lambda row: row.key, self._drawn, id="mails")
+        self.reader = Reader(id="reader")
+        self._place = Static("", id="place")
+
     def body(self) -> ComposeResult:
         """The panes."""
         with Horizontal(id="panes"):
-            yield Grid[Mailbox](rows.BOXES, lambda box: box.name, rows.box, id="mailboxes")
+            yield self.boxes
             with Vertical(id="list"):
-                yield Static("", id="place")
-                yield Grid[Mail](rows.columns(Asked(), 0), lambda row: row.key, self._drawn, id="mails")
+                yield self._place
+                yield self.mails
                 yield from self.bar()
-            yield Reader(id="reader")
+            yield self.reader
 
     def bar(self) -> ComposeResult:
         """What stands below the table."""
         yield from ()
 
     @property
-    def boxes(self) -> Grid[Mailbox]:
-        """The pane on the left."""
-        return self.query_one("#mailboxes", Grid)
-
-    @property
-    def mails(self) -> Grid[Mail]:
-        """The table."""
-        return self.query_one("#mails", Grid)
-
-    @property
     def asked(self) -> Asked:
-        """What the table shows."""
-        return self.dashboard.state.listing.asked
+        """What the table shows, or is about to: a key that follows at once means that."""
+        return self._wish or self.dashboard.state.listing.asked
 
     def show(self, state: State) -> None:
         """Bring it to the panes."""
@@ -79,7 +76,7 @@ class Looking(Frame):
         here = self.boxes.item
         self.boxes.put((rows.everything(state.mailboxes), *state.mailboxes))
         if here is None or here.registered or not self.boxes.has_focus:
-            self.boxes.go(state.listing.asked.mailbox or rows.ALL)
+            self.boxes.go(self.asked.mailbox or rows.ALL)
         self._list(state.listing)
 
     def _list(self, listing: Listing) -> None:
@@ -97,10 +94,11 @@ class Looking(Frame):
         table.put(shown)
         if table.key != was:
             self.moved_by_rows, self.same_question = table.key, not anew
-        self.query_one("#place", Static).update(safe.text(rows.place(listing, len(shown), self.narrowing)))
+        self._place.update(safe.text(rows.place(listing, len(shown), self.narrowing)))
 
     def look(self, asked: Asked) -> None:
         """The table to that; the newest wish counts."""
+        self._wish = asked
         self.run_worker(later(self._look, asked), group="rows", exclusive=True)
 
     async def _look(self, asked: Asked) -> None:
@@ -108,12 +106,15 @@ class Looking(Frame):
         try:
             page, following = await asking.page(self.dashboard.gateway, asked)
         except DaemonRefused as error:
+            self._wish = None
             self.refused(error.reason, asked)
             self.show(self.dashboard.state)
         except AimxError as error:
+            self._wish = None
             self.dashboard.say(errors.told(error), trouble=True)
             self.show(self.dashboard.state)
         else:
+            self._wish = None
             listing = Listing(asked, page, following, loaded=True)
             self.looked(asked)
             now = self.dashboard.state
@@ -142,15 +143,13 @@ class Looking(Frame):
         listing = self.dashboard.state.listing
         busy = any(worker.group == "further" and not worker.is_finished for worker in self.workers)
         if near.grid.id == "mails" and listing.next and not busy:
-            self.run_worker(self._further(listing), group="further")
+            self.run_worker(later(self._further, listing), group="further")
 
     def to_mailbox(self, key: str | None) -> None:
         """The mail of that one; a directory that is no mailbox has none that could be asked for."""
         box = next((one for one in self.dashboard.state.mailboxes if one.name == key), None)
         if box is not None and not box.registered:
-            self.query_one("#place", Static).update(
-                safe.text(f"{box.name}: a directory without a mailbox; its mail is not listed")
-            )
+            self._place.update(safe.text(f"{box.name}: a directory without a mailbox; its mail is not listed"))
         elif (key or None) != self.asked.mailbox:
             self.narrowing = ""
             self.look(Asked(key or None, self.asked.folder))

@@ -47,11 +47,6 @@ class Opening(Looking):
         self._link = "connecting"
 
     @property
-    def reader(self) -> Reader:
-        """The pane on the right."""
-        return self.query_one("#reader", Reader)
-
-    @property
     def reads(self) -> bool:
         """Whether the keys go to the reader."""
         return self.has_class(_READING)
@@ -151,7 +146,7 @@ class Opening(Looking):
         message = self.reader.message
         busy = any(worker.group == "more" and not worker.is_finished for worker in self.workers)
         if message is not None and not busy:
-            self.run_worker(self._more(message), group="more")
+            self.run_worker(later(self._more, message), group="more")
 
     async def _more(self, message: Message) -> None:
         gateway = self.dashboard.gateway
@@ -196,7 +191,7 @@ class Opening(Looking):
         self._entered = self._by_hand = ""
         row = next((row for row in self.dashboard.state.listing.rows if row.key == mail.key), mail)
         if row.folder == "inbox" and not row.read and row.readable and self.dashboard.state.link == "live":
-            self.run_worker(self.dashboard.ask(MarkRead(row.mailbox, row.id)), group="marks")
+            self.run_worker(later(self.dashboard.ask, MarkRead(row.mailbox, row.id)), group="marks")
 
     def action_toggle_read(self) -> None:
         """The other of the two."""
@@ -210,7 +205,7 @@ class Opening(Looking):
         self._entered = self._by_hand = ""
         request = MarkUnread(mail.mailbox, mail.id) if mail.read else MarkRead(mail.mailbox, mail.id)
         done = "Marked as unread." if mail.read else "Marked as read."
-        self.run_worker(self.dashboard.ask(request, done), group="marks")
+        self.run_worker(later(self.dashboard.ask, request, done), group="marks")
 
     # Where one is
 

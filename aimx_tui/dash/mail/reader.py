@@ -71,21 +71,18 @@ class Reader(Vertical):
         self.source = False
         self._drawn = _Drawn(None, [])
         self._shown = ""  # the key whose text has been drawn
+        self._note = Static("", id="reader-note")
+        self.page = Page(id="page")  # what scrolls
 
     def compose(self) -> ComposeResult:
         """A line for what is wrong or under way, and the page."""
-        yield Static("", id="reader-note")
-        yield Page(id="page")
+        yield self._note
+        yield self.page
 
     def on_mount(self) -> None:
         """Colours are part of what is drawn."""
         self.watch(self.app, "theme", self._again, init=False)
         self.note("")
-
-    @property
-    def page(self) -> Page:
-        """What scrolls."""
-        return self.query_one("#page", Page)
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -130,10 +127,9 @@ class Reader(Vertical):
 
     def note(self, text: str, trouble: bool = False) -> None:
         """A line above the page; nothing hides it."""
-        line = self.query_one("#reader-note", Static)
-        line.update(Text(safe.line(text)))
-        line.display = bool(text)
-        line.set_class(trouble, "trouble")
+        self._note.update(Text(safe.line(text)))
+        self._note.display = bool(text)
+        self._note.set_class(trouble, "trouble")
 
     def on_page_resized(self) -> None:
         """Another width."""

@@ -10,7 +10,7 @@ from aimx_tui.dash.state import Asked, Listing, Mail, Mailbox
 from aimx_tui.grid import Column
 
 ALL = ""  # the key of the row that stands for all mailboxes
-BOXES = (Column("Mailbox"), Column("New", 6))
+BOXES = (Column("Mailbox"), Column("   New", 6))
 FOLDERS = {"inbox": "Inbox", "sent": "Sent", "all": "All mail"}
 _MARKS, _NARROW, _SMALL = Column("", 4), 48, 64
 _WORDS = {"delivered": "delivered", "failed": "✖ failed", "pending": "… pending"}

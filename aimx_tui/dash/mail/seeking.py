@@ -28,15 +28,11 @@ class Seeking(Opening):
     def __init__(self) -> None:
         super().__init__()
         self._home: Asked | None = None  # the question before the search
+        self.seeks = Bar(id="bar")  # the line where it is typed
 
     def bar(self) -> ComposeResult:
         """Below the table."""
-        yield Bar(id="bar")
-
-    @property
-    def seeks(self) -> Bar:
-        """The line where it is typed."""
-        return self.query_one("#bar", Bar)
+        yield self.seeks
 
     def show(self, state: State) -> None:
         """What is searched for is marked in the reader, too."""
@@ -102,7 +98,7 @@ class Seeking(Opening):
         if here.query:
             home = self._home or Asked(here.mailbox, "inbox")
             self._home = None
-            self.look(home._replace(mailbox=here.mailbox))
+            self.look(home)
 
     def step_back(self) -> bool:
         """Out of what was typed, the filter, the search, in this order; whether there was any."""

@@ -114,7 +114,8 @@ def _file(number: int, file: words.Attachment) -> Text:
 
 def _wrapped(console: Console, text: Text, width: int) -> list[Line]:
     lines = text.wrap(console, max(1, width), overflow="fold")
-    return [[Segment(part.text, part.style) for part in line.render(console, end="")] for line in lines]
+    base = console.get_style(text.style)  # of a text without spans `render` leaves it to the console
+    return [[Segment(part.text, base + part.style) for part in line.render(console, end="")] for line in lines]
 
 
 def _rule(quiet: str, width: int) -> list[Line]:

@@ -24,7 +24,7 @@ _NOT_TRUSTED = {
 _DELIVERY = {
     "delivered": "✔ delivered",
     "failed": "✖ failed",
-    "pending": "… pending: on its way, or the outcome is unknown",
+    "pending": "… pending",
 }
 
 
@@ -113,6 +113,8 @@ def delivery(fields: dict[str, Any]) -> list[Row]:
     if status == "delivered" and fields.get("delivered_at"):
         words += f", {moment(text(fields, 'delivered_at'))}"
     details = text(fields, "delivery_details")
+    if status == "pending" and not details:
+        details = "on its way, or the daemon stopped meanwhile"
     each = _of_each(fields, details)
     if not each:
         return [Row("Delivery", Text(words + (f": {details}" if details else "")))]
