@@ -32,6 +32,10 @@ def test_every_page_of_the_book_has_one(trees):
     assert {site.file_name(page) for page in (ROOT / "book").glob("*.md")} <= set(trees)
 
 
+def test_every_page_is_listed_once():
+    assert len({one.page for one in CHAPTERS}) == len(CHAPTERS)
+
+
 @each_chapter
 def test_links_land(built, trees, name):
     for link in trees[name].iter("a"):
