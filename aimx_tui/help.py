@@ -47,6 +47,8 @@ class Help(ModalScreen[None]):
         with Vertical(classes="dialog"):
             yield Static(Text("Keys"), classes="dialog-title")
             with VerticalScroll():
+                if self._about:
+                    yield Static(Text(self._about + "\n"))
                 yield Static(self._table())
             yield Static(Text("Esc closes this"), classes="hint")
 

@@ -46,6 +46,28 @@ LIGHT = Theme(
         "input-selection-background": "#A3460F 30%",
     },
 )
+# For eyes that need it: whatever is to be read stands at least 10 : 1 against its ground.
+CONTRAST = Theme(
+    name="aimx-contrast",
+    primary="#FFFF00",
+    secondary="#FFFFFF",
+    accent="#FFFF00",
+    foreground="#FFFFFF",
+    background="#000000",
+    surface="#000000",
+    panel="#333333",
+    success="#00FF00",
+    warning="#FFFF00",
+    error="#FFB0B0",
+    dark=True,
+    variables={
+        "block-cursor-background": "#FFFF00",
+        "block-cursor-foreground": "#000000",
+        "block-cursor-text-style": "bold",
+        "footer-key-foreground": "#FFFF00",
+        "input-selection-background": "#FFFF00 60%",
+    },
+)
 _LIGHT_GROUNDS = frozenset({"7", "15"})
 
 

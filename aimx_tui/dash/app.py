@@ -14,11 +14,11 @@ from aimx.errors import AimxError, DaemonUnavailable, Failed
 from aimx.wire.frames import Request
 from aimx_tui import safe
 from aimx_tui.dash import asking, live, modes, reduce, state
+from aimx_tui.dash.configured import Configured
 from aimx_tui.dash.frame import Frame
 from aimx_tui.dash.gateway import Gateway
 from aimx_tui.dash.state import Stale, State
 from aimx_tui.dash.working import later
-from aimx_tui.shell import Shell
 
 if TYPE_CHECKING:  # it imports a dozen widgets that nobody needs before the first picture
     from textual.types import CSSPathType
@@ -34,7 +34,7 @@ def run(gateway: Gateway, data_dir: str | None = None) -> None:
         raise Failed("the dashboard broke down; mail is untouched, `aimx emails` shows it too") from dashboard.broken()
 
 
-class Dashboard(Shell):
+class Dashboard(Configured):
     """The app. Modes are screens; each shows the state whenever there is another one."""
 
     TITLE = "aimx"

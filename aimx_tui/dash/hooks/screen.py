@@ -78,6 +78,12 @@ class HooksMode(Frame):
         self._tell()
         self.refresh_bindings()
 
+    def choose(self, name: str) -> None:
+        """The cursor on that hook."""
+        grid = self.query_one("#hooks", Grid)
+        grid.focus()
+        grid.go(name)
+
     def on_grid_moved(self, moved: Grid.Moved) -> None:
         """Another hook's runs, or another one's detail."""
         if moved.grid.id == "hooks":
