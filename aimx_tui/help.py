@@ -14,6 +14,8 @@ from textual.widgets import Static
 _NAMES = {
     "question_mark": "?",
     "slash": "/",
+    "plus": "+",
+    "colon": ":",
     "backslash": "\\",
     "left_square_bracket": "[",
     "right_square_bracket": "]",

@@ -41,7 +41,7 @@ def test_what_the_screen_can_do_is_offered_and_done(busy):
             await until(app, pilot, "New hook")
             await pilot.press("escape")
             await chosen(app, pilot, "keys do here", "Help")
-            await until(app, pilot, "A hook is a program that runs when mail has arrived", "Delete the hook")
+            await until(app, pilot, "A hook is a program that runs when mail has arrived", "+ Make a hook")
 
     asyncio.run(story())
 
