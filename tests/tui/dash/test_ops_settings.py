@@ -4,13 +4,17 @@ import asyncio
 import os
 import stat
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from aimx import limits
 from aimx.errors import Refused
 from aimx_tui.dash import bindings, settings
+from tests.docs import pages
 from tests.tui.dash.screens import dashboard, settled, shown, until
+
+BOOK = Path(__file__).parents[3] / "book" / "tui.md"
 
 
 def told(app):
@@ -167,3 +171,25 @@ def test_a_theme_that_was_chosen_is_there_the_next_time(empty):
             assert app.theme == "nord"
 
     asyncio.run(story())
+
+
+def test_the_settings_of_the_book_are_understood(file):
+    (block,) = [block for block in pages.blocks(BOOK) if block.language == "toml"]
+    file.write_text(block.text)
+    found = settings.read(file)
+    assert (found.theme, found.troubles) == ("aimx-contrast", ())
+    assert set(found.keys) <= {row.id for row in bindings.rows()}
+    assert list(bindings.clashes(found.keys, bindings.rows())) == []
+
+
+def test_the_book_has_the_table_of_keys():
+    table = "".join(
+        f"| `{row.id}` | {' '.join(f'`{key}`' for key in row.keys)} | {row.about} |\n" for row in bindings.rows()
+    )
+    text = BOOK.read_text()
+    before, head, rest = text.partition("| id | keys | what it does |\n|---|---|---|\n")
+    was, gap, after = rest.partition("\n\n")
+    if os.environ.get("UPDATE_GOLDEN"):
+        BOOK.write_text(before + head + table + gap[1:] + after)
+    else:
+        assert (was if gap else was.rstrip("\n")) + "\n" == table
