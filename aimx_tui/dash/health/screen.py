@@ -42,10 +42,12 @@ class HealthMode(Frame):
         Binding("backslash", "filter", "Filter", id="health.filter", key_display="\\", tooltip="Only some events"),
         Binding("p", "pause", "Pause", id="health.pause", tooltip="Let no more events in, or again"),
         Binding("escape", "all", "", id="health.all", show=False, tooltip="All events again"),
+        Binding("q", "app.leave", "End", id="health.end", show=False, tooltip="End the dashboard"),
         Binding("left,h", "app.focus_previous", "", id="health.left", show=False, tooltip="To the pane before"),
         Binding("right,l", "app.focus_next", "", id="health.right", show=False, tooltip="To the next pane"),
     ]
 
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  as Textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-tall")]  # noqa: RUF012  as Textual declares it
 
     def __init__(self) -> None:

@@ -43,6 +43,7 @@ class HooksMode(Frame):
         Binding("t", "test", "Test", id="hooks.test", tooltip="Run the hook now, for an email or a sample"),
         Binding("x", "explain", "Explain", id="hooks.explain", tooltip="Why the hook fires for an email, or does not"),
         Binding("y", "copy", "Copy", id="hooks.copy", show=False, tooltip="Copy the email's id, or the hook's command"),
+        Binding("q", "app.leave", "End", id="hooks.end", show=False, tooltip="End the dashboard"),
         Binding("left,h", "app.focus_previous", "", id="hooks.left", show=False, tooltip="To the pane before"),
         Binding("right,l", "app.focus_next", "", id="hooks.right", show=False, tooltip="To the next pane"),
     ]
@@ -57,6 +58,8 @@ class HooksMode(Frame):
                 yield Grid[Told](runs, lambda run: str(run["run"]), _run, "Asking…", id="runs")
             with VerticalScroll(id="hooks-detail"):
                 yield Static("", id="about")
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  as Textual declares it
 
     def __init__(self) -> None:
         super().__init__()

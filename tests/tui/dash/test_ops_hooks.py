@@ -264,3 +264,14 @@ def test_a_run_that_the_daemon_s_end_cut_off_is_told(daemon):
             await until(app, pilot, "● live", "✗ interrupted: the daemon stopped")
 
     asyncio.run(story())
+
+
+def test_q_ends_the_dashboard(empty):
+    async def story():
+        async with dashboard(empty, (80, 24)) as (app, pilot):
+            await pilot.press("2")
+            await until(app, pilot, "No run of any hook.")
+            await pilot.press("q")
+            await settled(app, pilot, lambda: app._exit)
+
+    asyncio.run(story())
