@@ -54,6 +54,7 @@ class HealthMode(Frame):
         super().__init__()
         self._checked: Checked | None = None
         self._since: float | None = None  # that doctor looks
+        self._last: State | None = None  # that was shown
         self._words = ""
         self._paused: tuple[Told, ...] | None = None  # the events that were there when it was paused
         self._of_events = False
@@ -87,14 +88,20 @@ class HealthMode(Frame):
         super().show(state)
         if not self.is_mounted:
             return
-        text = Text("\n").join(safe.text(line) for line in vitals.lines(state.status, build()))
-        self.query_one("#vital-lines", Static).update(text)
+        before, self._last = self._last, state
+        if before is None or before.status is not state.status:
+            text = Text("\n").join(safe.text(line) for line in vitals.lines(state.status, build()))
+            self.query_one("#vital-lines", Static).update(text)
+        if before is None or before.events is not state.events:
+            self._list_events()
+
+    def _list_events(self) -> None:
+        state = self.dashboard.state
         held = state.events if self._paused is None else self._paused
         found = events.chosen(held, self._words)
         self.query_one("#events", Grid).put(found)
         newer = events.newer(state.events, self._paused)
         self.query_one("#stream", Static).update(safe.text(events.title(len(found), self._words, newer), "bold"))
-        self._tell()
 
     def on_grid_moved(self) -> None:
         """Another one's detail."""
@@ -147,12 +154,12 @@ class HealthMode(Frame):
     def action_pause(self) -> None:
         """Hold the list as it is, or let in what came meanwhile."""
         self._paused = self.dashboard.state.events if self._paused is None else None
-        self.show(self.dashboard.state)
+        self._list_events()
 
     @on(Input.Changed, "#filter")
     def _narrow(self, changed: Input.Changed) -> None:
         self._words = changed.value
-        self.show(self.dashboard.state)
+        self._list_events()
 
     @on(Input.Submitted, "#filter")
     def _narrowed(self) -> None:

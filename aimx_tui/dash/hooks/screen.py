@@ -64,6 +64,7 @@ class HooksMode(Frame):
     def __init__(self) -> None:
         super().__init__()
         self._of_runs = False
+        self._last: State | None = None  # that was shown
 
     def on_mount(self) -> None:
         """The first pane."""
@@ -74,6 +75,9 @@ class HooksMode(Frame):
         super().show(state)
         if not self.is_mounted:
             return
+        before, self._last = self._last, state
+        if before is not None and _same(before, state):
+            return  # events about mail
         hooks, runs = self.query_one("#hooks", Grid), self.query_one("#runs", Grid)
         hooks.put((_ALL, *state.hooks))
         runs.empty = _nothing(state)
@@ -215,6 +219,12 @@ class HooksMode(Frame):
     def _mail(self, run: Told) -> Mail | None:
         ids = (run["mailbox"], run["email_id"])
         return next((row for row in self.dashboard.state.listing.rows if (row.mailbox, row.id) == ids), None)
+
+
+def _same(one: State, other: State) -> bool:
+    """Whether this mode shows both alike."""
+    asked = (one.runs_of, one.runs_loaded, one.link) == (other.runs_of, other.runs_loaded, other.link)
+    return asked and one.hooks is other.hooks and one.runs is other.runs and one.listing is other.listing
 
 
 def _nothing(state: State) -> str:
