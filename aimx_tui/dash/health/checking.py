@@ -29,12 +29,16 @@ async def checked(socket: str, data_dir: str | None) -> Checked:
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Checked] = loop.create_future()
 
-    def settle(found: Checked) -> None:
+    def settle(found: Checked | Exception) -> None:
         if not answer.done():
-            answer.set_result(found)
+            answer.set_exception(found) if isinstance(found, Exception) else answer.set_result(found)
 
     def work() -> None:
-        found = _look(socket, data_dir)
+        found: Checked | Exception
+        try:
+            found = _look(socket, data_dir)
+        except Exception as error:  # for whoever waits
+            found = error
         with contextlib.suppress(RuntimeError):  # the screen has gone meanwhile
             loop.call_soon_threadsafe(settle, found)
 
