@@ -37,7 +37,7 @@ async def checked(socket: str, data_dir: str | None) -> Checked:
         found: Checked | Exception
         try:
             found = _look(socket, data_dir)
-        except Exception as error:  # for whoever waits
+        except Exception as error:  # noqa: BLE001  for whoever waits
             found = error
         with contextlib.suppress(RuntimeError):  # the screen has gone meanwhile
             loop.call_soon_threadsafe(settle, found)
