@@ -27,7 +27,7 @@ def make(directory: Path) -> Path:
     key = sealing.Key(None)
     first, goal = version(FIRST), out / FIRST
     goal.mkdir(parents=True)
-    release.one(directory, goal, machine, first, (key.public,), None)
+    release.one(directory, goal, machine, release.Plan(first, (key.public,), None, True))
     telling.installers(goal, (key.public,), f"2.{GLIBC_MINOR}")
     sealing.seal(goal, key)
     telling.manifests(goal, first, BASE)
