@@ -10,6 +10,7 @@ import smtplib
 import sys
 import threading
 import time
+from contextlib import suppress
 
 _SENDERS, _PAUSE_S, _AGAIN_S, _TRIES = 4, 0.02, 0.2, 600
 
@@ -52,8 +53,13 @@ class Sending:
     def _send(self, number: int) -> None:
         text = f"From: <{self._sender}>\r\nTo: <{self._rcpt}>\r\nSubject: number {number} of many\r\n"
         text += f"Message-ID: <{number}@{self._helo}>\r\n\r\nNumber {number}.\r\n"
-        with smtplib.SMTP(self._host, 25, self._helo, timeout=30) as client:
+        client = smtplib.SMTP(self._host, 25, self._helo, timeout=30)
+        try:
             client.sendmail(self._sender, [self._rcpt], text)
+            with suppress(OSError, smtplib.SMTPException):  # it is taken, whatever becomes of the farewell
+                client.quit()
+        finally:
+            client.close()
 
 
 def _code(error: Exception) -> int | None:

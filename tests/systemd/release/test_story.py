@@ -90,6 +90,7 @@ def test_the_installer_takes_the_same_release_back(installed):
 def test_the_manual_rollback_of_the_guide(installed):
     installed.shell(f"systemctl stop aimx && mv {PROGRAM}.prev {PROGRAM} && systemctl start aimx")
     assert installed.version() == FIRST
+    until(installed.bare.serves, "mail is taken")
     installed.bare.mail_in(HI, "rolled back")
     assert installed.serving() == FIRST
 
