@@ -48,6 +48,15 @@ class Terminal:
         """What stands there now, without colours."""
         return self._tmux("capture-pane", "-p")
 
+    def modes(self):
+        """What programs change about it: the alternate screen, the cursor, reports of the mouse, what keys send."""
+        flags = ("alternate_on", "cursor_flag", "mouse_any_flag", "mouse_all_flag", "mouse_sgr_flag", "keypad_flag")
+        return self._tmux("display-message", "-p", " ".join(f"{flag}=#{{{flag}}}" for flag in flags)).split()
+
+    def cursor_line(self):
+        """The line that the cursor stands in, from 0."""
+        return int(self._tmux("display-message", "-p", "#{cursor_y}"))
+
     def until(self, words):
         """The words are there, wrapped or not."""
         end = time.monotonic() + PATIENCE_S
