@@ -20,6 +20,7 @@ DOCS_URL='https://aimx.email/book/installation.html'
 VERIFIER_URL='https://check.aimx.email'
 TARGETS='x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl'
 MOST_REDIRECTS=5
+TREES=/usr/local/lib/aimx # where programs unpack themselves for root
 # Of what may come: manifest and checksums, the signature, the archive; in blocks of 512 octets, as `ulimit -f` counts.
 LIST_BLOCKS=8192 SIGNATURE_BLOCKS=32 ARCHIVE_BLOCKS=1048576
 
@@ -97,16 +98,17 @@ printable() { printf '%s' "$1" | tr -cd '\040-\176' | cut -c 1-300; }
 # ---------------------------------------------------------------------------------------------------------------------
 # What has to go whatever happens
 
-CHILD='' WATCHER='' WORK='' STAGED='' LISTENER='' LOCKED=''
+CHILD='' WATCHER='' WORK='' STAGED='' UNPACKED='' LISTENER='' LOCKED=''
 
 cleanup() {
-    trap '' INT TERM HUP
+    trap '' INT TERM HUP PIPE
     [ -z "$CHILD" ] || kill "$CHILD" 2>/dev/null
     [ -z "$WATCHER" ] || kill "$WATCHER" 2>/dev/null
     [ -z "$LISTENER" ] || as_root kill "$LISTENER" 2>/dev/null
     [ -z "$STAGED" ] || as_root rm -f -- "$STAGED"
+    [ -z "$UNPACKED" ] || as_root rm -rf -- "$UNPACKED"
     [ -z "$WORK" ] || rm -rf -- "$WORK"
-    CHILD='' LISTENER='' STAGED='' WORK=''
+    CHILD='' LISTENER='' STAGED='' UNPACKED='' WORK=''
 }
 
 # interrupted STATUS
@@ -126,12 +128,13 @@ catch_signals() {
     trap 'interrupted 130' INT
     trap 'interrupted 143' TERM
     trap 'interrupted 129' HUP
+    trap 'interrupted 141' PIPE # nobody reads any more: `| head`
 }
 
 # finish: the end of what is to be cleaned up, before another program takes the place of this one.
 finish() {
     cleanup
-    trap - EXIT INT TERM HUP
+    trap - EXIT INT TERM HUP PIPE
 }
 
 # A directory that only we can enter. Its name is known before it is there, so that no signal can come in between.
@@ -802,7 +805,7 @@ need_one_installation() {
 
 # safe_place: whoever may write here decides what root runs.
 safe_place() {
-    place_mode=$(as_root ls -ldn -- "$PREFIX" 2>/dev/null | awk '{ print $1, $3 }')
+    place_mode=$(as_root ls -ldn -- "${PREFIX%/}/." 2>/dev/null | awk '{ print $1, $3 }')
     case $place_mode in
     ?????-??-?*' 0' | '') ;;
     *) warn "$PREFIX can be written by others than root, who thereby decide what runs as root" ;;
@@ -827,6 +830,7 @@ stage() {
     fi
     [ "$(sum_of "$STAGED" as_root)" = "$(sum_of "$PROGRAM")" ] || fail "the program was not written whole to $PREFIX"
     as_root sync "$STAGED" 2>/dev/null || sync
+    find_tree
     if [ -z "$SIGNED" ]; then
         trace "$STAGED release-check $WORK/assets"
         complaint=$(XDG_CACHE_HOME="$WORK/cache" "$STAGED" release-check "$WORK/assets" 2>&1 </dev/null) ||
@@ -835,6 +839,13 @@ stage() {
     fi
     version_of "$STAGED"
     [ "$VERSION" = "$TAG" ] || unusable
+}
+
+# find_tree: UNPACKED, what the program unpacks for itself when root starts it; empty when that is there already. It goes
+# with a program that is not installed.
+find_tree() {
+    tree=$(sed -n '1,40s/^_aimx_id=\([0-9][0-9A-Za-z.+-]*\)$/\1/p;40q' "$PROGRAM" 2>/dev/null)
+    [ -z "$tree" ] || [ -e "$TREES/$tree" ] || UNPACKED=$TREES/$tree
 }
 
 # unusable: why the new program is not one that can be installed.
@@ -859,7 +870,7 @@ install_fresh() {
     keep_config
     trace "mv $STAGED $DESTINATION"
     as_root mv -f -- "$STAGED" "$DESTINATION" || fail "$DESTINATION cannot be written"
-    STAGED=''
+    STAGED='' UNPACKED=''
     UNDONE="AIMX $TAG is installed, but not set up: sudo $DESTINATION setup"
     as_root sync "$PREFIX" 2>/dev/null || sync
     good "AIMX $TAG is installed: $DESTINATION"
@@ -876,6 +887,7 @@ upgrade() {
     info "Switching to AIMX $TAG"
     UNDONE="the program that runs is the one that was there, or the new one if it works: see $DESTINATION --version"
     pass_on
+    UNPACKED='' # from here on the program itself sees to that
     trace "$STAGED upgrade --staged $STAGED --program $DESTINATION"
     # shellcheck disable=SC2086  # words without blanks
     as_root env $PASSED "$STAGED" upgrade --staged "$STAGED" --program "$DESTINATION" </dev/null 9>&-
@@ -1208,6 +1220,7 @@ settle() {
     VERIFY_HOST=${AIMX_VERIFY_HOST:-} DRY_RUN=${AIMX_DRY_RUN:-} VERBOSE=${AIMX_VERBOSE:-}
     NONINTERACTIVE=${AIMX_NONINTERACTIVE:-} TOKEN=${GITHUB_TOKEN:-}
     unset GITHUB_TOKEN # no program that is started here gets it
+    unset TAR_OPTIONS GZIP # options that nobody here has asked for
     CONFIG=${AIMX_CONFIG_DIR:-/etc/aimx}/config.toml
     ASKED_TARGET='' FORCE='' PORT_CHECK='' SUDO='' SIGNED='' TERMINAL=''
 }

@@ -22,7 +22,7 @@ fail() {
 
 CHILD='' FILE=''
 cleanup() {
-    trap '' INT TERM HUP
+    trap '' INT TERM HUP PIPE
     [ -z "$CHILD" ] || kill "$CHILD" 2>/dev/null
     [ -z "$FILE" ] || rm -f -- "$FILE"
 }
@@ -69,6 +69,7 @@ main() {
     trap 'interrupted 130' INT
     trap 'interrupted 143' TERM
     trap 'interrupted 129' HUP
+    trap 'interrupted 141' PIPE
     FILE=${TMPDIR:-/tmp}/aimx-portcheck.$random
     (set -C && : >"$FILE") 2>/dev/null || {
         file=$FILE FILE=''

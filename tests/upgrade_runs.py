@@ -45,6 +45,10 @@ def play(asked, counted):
     os.environ.clear(); os.environ.update(asked["env"])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    if asked.get("unread"):
+        unread, end = os.pipe()
+        os.close(unread)
+        os.dup2(end, 1), os.dup2(end, 2)
     if asked.get("ignored"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     sys._xoptions["aimx_bundle"] = asked["program"]
@@ -102,7 +106,7 @@ class Runs(AbstractContextManager["Runs"]):
         self._process.communicate(timeout=60)
 
     def run(self, machine: Machine, *words: str, tag: str = "", **more: object) -> Done:
-        """`tag`: of the program that runs; else of the one at its place. `more`: `kill`, `interrupt`, `fail`."""
+        """`tag`: of the program that runs; else of the one at its place. `more`: `kill`, `interrupt`, `fail`, `unread`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         asked = {

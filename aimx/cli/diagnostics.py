@@ -17,8 +17,17 @@ def say(text: str) -> None:
             sys.stdout.flush()
         sys.stderr.write(visible(text) + "\n")
         sys.stderr.flush()
+    except BrokenPipeError:
+        _discard()
     except (OSError, ValueError):
         return
+
+
+def _discard() -> None:
+    """What is still buffered goes nowhere, so that the interpreter's last flush does not decide the exit code."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stderr.fileno())
+    os.close(nowhere)
 
 
 def ask(question: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aimx import built, limits
 from aimx.cli import diagnostics, output
 from aimx.cli.style import Style
-from aimx.errors import ConfigInvalid, Exit, Refused
+from aimx.errors import ConfigInvalid, Exit, Failed, Refused
 
 if TYPE_CHECKING:
     from aimx.provision.setup.site import Site
@@ -54,6 +54,8 @@ def run(options: argparse.Namespace, site: "Site | None" = None) -> int:
 
 def _write_service_file(options: argparse.Namespace) -> int:
     """As setup of this version writes it."""
+    if None in (options.program, options.config_dir, options.data_dir):
+        raise diagnostics.wrong_usage("--service-file takes --program, --config-dir and --data-dir", _USAGE)
     from aimx.provision.upgrade import unit
 
     text = unit.text(options.service_file, str(options.program), options.config_dir, Path(options.data_dir))
@@ -93,6 +95,8 @@ def _play(options: argparse.Namespace, site: "Site", wanted: "Wanted") -> int:
     site = site._replace(program=(os.path.realpath(options.program or site.program[0]),))
     meter = _Meter()
     own = Own(built.TAG, built.TARGET, built.KEYS)
+    if options.staged is not None and options.dry_run:
+        raise diagnostics.wrong_usage("--staged does not go with --dry-run", _USAGE)
     url = _url(site) if options.staged is None else ""
     upgrade = Upgrade(site, own, url, Screen(meter.tell, meter.take))
 
@@ -108,11 +112,20 @@ def _play(options: argparse.Namespace, site: "Site", wanted: "Wanted") -> int:
             meter.wipe()
             return _tell_failure(diagnostics.leaf(error))
         meter.wipe()
-        if options.json:
-            output.write_json(_json(done, options.dry_run))
-        else:
-            _tell(done, options.dry_run)
+        try:
+            _report(done, options)
+        except (SystemExit, Failed):  # the exit code tells what was done, whether or not anybody reads the rest
+            if options.dry_run:
+                raise
         return Exit.OK
+
+
+def _report(done: "Plan", options: argparse.Namespace) -> None:
+    """Raises: SystemExit, Failed when standard output cannot take it."""
+    if options.json:
+        output.write_json(_json(done, options.dry_run))
+    else:
+        _tell(done, options.dry_run)
 
 
 def _json(done: "Plan", dry_run: bool) -> bytes:

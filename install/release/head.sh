@@ -77,6 +77,7 @@ _aimx_unpack() {
     LC_ALL=C
     PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
     export LC_ALL PATH
+    unset TAR_OPTIONS GZIP # options that nobody here has asked for
     _aimx_fits
     if [ "$1" = "$_aimx_shared" ]; then
         umask 022
@@ -117,11 +118,11 @@ _aimx_unpack() {
 # The shared tree is root's and only root's, whoever starts it. What is made here is 0755; below a directory that hands
 # its group down, 2755.
 if [ -f "$_aimx_shared/$_aimx_id/complete" ] && [ -x "$_aimx_shared/$_aimx_id/bin/python3" ]; then
-    case $(stat -c %u:%a, -- "$_aimx_shared" "$_aimx_shared/$_aimx_id") in
+    case $(PATH=$PATH:/usr/bin:/bin stat -c %u:%a, -- "$_aimx_shared" "$_aimx_shared/$_aimx_id") in
         0:755,*0:755, | 0:2755,*0:755, | 0:2755,*0:2755,) _aimx_start "$_aimx_shared/$_aimx_id" "$@" ;;
     esac
 fi
-if [ "$(id -u)" = 0 ]; then
+if [ "$(PATH=$PATH:/usr/bin:/bin id -u)" = 0 ]; then
     _aimx_base=$_aimx_shared
 else
     case ${XDG_CACHE_HOME-} in

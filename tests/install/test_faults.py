@@ -102,6 +102,19 @@ def test_an_interrupted_download_ends_at_once(box, number):
     assert box.left() == []
 
 
+def test_nobody_reads_any_more(box):
+    """`curl … | sh 2>&1 | head -1`"""
+    box.publish("9.9.1")
+    box.server.faults["*.tar.gz"] = "stalled"
+    process = box.start()
+    for line in process.stdout:
+        if b"Downloading" in line:
+            break
+    process.stdout.close()
+    assert process.wait(PATIENCE_S) == 128 + signal.SIGPIPE
+    assert box.left() == []
+
+
 def test_interrupted_at_the_question(box):
     box.publish("9.9.1")
     before = box.installed("9.9.1")

@@ -164,6 +164,15 @@ def test_others_who_can_write_to_the_place_are_warned_of(box):
     run = box.run()
     assert run.status == 0, run.text
     assert "can be written by others than root" in run.text
+    assert "can be written by others" not in _through_a_link(box).text
+
+
+def _through_a_link(box):
+    """To a place that is root's alone."""
+    box.bin.chmod(0o755)
+    link = box.path / "link"
+    link.symlink_to(box.bin)
+    return box.run("--to", str(link), "--force")
 
 
 def test_a_release_that_cannot_be_found_by_its_tag_is_told(box):

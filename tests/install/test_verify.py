@@ -152,6 +152,23 @@ def test_without_openssl_the_new_program_verifies_before_it_is_installed(box, st
     assert box.left() == []
 
 
+@pytest.mark.parametrize(("status", "before"), [(0, False), (1, False), (1, True)], ids=["fine", "refused", "used"])
+def test_what_a_refused_program_has_unpacked_goes_with_it(box, status, before):
+    """Not what was there before: that belongs to another program file, a copy perhaps."""
+    trees = box.path / "trees"
+    tree, other = trees / "9.9.1-0123456789abcdef", trees / "9.9.0-0123456789abcdef"
+    other.mkdir(parents=True)
+    if before:
+        tree.mkdir()
+    box.script.write_text(box.script.read_text().replace("TREES=/usr/local/lib/aimx", f"TREES={trees}"))
+    box.take("openssl")
+    unpacks = f"_aimx_id={tree.name}\n[ -d {tree} ] || /bin/mkdir {tree}\n"
+    box.publish("9.9.1", shell=f'{unpacks}[ "$1" != release-check ] || exit {status}')
+    run = box.run()
+    assert run.status == status, run.text
+    assert (other.is_dir(), tree.is_dir()) == (True, before or not status)
+
+
 def test_one_of_several_keys_is_enough(box):
     other = releases.Key()
     box.publish("9.9.1")

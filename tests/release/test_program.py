@@ -139,6 +139,17 @@ def test_an_interrupted_first_start_leaves_the_next_one_alone(machine, program):
     assert len(listed(fresh, SHARED)) == 1
 
 
+def test_a_new_version_takes_away_what_its_user_has_not_started_for_long(machine, program):
+    fresh = machine()
+    fresh.put(program, "/srv/aimx")
+    old, young = (f"{BASES[ALICE]}/0.0.{number}-0123456789abcdef" for number in (1, 2))
+    fresh.run("mkdir", "-p", f"{old}/bin", f"{young}/bin", uid=ALICE)
+    fresh.run("touch", "-d", "31 days ago", old, uid=ALICE)
+    assert fresh.run("/srv/aimx", "--version", uid=ALICE).stderr == ""
+    left = listed(fresh, BASES[ALICE])
+    assert len(left) == 2 and young.rpartition("/")[2] in left
+
+
 # What root does first, who starts, and the one line of what becomes of it.
 REFUSALS = {
     "half a file": ("truncate -s 20M /srv/aimx", 0, "/srv/aimx is damaged: download it again"),

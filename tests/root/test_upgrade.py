@@ -109,6 +109,13 @@ def test_a_failure(light, tmp_path, world):
     assert "Error: wait for service ready: it failed" in done.err
 
 
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["text", "json"])
+def test_the_exit_code_tells_what_was_done_though_nobody_reads(light, words):
+    machine, runs = light
+    assert runs.run(machine, *words, unread=True).code == 0
+    assert machine.tag() == NEW
+
+
 @pytest.mark.parametrize(("init", "written"), [("systemd", systemd.unit), ("openrc", openrc.script)])
 def test_what_one_version_asks_another(tmp_path, init, written):
     """The service file, exactly as setup of that version writes it."""
@@ -124,6 +131,9 @@ def test_wrong_words(light):
     done = runs.run(machine, "--version", "latest")
     assert done.code == 2
     assert "invalid value 'latest' for '--version <TAG>'" in done.err
+    for words in (("--service-file", "systemd"), ("--staged", str(machine.program), "--dry-run")):
+        done = runs.run(machine, *words)
+        assert (done.code, "Usage: aimx upgrade" in done.err) == (2, True)
 
 
 def test_where_releases_are_told_of(light, world):
