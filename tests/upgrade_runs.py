@@ -106,7 +106,7 @@ class Runs(AbstractContextManager["Runs"]):
         self._process.communicate(timeout=60)
 
     def run(self, machine: Machine, *words: str, tag: str = "", **more: object) -> Done:
-        """`tag`: of the program that runs; else of the one at its place. `more`: `kill`, `interrupt`, `fail`, `unread`."""
+        """`tag`: of the program that runs; else of the one at its place. `more`: `kill`, `fail`, `unread` …"""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         asked = {
