@@ -64,7 +64,7 @@ class Dashboard(Configured):
         """The first mode, and the stream of events."""
         super().on_mount()
         self.switch_mode(modes.MODES[0].name)
-        self.run_worker(self._follow(), group="events")
+        self.run_worker(later(self._follow), group="events")
 
     def put(self, changed: State) -> None:
         """Another state: shown at once, and what is stale in it is asked for soon. Another list is asked for now."""

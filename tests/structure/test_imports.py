@@ -119,3 +119,21 @@ def test_the_mcp_server_loads_neither_http_nor_clients_nor_the_daemon():
     modules = _modules("import aimx.mcp.server")
     assert "mcp.server.lowlevel.server" in modules
     assert [name for name in modules if name.startswith(ELSEWHERE)] == []
+
+
+PICTURE = """
+import aimx.cli.main, aimx.cli.tui
+from aimx_tui.dash import app, gateway, modes
+modes.MODES[0].screen()
+"""
+LATER = (
+    *("mcp", "trio", "markdown_it", "rich.markdown", "aimx.provision", "aimx.daemon", "aimx.smtp", "aimx.drafting"),
+    *("aimx.mime.sample", "aimx_tui.setup", "aimx_tui.agents", "aimx_tui.dash.compose.screen", "aimx_tui.dash.hooks"),
+    *("aimx_tui.dash.health", "aimx_tui.dash.mailboxes", "aimx_tui.dash.mail.dialogs"),
+)
+
+
+def test_the_first_picture_of_the_dashboard_loads_neither_what_serves_nor_what_comes_later():
+    modules = _modules(PICTURE)
+    assert "aimx_tui.dash.mail.screen" in modules
+    assert [name for name in modules if name.startswith(LATER)] == []

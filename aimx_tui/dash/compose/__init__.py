@@ -8,12 +8,15 @@ if TYPE_CHECKING:
     from aimx_tui.dash.state import Mail
 
 
-def open(app: "Dashboard", kind: "Kind", mail: "Mail | None" = None) -> None:
-    """Have a letter written; all but a new one are about a mail. A draft that is kept of it is offered first."""
+def open(app: "Dashboard", kind: "Kind", mail: "Mail | None" = None, to: str = "") -> None:
+    """Have a letter written; all but a new one are about a mail. A draft that is kept of it is offered first.
+
+    `to`: whom a new one goes to, as somebody else wrote it; what is kept is not offered then.
+    """
     from aimx_tui.dash.compose import opening  # mail is shown before any is written
     from aimx_tui.dash.working import later
 
-    app.run_worker(later(opening.begin, app, kind, mail), group="compose", exclusive=True)
+    app.run_worker(later(opening.begin, app, kind, mail, to), group="compose", exclusive=True)
 
 
 def remind(app: "Dashboard") -> None:
@@ -30,5 +33,5 @@ async def _remind(app: "Dashboard") -> None:
 
     kept = await asyncio.to_thread(drafts.Drafts(drafts.directory()).all)
     if kept:
-        many = "1 letter is" if len(kept) == 1 else f"{len(kept)} letters are"
-        app.say(f"{many} not sent yet; c offers what is kept.")
+        many = "1 draft is" if len(kept) == 1 else f"{len(kept)} drafts are"
+        app.say(f"{many} kept; c offers what is not sent yet.")

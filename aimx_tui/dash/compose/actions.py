@@ -1,13 +1,15 @@
 """The keys of the mail mode that write: compose, answer, forward, make and delete a mailbox."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from aimx_tui.dash import compose, mailboxes
-from aimx_tui.dash.compose.letter import Kind
+from aimx_tui.dash import compose
 from aimx_tui.dash.mail.opening import Opening
 from aimx_tui.grid import Grid
+
+if TYPE_CHECKING:
+    from aimx_tui.dash.compose.letter import Kind
 
 
 class Writing(Opening):
@@ -27,7 +29,7 @@ class Writing(Opening):
         """What was written before is not forgotten."""
         compose.remind(self.dashboard)
 
-    def action_write(self, kind: Kind) -> None:
+    def action_write(self, kind: "Kind") -> None:
         """A letter; all but a new one are about the mail that is meant."""
         mail = None if kind == "new" else self.selected()
         if kind != "new" and mail is None:
@@ -37,10 +39,14 @@ class Writing(Opening):
 
     def action_create_mailbox(self) -> None:
         """One more."""
+        from aimx_tui.dash import mailboxes
+
         mailboxes.create(self.dashboard)
 
     def action_delete_mailbox(self) -> None:
         """The one that the cursor is on, in the list of mailboxes."""
+        from aimx_tui.dash import mailboxes
+
         found = self.query_one("#mailboxes", Grid).item
         name = found.name if found is not None and getattr(found, "registered", False) else ""
         box = next((box for box in self.dashboard.state.mailboxes if box.name == name and box.registered), None)

@@ -25,7 +25,7 @@ from aimx_tui.dash.compose import letter as letters
 from aimx_tui.dash.compose.drafts import Kept, Slip
 from aimx_tui.dash.compose.letter import Letter
 from aimx_tui.dash.compose.outcome import Outcome
-from aimx_tui.dash.compose.parts import Body, Field, File, Files, Preview
+from aimx_tui.dash.compose.parts import Body, Field, File, Files, Preview, mark
 from aimx_tui.dash.frame import Frame
 from aimx_tui.dash.state import State
 from aimx_tui.dash.working import later
@@ -61,7 +61,7 @@ class Form(Frame):
         letter = self._kept.letter
         with Vertical(id="letter"):
             with Horizontal(classes="field"):
-                yield Static(Text("  From"), classes="label")
+                yield Static(Text("  From"), classes="label", id="from-label")
                 yield Select[str](self._senders(), prompt="choose a mailbox", compact=True, id="from")
             for label, name, about in _LINES:
                 yield Field(label, name, about, getattr(letter, name))
@@ -228,6 +228,7 @@ class Form(Frame):
         letter, wrong = self._kept.letter, letters.problems(self._kept.letter)
         within = self.focused.id or "" if self.focused is not None else ""
         shown = [name for name in wrong if self._judged or getattr(letter, name)]
+        mark(self.query_one("#from-label", Static), "From", "from_" in shown)
         for _, name, _ in _LINES:
             typing = within == f"field-{name}" and not self._judged
             self.query_one(f"#row-{name}", Field).mark(name in shown and not typing)

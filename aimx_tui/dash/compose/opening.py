@@ -19,11 +19,11 @@ _FRESH: dict[Kind, str] = {"new": "A new letter", "reply": "A new answer", "all"
                            "forward": "Forward it anew"}  # fmt: skip
 
 
-async def begin(dashboard: "Dashboard", kind: Kind, mail: Mail | None) -> None:
+async def begin(dashboard: "Dashboard", kind: Kind, mail: Mail | None, to: str = "") -> None:
     """In a worker. What goes wrong is said."""
     desk = Drafts(drafts.directory())
     try:
-        kept = await asyncio.to_thread(desk.all)
+        kept = [] if to else await asyncio.to_thread(desk.all)
         offered = [one for one in kept if mail is None or one[1].letter.of == mail.key]
         chosen = await dashboard.push_screen_wait(Offer(offered, _FRESH[kind])) if offered else ""
         if chosen is None:
@@ -33,6 +33,7 @@ async def begin(dashboard: "Dashboard", kind: Kind, mail: Mail | None) -> None:
             dashboard.push_screen(ComposeScreen(found, slip, resumed=True))
             return
         letter = await _letter(dashboard, kind, mail)
+        letter = letter._replace(to=to) if to else letter
     except AimxError as error:
         dashboard.say(told(error), trouble=True)
         return

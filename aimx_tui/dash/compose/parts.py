@@ -38,9 +38,13 @@ class Field(Horizontal):
 
     def mark(self, wrong: bool) -> None:
         """Show whether something is wrong."""
-        label = self.query_one(".label", Static)
-        label.update(Text(f"{'✗' if wrong else ' '} {self._label}"))
-        label.set_class(wrong, "refusal")
+        mark(self.query_one(".label", Static), self._label, wrong)
+
+
+def mark(label: Static, name: str, wrong: bool) -> None:
+    """Whether something is wrong with what stands beside it."""
+    label.update(Text(f"{'✗' if wrong else ' '} {name}"))
+    label.set_class(wrong, "refusal")
 
 
 class Body(TextArea):

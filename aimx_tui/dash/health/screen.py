@@ -22,6 +22,7 @@ from aimx_tui.dash.health import checking, events, vitals
 from aimx_tui.dash.health.checking import Checked
 from aimx_tui.dash.health.lines import SIGNS, Line, summary
 from aimx_tui.dash.state import State
+from aimx_tui.dash.working import later
 from aimx_tui.grid import Column, Grid
 
 Told = dict[str, Any]
@@ -122,7 +123,7 @@ class HealthMode(Frame):
         if self._since is None:
             self._since = time.monotonic()
             self._count()
-            self.run_worker(self._check(), group="doctor")
+            self.run_worker(later(self._check), group="doctor")
 
     def action_copy(self) -> None:
         """To the terminal's clipboard."""

@@ -20,6 +20,7 @@ from aimx.errors import AimxError
 from aimx.wire.frames import HookExplain, HookTest
 from aimx_tui import safe
 from aimx_tui.dash.gateway import Gateway
+from aimx_tui.dash.working import later
 
 
 class Question(ModalScreen[None]):
@@ -53,7 +54,7 @@ class Question(ModalScreen[None]):
     def on_mount(self) -> None:
         """Ask, and count."""
         self._since = time.monotonic()
-        self.run_worker(self._ask(), group="asked")
+        self.run_worker(later(self._ask), group="asked")
         self.set_interval(1.0, self._count)
 
     def action_scroll(self, by: int) -> None:

@@ -17,6 +17,7 @@ from aimx.wire.frames import HookCreate
 from aimx_tui import safe
 from aimx_tui.dash.gateway import Gateway
 from aimx_tui.dash.hooks import argv, words
+from aimx_tui.dash.working import later
 from aimx_tui.tick import Tick
 
 _EVENTS = ("on_receive", "after_send")
@@ -114,7 +115,7 @@ class NewHook(ModalScreen[str | None]):
             button = self.query_one("#create", Button)
             if not button.disabled:
                 button.disabled = True
-                self.run_worker(self._create(request), group="create")
+                self.run_worker(later(self._create, request), group="create")
 
     def _request(self) -> HookCreate:
         """Raises: Refused."""

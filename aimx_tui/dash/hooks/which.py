@@ -16,6 +16,7 @@ from aimx_tui import safe
 from aimx_tui.dash import state
 from aimx_tui.dash.gateway import Gateway
 from aimx_tui.dash.state import Mail
+from aimx_tui.dash.working import later
 from aimx_tui.grid import Column, Grid
 
 SAMPLE = Mail("", "", "", subject="a sample that nobody sent")
@@ -45,7 +46,7 @@ class Which(ModalScreen[Mail | None]):
         """The newest mail, as soon as it is told."""
         self.query_one(Grid).put(self._first)
         self.query_one(Grid).focus()
-        self.run_worker(self._ask(), group="which")
+        self.run_worker(later(self._ask), group="which")
 
     async def _ask(self) -> None:
         folder = "inbox" if self._hook["event"] == "on_receive" else "sent"

@@ -62,7 +62,7 @@ class Leading(ModalScreen[str | None]):
             "answer('open')",
             "Open",
             id="link.open",
-            tooltip="Open the target in a browser; of mail, copy the address",
+            tooltip="Open the target in a browser; of mail, write a letter to it",
         ),
         Binding("right", "app.focus_next", "", show=False, id="link.right", tooltip="To the other button"),
         Binding("left", "app.focus_previous", "", show=False, id="link.left", tooltip="To the other button"),
@@ -88,7 +88,7 @@ class Leading(ModalScreen[str | None]):
                 if self._target.opens == "web":
                     yield Button("Open in a browser", id="open")
                 elif self._target.opens == "mail":
-                    yield Button("Copy the address", id="write")
+                    yield Button("Write a letter", id="write")
 
     def on_mount(self) -> None:
         """The harmless answer."""

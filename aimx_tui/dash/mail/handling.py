@@ -1,22 +1,26 @@
-"""Mode 1: what is done with the mail that is shown: links, attachments, its id and path."""
+"""Mode 1: what is done with the mail that is shown: links, attachments, its id and path.
+
+The dialogs are loaded when they are first asked for: the first picture has none.
+"""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
 from aimx import errors
 from aimx.errors import AimxError
 from aimx_tui import safe
-from aimx_tui.dash.mail import launching, links, words
-from aimx_tui.dash.mail.dialogs import Choose, Leading
-from aimx_tui.dash.mail.document import Link
-from aimx_tui.dash.mail.fetching import Open, Save
+from aimx_tui.dash import compose
+from aimx_tui.dash.mail import words
 from aimx_tui.dash.mail.reader import Reader
 from aimx_tui.dash.mail.seeking import Seeking
 from aimx_tui.dash.mail.words import Attachment
 from aimx_tui.dash.state import Mail
 from aimx_tui.dash.working import later
+
+if TYPE_CHECKING:
+    from aimx_tui.dash.mail.document import Link
 
 
 class Handling(Seeking):
@@ -46,8 +50,10 @@ class Handling(Seeking):
         """By a click."""
         self.follow(followed.link)
 
-    def follow(self, link: Link) -> None:
+    def follow(self, link: "Link") -> None:
         """Show where it leads first."""
+        from aimx_tui.dash.mail import links
+        from aimx_tui.dash.mail.dialogs import Leading
 
         def answered(answer: str | None) -> None:
             if answer == "open":
@@ -59,7 +65,9 @@ class Handling(Seeking):
 
         self.app.push_screen(Leading(link), answered)
 
-    async def _browse(self, link: Link) -> None:
+    async def _browse(self, link: "Link") -> None:
+        from aimx_tui.dash.mail import launching
+
         try:
             await launching.open_url(link.target)
         except AimxError as error:
@@ -68,8 +76,8 @@ class Handling(Seeking):
             self.dashboard.say("Handed to the browser.")
 
     def write_to(self, address: str) -> None:
-        """Somebody that a link names: into the field of a letter it is pasted."""
-        self._copy(address, "the address, c begins a letter")
+        """A letter to somebody that a link names."""
+        compose.open(self.dashboard, "new", to=address)
 
     def action_save(self) -> None:
         """An attachment, or one of them."""
@@ -99,6 +107,8 @@ class Handling(Seeking):
             self._choose(title, lines, lambda number: does(mail, files[number]))
 
     def _save(self, mail: Mail, file: Attachment) -> None:
+        from aimx_tui.dash.mail.fetching import Save
+
         def done(path: str | None) -> None:
             if path is not None:
                 self.dashboard.say(f"Saved as {path}")
@@ -106,6 +116,9 @@ class Handling(Seeking):
         self.app.push_screen(Save(self.dashboard.gateway, mail, file), done)
 
     def _open_file(self, mail: Mail, file: Attachment) -> None:
+        from aimx_tui.dash.mail import launching
+        from aimx_tui.dash.mail.fetching import Open
+
         def done(said: str | None) -> None:
             if said is not None:
                 self.dashboard.say(said)
@@ -133,6 +146,8 @@ class Handling(Seeking):
         self.dashboard.say(f"Copied {what}: {safe.line(text)[:120]}")
 
     def _choose(self, title: str, lines: list[str], does: Callable[[int], None]) -> None:
+        from aimx_tui.dash.mail.dialogs import Choose
+
         def chosen(number: int | None) -> None:
             if number is not None:
                 does(number)
@@ -143,5 +158,5 @@ class Handling(Seeking):
         self.dashboard.say(text, trouble=True)
 
 
-def _label(link: Link) -> str:
+def _label(link: "Link") -> str:
     return link.target if link.label == link.target else f"{link.label[:40]} → {link.target}"

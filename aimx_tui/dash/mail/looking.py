@@ -28,6 +28,8 @@ class Looking(Frame):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("J", "mailbox(1)", "Mailbox", id="mail.mailbox_next", show=False, tooltip="The next mailbox"),
         Binding("K", "mailbox(-1)", "Mailbox", id="mail.mailbox_previous", show=False, tooltip="The mailbox before"),
+        Binding("left,h", "app.focus_previous", "", id="mail.left", show=False, tooltip="To the pane before"),
+        Binding("right", "app.focus_next", "", id="mail.right", show=False, tooltip="To the next pane"),
         Binding("i", "folder('inbox')", "Inbox", id="mail.inbox", tooltip="Mail that was received"),
         Binding("S", "folder('sent')", "Sent", id="mail.sent", tooltip="Mail that was sent, and what became of it"),
         Binding("a", "folder('all')", "All", id="mail.all", show=False, tooltip="Received and sent mail together"),
@@ -40,6 +42,7 @@ class Looking(Frame):
         self._before = Listing()
         self._wish: Asked | None = None  # asked for, not answered yet
         self._shape = (Asked(), 0)  # what the columns were made for
+        self._narrowed = ""  # what the rows that the table has hold
         self.moved_by_rows: str | None = None  # the row that the cursor came to because others came or went
         self.same_question = True  # and they are an answer to the same question
 
@@ -88,7 +91,8 @@ class Looking(Frame):
         self._shape = (listing.asked, table.size.width)
         table.set_columns(rows.columns(*self._shape))
         table.empty = _nothing(listing, self.narrowing, self.dashboard.state)
-        anew = before.asked != listing.asked
+        anew = before.asked != listing.asked or self._narrowed != self.narrowing
+        self._narrowed = self.narrowing
         if anew and was is not None and not any(row.key == was for row in shown):
             table.put(())
         table.put(shown)
@@ -159,7 +163,9 @@ class Looking(Frame):
         names = [rows.ALL, *(box.name for box in self.dashboard.state.mailboxes if box.registered)]
         here = self.asked.mailbox or rows.ALL
         at = names.index(here) if here in names else 0
-        self.boxes.go(names[max(0, min(at + by, len(names) - 1))])
+        wanted = names[max(0, min(at + by, len(names) - 1))]
+        self.boxes.go(wanted)
+        self.to_mailbox(wanted)  # at once: the next key starts from there, and no news puts the cursor back
 
     def action_folder(self, folder: Folder) -> None:
         """Of the same mailbox."""

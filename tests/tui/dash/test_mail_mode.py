@@ -5,9 +5,11 @@ import json
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.widgets import Input
 
 from aimx import client, limits
 from aimx.wire.frames import EmailList, MailboxCreate, MailboxDelete
+from aimx_tui.dash.compose.screen import ComposeScreen
 from aimx_tui.dash.gateway import Gateway
 from aimx_tui.dash.mail import reading
 from aimx_tui.dash.mail.dialogs import Choose, Leading
@@ -135,7 +137,7 @@ def test_mailboxes_and_their_folders(busy):
             await it.press("U", "K")
             await it.finds("quiet · Inbox", "0")
             await until(it.app, it.pilot, "No mail.")
-            await it.press("shift+tab", "up")
+            await it.press("h", "up")
             await it.finds("old: a directory without a mailbox")
             await it.press("up", "enter")
             await it.finds("catchall · Inbox")
@@ -193,6 +195,8 @@ def test_a_filter_narrows_while_it_is_typed(busy):
             await it.press("backslash", *"letter 22")
             await it.finds("filter: letter 22")
             await it.has(lambda: it.place.split(" · ")[2] == "10 of 200+")
+            await it.has(lambda: "22" in it.here)
+            await it.reads(it.here)  # the reader shows what the cursor is on, not what has left the table
             await it.press("enter")
             assert it.screen.mails.has_focus
             await it.press("escape")
@@ -384,6 +388,14 @@ def test_a_link_shows_where_it_leads_before_anything_happens(busy, monkeypatch):
             await it.says("there is no graphical session here")
             await it.press("y", "Y")
             await it.has(lambda: it.app.clipboard.endswith("-links-of-a-stranger.md"))
+            await it.press("l")
+            await it.dialog(Choose)
+            await it.press("down", "enter")
+            await it.dialog(Leading)
+            await it.press("o")
+            await it.dialog(ComposeScreen)
+            await until(it.app, it.pilot, "bob@x.example")
+            assert it.app.screen.query_one("#field-to", Input).value == "bob@x.example"
 
     asyncio.run(story())
 

@@ -10,6 +10,7 @@ import pytest
 
 from aimx import client
 from aimx.wire.frames import HookList, HookRuns
+from aimx_tui.dash.hooks.form import NewHook
 from tests.harness import DOMAIN, Daemon, config_text, mail, owner
 from tests.tui.dash.screens import dashboard, settled, shown, until
 
@@ -230,6 +231,21 @@ def test_without_a_hook_there_is_nothing_to_do_with_one(empty):
             await until(app, pilot, "● live", "0 hooks.", "No run of any hook.")
             await pilot.press("t", "x", "D", "y")
             assert len(app.screen_stack) == 1
+
+    asyncio.run(story())
+
+
+def test_all_of_a_dialog_is_reached_in_a_small_terminal(empty):
+    async def story():
+        async with dashboard(empty, (60, 18)) as (app, pilot):
+            await pilot.press("2")
+            await until(app, pilot, "● live", "0 hooks.")
+            await pilot.press("plus")
+            await settled(app, pilot, lambda: isinstance(app.screen, NewHook))
+            app.screen.query_one("#create").focus()
+            await until(app, pilot, "Create", "Cancel")
+            await pilot.press("enter")
+            await until(app, pilot, "✗")
 
     asyncio.run(story())
 

@@ -147,6 +147,8 @@ def test_what_cannot_be_sent_is_said_before(office):
                     app.screen.query_one(f"#field-{name}").value = value
             await pilot.press("ctrl+s")
             await until(app, pilot, words)
+            sign = str(app.screen.query_one("#from-label").content).split()[0]
+            assert (sign == "✗") is words.startswith("From")
 
     story(office, told)
 
