@@ -55,12 +55,14 @@ if [ "$1" = configure ] && [ -n "$2" ]; then
     fi
 fi
 """
-# Without its program the service could only fail.
+# Without its program the service could only fail. One that runs another aimx is not the package's to remove, nor is that
+# program, which would be found first in the PATH.
 _PRERM = """\
 #!/bin/sh
 set -e
-if [ "$1" = remove ] && { [ -e /etc/systemd/system/aimx.service ] || [ -e /etc/init.d/aimx ]; }; then
-    aimx uninstall --yes </dev/null >/dev/null ||
+if [ "$1" = remove ] && grep -Eqs '^(ExecStart|command)=.?/usr/bin/aimx(.? |.?$)' \\
+    /etc/systemd/system/aimx.service /etc/init.d/aimx; then
+    /usr/bin/aimx uninstall --yes </dev/null >/dev/null ||
         echo "aimx: the service could not be removed; its unit still names /usr/bin/aimx" >&2
 fi
 """

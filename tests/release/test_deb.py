@@ -51,6 +51,27 @@ def test_installing_starts_nothing_and_brings_the_manual(installed):
         assert f"usr/share/{path}\n" in listed
 
 
+UNITS = {
+    "systemd": ("/etc/systemd/system/aimx.service", "ExecStart={} serve --data-dir /var/lib/aimx"),
+    "openrc": ("/etc/init.d/aimx", "command={}"),
+}
+
+
+@pytest.mark.parametrize(("path", "line"), UNITS.values(), ids=UNITS)
+@pytest.mark.parametrize("program", ["/usr/bin/aimx", "/usr/local/bin/aimx"])
+def test_removing_it_removes_its_own_service_and_no_other(installed, path, line, program):
+    """What takes services away is asked for by its whole path: a program of the same name comes first in the PATH."""
+    scripts = "mkdir -p /root/control && dpkg-deb -e /root/aimx.deb /root/control"
+    stands_in = (
+        "sed -i 's|^    /usr/bin/aimx uninstall|    echo /usr/bin/aimx uninstall >\\&2; true|' /root/control/prerm"
+    )
+    installed.run("sh", "-c", f"{scripts} && {stands_in}")
+    installed.run("sh", "-c", f"mkdir -p $(dirname {path}) && echo '{line.format(program)}' >{path}")
+    done = installed.run("/root/control/prerm", "remove")
+    installed.run("rm", path)
+    assert done.stderr == ("/usr/bin/aimx uninstall\n" if program == "/usr/bin/aimx" else "")
+
+
 def test_removing_it_keeps_mail_and_keys(installed):
     installed.run("sh", "-c", "mkdir -p /etc/aimx /var/lib/aimx/inbox && touch /etc/aimx/config.toml")
     installed.run("sh", "-c", INSTALL.replace("install", "install --reinstall"))
