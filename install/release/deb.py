@@ -55,8 +55,8 @@ if [ "$1" = configure ] && [ -n "$2" ]; then
     fi
 fi
 """
-# Without its program the service could only fail. One that runs another aimx is not the package's to remove, nor is that
-# program, which would be found first in the PATH.
+# Without its program the service could only fail. One that runs another aimx is not the package's to remove, nor is
+# that program, which would be found first in the PATH.
 _PRERM = """\
 #!/bin/sh
 set -e
