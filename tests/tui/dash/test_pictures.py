@@ -31,7 +31,7 @@ BUSY = {
     "compose": [("Nightly import fails",), "c", ("Subject", "choose a mailbox")],
     "reply": [("Nightly import fails",), "r", ("Re: Nightly import", "kept as a draft")],
     "confirm": [("Nightly import fails", "support"), *"JJJJJ", ("support · Inbox",), "D", ("Type support to go on.",)],
-    "help": [("Nightly import fails",), "question_mark", ("Keys", "The row above")],
+    "help": [("Nightly import fails",), "question_mark", ("Mailboxes with what is new",)],
 }
 EMPTY = {
     "mail": [("support", "● live")],
