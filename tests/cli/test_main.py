@@ -83,7 +83,15 @@ def _leaves():
 
 
 # They do not end, or do something with a person who watches; what they made is read elsewhere.
-TALKING = {("serve", ""), ("mcp", ""), ("setup", ""), ("uninstall", ""), ("agents", "setup"), ("agents", "remove")}
+TALKING = {
+    ("serve", ""),
+    ("mcp", ""),
+    ("tui", ""),
+    ("setup", ""),
+    ("uninstall", ""),
+    ("agents", "setup"),
+    ("agents", "remove"),
+}
 
 
 @pytest.mark.parametrize(
