@@ -11,6 +11,7 @@ from aimx import limits
 from aimx.errors import DaemonAbsent, DaemonRefused, DaemonSilent, DaemonUnavailable, WireError
 from aimx.wire import answers, codec
 from aimx.wire.frames import Request, Response
+from aimx.wire.streamed import Streamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,32 +65,16 @@ def stream(path: "Path | str", request: Request) -> Iterator[bytes]:
 
 
 def _stream(sock: socket.socket, request: Request) -> Iterator[bytes]:
-    lines = _lines(sock)
-    head = b""
-    for line in lines:
-        head += line
-        if line == b"\n" or len(head) > limits.HEADER_LINE_OCTETS:
-            break
-    body_of(answers.decode_response(head, type(request)))
-    for line in lines:
-        if problem := answers.decode_problem(line):
-            body_of(problem)
-        yield line
-
-
-def _lines(sock: socket.socket) -> Iterator[bytes]:
-    """Whole lines with their ends, as they come."""
-    held = bytearray()
+    told = Streamed(type(request))
     while piece := sock.recv(limits.READ_OCTETS):
-        *whole, rest = piece.split(b"\n")
-        for line in whole:
-            yield bytes(held) + line + b"\n"
-            held.clear()
-        held += rest
-        if len(held) > limits.STREAM_LINE_OCTETS:
-            raise WireError(f"a line of the answer exceeds {limits.STREAM_LINE_OCTETS} bytes")
-    if held:
+        for line in told.feed(piece):
+            yield line + b"\n"
+        if told.error is not None:
+            body_of(told.error)
+    if told.begun:
         raise DaemonSilent("the answer ended inside a line")
+    if not told.answered:
+        raise WireError("the daemon closed the connection without an answer")
 
 
 def body_of(response: Response) -> bytes:

@@ -15,6 +15,16 @@ class Streamed:
         self._held = bytearray()
         self._head: list[bytes] | None = []
 
+    @property
+    def answered(self) -> bool:
+        """Whether the head is there."""
+        return self._head is None
+
+    @property
+    def begun(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return bool(self._held)
+
     def feed(self, octets: bytes) -> list[bytes]:
         """The lines that are complete now, without their ends. Raises: WireError."""
         *whole, rest = octets.split(b"\n")
@@ -38,6 +48,8 @@ class Streamed:
         self._head.append(line)
         if len(self._head) > limits.FRAME_HEADERS:
             raise WireError(f"more than {limits.FRAME_HEADERS} headers")
+        if sum(map(len, self._head)) > limits.HEADER_LINE_OCTETS:
+            raise WireError(f"the head of the answer exceeds {limits.HEADER_LINE_OCTETS} bytes")
         if not line:
             response = answers.decode_response(b"\n".join([*self._head, b""]), self._request)
             self.error = response if response.kind == "error" else None
