@@ -326,6 +326,7 @@ MCP_PICTURE_OCTETS = 1 * MIB  # of a picture that is told as one; base64 makes i
 MCP_FORWARD_CHARACTERS = 1 * MIB  # of a body that is quoted in a forward; the rest is in the original
 MCP_FENCE_OCTETS = 12  # of the word in the lines around mail: nobody guesses 96 bits
 MCP_LINE_OCTETS = 64 * MIB  # of one JSON-RPC message: a body of 25 MiB, and room for its escapes
+MCP_REQUESTS = 32  # of one agent at a time, but for letters; half of CLIENTS_PER_UID is the user's other programs'
 MCP_DRAIN_S = 10.0  # from the end of input to that of the server, while answers are outstanding
 MCP_RESOURCES_MAILBOXES = 100  # in a page of the list of resources; a user has a few, root has all
 MCP_RESOURCES_EMAILS = 20  # the newest, in lists that clients put before a person or a model

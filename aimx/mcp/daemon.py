@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
 import trio
@@ -30,7 +30,10 @@ _NOBODY = (FileNotFoundError, ConnectionRefusedError, PermissionError)
 
 
 class SocketDaemon:
-    """Implements mcp.tool.Daemon."""
+    """Implements mcp.tool.Daemon. What is answered at once takes turns, so that no burst of calls is one too many."""
+
+    def __init__(self) -> None:
+        self._turns = trio.Semaphore(limits.MCP_REQUESTS)
 
     async def ask(self, request: Request, timeout_s: float | None = None) -> Response:
         """One request and its answer."""
@@ -59,7 +62,8 @@ class SocketDaemon:
 
     async def _body(self, request: Request) -> bytes:
         try:
-            response = await self.ask(request)
+            async with self._turns:
+                response = await self.ask(request)
         except (DaemonSilent, WireError) as error:
             if isinstance(request, _CHANGES):
                 raise ToolError(f"{unclear(error)}; {_DONE}") from None
@@ -71,14 +75,19 @@ class SocketDaemon:
     async def lines(self, request: Request) -> AsyncGenerator[dict[str, Any], None]:
         """The objects of a stream, until the daemon ends it. Raises: ToolError, DaemonUnavailable, WireError."""
         octets = _framed(request)
-        async with await _connect() as stream, aclosing(_pieces(stream)) as pieces:
-            await _send(stream, octets)
-            told = Streamed(type(request))
-            async for piece in pieces:
-                for line in told.feed(piece):
-                    yield json.loads(line)
-                if told.error is not None:
-                    raise refused(told.error)
+        async with AsyncExitStack() as turn:
+            await turn.enter_async_context(self._turns)
+            async with await _connect() as stream, aclosing(_pieces(stream)) as pieces:
+                await _send(stream, octets)
+                told = Streamed(type(request))
+                async for piece in pieces:
+                    lines = told.feed(piece)
+                    if told.answered:
+                        await turn.aclose()
+                    for line in lines:
+                        yield json.loads(line)
+                    if told.error is not None:
+                        raise refused(told.error)
 
 
 def refused(response: Response) -> ToolError:

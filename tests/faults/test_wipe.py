@@ -28,7 +28,9 @@ def _answer(daemon: Daemon, request) -> Response | None:
 
 def _fill(daemon: Daemon) -> set[str]:
     """The mailbox with a flat mail, a bundle and a record; every path of it."""
-    _answer(daemon, MailboxCreate("box", OWNER))
+    made = _answer(daemon, MailboxCreate("box", OWNER))
+    assert made is not None, daemon.log[-5:]
+    assert made.kind == "ok", (made, daemon.log[-5:])
     if not daemon.messages("box"):
         for attachments in (0, 2):
             daemon.send(shapes.message(f"m{attachments}", attachments), f"box@{DOMAIN}")
