@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.tally import TALLY
+
 NEEDED = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
@@ -43,7 +45,17 @@ def inject(pid: int, trace: Path, what: str, follow: bool = True) -> Iterator[In
     finally:
         _end(process, pid)
     text = trace.read_text()
-    injection.hit = "(INJECTED)" in text or "killed by SIGKILL" in text
+    killed = "killed by SIGKILL" in text
+    injection.hit = "(INJECTED)" in text or killed
+    if injection.hit:
+        TALLY.fault("kill -9 at a system call" if killed else _named(what))
+
+
+def _named(what: str) -> str:
+    """`write:error=EIO:when=3` is a write that fails with EIO."""
+    call, *words = what.split(":")
+    given = dict(word.partition("=")[::2] for word in words)
+    return f"{call} {given['error']}" if "error" in given else f"{call} {' '.join(sorted(given.keys() - {'when'}))}"
 
 
 def _end(process: subprocess.Popen[str], pid: int) -> None:

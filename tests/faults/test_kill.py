@@ -7,6 +7,7 @@ import threading
 import time
 
 from tests.faults import shapes
+from tests.faults.tally import TALLY
 from tests.harness import DOMAIN, Daemon
 
 ROUNDS = int(os.environ.get("AIMX_FAULT_ROUNDS", "12"))
@@ -30,6 +31,15 @@ def _deliver(daemon, tried, promised, stop, seed):
 
 def _check(daemon, tried, promised):
     found = {mailbox: shapes.stored(daemon, mailbox) for mailbox in ("ops", "dev")}
+    copies = [paths for markers in found.values() for paths in markers.values()]
+    owed = [(marker, mailbox) for marker in promised for mailbox in tried[marker]]
+    TALLY.count(
+        promised=len(owed),
+        found=sum(marker in found[mailbox] for marker, mailbox in owed),
+        lost=sum(marker not in found[mailbox] for marker, mailbox in owed),
+        duplicated=sum(len(paths) > 1 for paths in copies),
+        refused=len(tried) - len(promised),
+    )
     for mailbox, markers in found.items():
         assert not [marker for marker in promised if mailbox in tried[marker] and marker not in markers]
         assert not [marker for marker, paths in markers.items() if len(paths) > 1]
@@ -43,7 +53,10 @@ def test_nothing_promised_is_lost(tmp_path):
     daemon = Daemon(tmp_path, shapes.CONFIG)
     tried, promised = {}, []
     for round_number in range(ROUNDS):
+        began = time.monotonic()
         daemon.start()
+        if round_number:
+            TALLY.recovered(time.monotonic() - began)
         stop = threading.Event()
         threads = [
             threading.Thread(target=_deliver, args=(daemon, tried, promised, stop, f"{round_number}.{n}"))
@@ -53,6 +66,7 @@ def test_nothing_promised_is_lost(tmp_path):
             thread.start()
         time.sleep(chance.uniform(0.02, 0.4))  # the moment of the crash, not a wait for anything
         daemon.kill()
+        TALLY.fault("kill -9 at random")
         stop.set()
         for thread in threads:
             thread.join()
