@@ -45,11 +45,14 @@ class StoredMails:
         self._marking, self._marking_shares = trio.CapacityLimiter(limits.READ_THREADS), _Shares()
 
     async def counts(self, boxes: tuple[Box, ...]) -> dict[str, Counts]:
-        """How much mail each box holds, by name."""
+        """How much mail each box holds, by name. Raises: StorageFailed."""
         return await self._aside(boxes, partial(self._lookup.counts, boxes))
 
     async def find(self, boxes: tuple[Box, ...], query: Query, page: Page) -> Found:
-        """One page; every row's file was there a moment ago. Raises: Refused for a bad cursor or too many words."""
+        """One page; every row's file was there a moment ago.
+
+        Raises: Refused for a bad cursor or too many words; StorageFailed.
+        """
         return await self._aside(boxes, partial(self._lookup.find, boxes, query, page))
 
     async def reindex(self, boxes: tuple[Box, ...], whole: bool) -> AsyncGenerator[Progress, None]:
@@ -101,7 +104,7 @@ class StoredMails:
             try:
                 return next(steps, None)
             except OSError as error:
-                raise StorageFailed("a mailbox cannot be read", detail=str(error)) from error
+                raise _unreadable(error) from error
 
         try:
             while (value := await trio.to_thread.run_sync(step, limiter=self._building)) is not None:
@@ -111,11 +114,11 @@ class StoredMails:
                 await trio.to_thread.run_sync(getattr(steps, "close", lambda: None), limiter=self._building)
 
     async def row(self, box: Box, folder: Folder, email_id: str) -> Row:
-        """One message. Raises: EmailNotFound."""
+        """One message. Raises: EmailNotFound, StorageFailed."""
         return await self._aside((box,), partial(self._lookup.row, box, folder, email_id))
 
     async def conversation(self, boxes: tuple[Box, ...], of: Row) -> tuple[Row, ...]:
-        """The messages of these boxes that belong together with one of them (U9), oldest first."""
+        """The messages of these boxes that belong together with one of them (U9), oldest first. Raises: StorageFailed."""
         return await self._aside(boxes, partial(self._lookup.conversation, boxes, of))
 
     async def read(self, box: Box, folder: Folder, email_id: str, offset: int, most: int) -> Piece:
@@ -157,7 +160,10 @@ class StoredMails:
     async def _aside(self, boxes: tuple[Box, ...], work: Callable[[], T]) -> T:
         owners = {box.owner for box in boxes}
         async with self._shares.one_of(owners.pop() if len(owners) == 1 else ""):
-            return await trio.to_thread.run_sync(work, limiter=self._threads)
+            try:
+                return await trio.to_thread.run_sync(work, limiter=self._threads)
+            except OSError as error:
+                raise _unreadable(error) from error
 
 
 class _Shares:
@@ -176,6 +182,10 @@ class _Shares:
             finally:
                 if limiter.borrowed_tokens == 1 and not limiter.statistics().tasks_waiting:
                     del self._limiters[owner]
+
+
+def _unreadable(error: OSError) -> StorageFailed:
+    return StorageFailed("a mailbox cannot be read", detail=str(error))
 
 
 def _gone(post: Callable[[Event], None], place: Place, owner_uid: int, stems: list[str]) -> None:

@@ -42,8 +42,13 @@ def _filler(name: str) -> bytes:
 
 def stored(daemon: Daemon, mailbox: str) -> dict[str, list[Path]]:
     """Marker → message files. Everything visible must be whole."""
+    return whole(daemon.data / "inbox" / mailbox)
+
+
+def whole(directory: Path) -> dict[str, list[Path]]:
+    """The same of any directory."""
     found: dict[str, list[Path]] = {}
-    for entry in (daemon.data / "inbox" / mailbox).iterdir():
+    for entry in directory.iterdir():
         path = entry / f"{entry.name}.md" if entry.is_dir() else entry
         _, head, body = path.read_text().split("+++\n", 2)
         fields = tomllib.loads(head)

@@ -14,7 +14,7 @@ NEEDED = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is no
 
 
 class Injection:
-    """`hit` is known after the block: whether the call happened."""
+    """`hit` is known after the block: whether the call happened. Every failing call counts as a fault."""
 
     hit = False
 
@@ -46,9 +46,12 @@ def inject(pid: int, trace: Path, what: str, follow: bool = True) -> Iterator[In
         _end(process, pid)
     text = trace.read_text()
     killed = "killed by SIGKILL" in text
-    injection.hit = "(INJECTED)" in text or killed
-    if injection.hit:
-        TALLY.fault("kill -9 at a system call" if killed else _named(what))
+    mark = "(DELAYED)" if "delay_" in what else "(INJECTED)"
+    injection.hit = mark in text or killed
+    if killed:
+        TALLY.fault("kill -9 at a system call")
+    elif injection.hit:
+        TALLY.fault(_named(what), text.count(mark))
 
 
 def _named(what: str) -> str:

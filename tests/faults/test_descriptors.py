@@ -1,0 +1,93 @@
+"""No descriptor left, for this process or on the whole machine: refused or late, never untrue, and well again by itself."""
+
+import os
+import resource
+import time
+
+import psutil
+import pytest
+
+from aimx import client
+from aimx.errors import AimxError
+from aimx.wire.frames import EmailList, MailboxList, Status
+from tests.faults import shapes
+from tests.faults.strace import NEEDED, inject
+from tests.faults.tally import TALLY
+from tests.faults.traffic import ROUNDS, Traffic, until
+from tests.harness import Daemon
+
+CALLS = [
+    ("accept4", "EMFILE"), ("accept4", "ENFILE"), ("accept4", "ENOBUFS"), ("accept4", "ECONNABORTED"),
+    ("openat", "EMFILE"), ("openat", "ENFILE"), ("openat2", "EMFILE"), ("openat2", "ENFILE"), ("openat2", "ENOMEM"),
+]  # fmt: skip
+EVERY = (2, 3, 5) if shapes.FULL else (2,)
+CASES = [(call, error, every) for call, error in CALLS for every in EVERY]
+SPARE = range(max(4, ROUNDS // 4))
+ASKED = (MailboxList(), Status(), EmailList(mailbox="ops", limit=5))
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    with Daemon(tmp_path_factory.mktemp("descriptors"), shapes.CONFIG) as running:
+        yield running
+
+
+def _ask(daemon):
+    """Each verb is answered, whatever the answer; or the connection is not accepted."""
+    for request in ASKED:
+        try:
+            response = client.call(daemon.socket, request, 60)
+        except (AimxError, OSError):
+            continue
+        assert response.kind == "json" or response.code in ("TEMP", "IO"), response
+        assert response.reason != "internal error", [line for line in daemon.log if "fail" in line][-3:]
+
+
+def _well(daemon, traffic, began):
+    traffic.recovers(began)
+    for request in ASKED:
+        assert client.call(daemon.socket, request, 60).kind == "json"
+    assert "Traceback" not in "".join(daemon.log), daemon.log[-20:]
+
+
+@NEEDED
+@pytest.mark.parametrize(("call", "error", "every"), CASES, ids=["-".join(map(str, case)) for case in CASES])
+def test_a_call_that_fails_every_so_often(daemon, tmp_path, call, error, every):
+    with Traffic(daemon, f"{call}.{error}.{every}") as traffic:
+        traffic.more()
+        with inject(daemon.pid, tmp_path / "trace", f"{call}:error={error}:when=1+{every}") as fault:
+            seen = len(traffic.tried)
+            until(lambda: len(traffic.tried) >= seen + 10, "traffic")
+            _ask(daemon)
+        _well(daemon, traffic, time.monotonic())
+    traffic.account()
+    assert fault.hit
+
+
+@pytest.mark.parametrize("spare", SPARE)
+def test_a_limit_that_is_reached(daemon, spare):
+    """The daemon has so many more than it uses when nothing happens."""
+    with Traffic(daemon, f"limit.{spare}", senders=5) as traffic:
+        traffic.more()
+        usual = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (_highest(daemon) + spare, usual[1]))
+        TALLY.fault("RLIMIT_NOFILE reached")
+        seen = len(traffic.tried)
+        # One whose connection waits in the queue tries nothing more: as many as there are senders.
+        until(lambda: len(traffic.tried) >= seen + 5 or traffic.refused or traffic.doubtful, "traffic")
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, usual)
+        _well(daemon, traffic, time.monotonic())
+    traffic.account()
+
+
+def _highest(daemon):
+    return max(int(name) for name in os.listdir(f"/proc/{daemon.pid}/fd")) + 1
+
+
+def test_none_was_kept(daemon):
+    """After all that there are no more descriptors than after as much traffic without a fault."""
+    process = psutil.Process(daemon.pid)
+    with Traffic(daemon, "calm") as traffic:
+        traffic.more(20)
+    traffic.account()
+    until(lambda: process.num_fds() < 60, "a usual number of descriptors")
