@@ -118,7 +118,10 @@ class StoredMails:
         return await self._aside((box,), partial(self._lookup.row, box, folder, email_id))
 
     async def conversation(self, boxes: tuple[Box, ...], of: Row) -> tuple[Row, ...]:
-        """The messages of these boxes that belong together with one of them (U9), oldest first. Raises: StorageFailed."""
+        """The messages of these boxes that belong together with one of them (U9), oldest first.
+
+        Raises: StorageFailed.
+        """
         return await self._aside(boxes, partial(self._lookup.conversation, boxes, of))
 
     async def read(self, box: Box, folder: Folder, email_id: str, offset: int, most: int) -> Piece:
@@ -185,6 +188,7 @@ class _Shares:
 
 
 def _unreadable(error: OSError) -> StorageFailed:
+    log.error("mailbox-unreadable", why=str(error))  # the asker is not told what our machine lacks
     return StorageFailed("a mailbox cannot be read", detail=str(error))
 
 

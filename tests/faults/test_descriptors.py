@@ -1,4 +1,4 @@
-"""No descriptor left, for this process or on the whole machine: refused or late, never untrue, and well again by itself."""
+"""No descriptor left, for this process or on the whole machine: refused or late, never untrue, well again by itself."""
 
 import os
 import resource
