@@ -1,6 +1,7 @@
-"""Which email is meant? The newest ones of a mailbox, and for a test a sample too. Asks the daemon once."""
+"""Which email is meant? The newest ones of a mailbox, and for a test a sample too. Asks until the daemon answers."""
 
-from typing import ClassVar
+import asyncio
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -20,6 +21,7 @@ from aimx_tui.dash.working import later
 from aimx_tui.grid import Column, Grid
 
 SAMPLE = Mail("", "", "", subject="a sample that nobody sent")
+_KEYS = "Enter takes it · Esc goes back"
 
 
 class Which(ModalScreen[Mail | None]):
@@ -40,7 +42,7 @@ class Which(ModalScreen[Mail | None]):
         with Vertical(classes="dialog which"):
             yield Static(safe.text(self._title), classes="dialog-title")
             yield Grid[Mail](columns, lambda mail: mail.id, _row, "Asking…", id="which")
-            yield Static(Text("Enter takes it · Esc goes back"), classes="hint")
+            yield Static(Text(_KEYS), classes="hint")
 
     def on_mount(self) -> None:
         """The newest mail, as soon as it is told."""
@@ -50,19 +52,24 @@ class Which(ModalScreen[Mail | None]):
 
     async def _ask(self) -> None:
         folder = "inbox" if self._hook["event"] == "on_receive" else "sent"
-        grid = self.query_one(Grid)
-        try:
-            told = await self._gateway.value(
-                EmailList(mailbox=self._hook["mailbox"], folder=folder, limit=limits.TUI_EMAILS_OFFERED)
-            )
-        except AimxError as error:
-            grid.empty = errors.told(error)
-            grid.refresh()
-            return
+        grid, hint = self.query_one(Grid), self.query_one(".hint", Static)
+        tries = iter(limits.WATCH_RETRY_S)
+        while (told := await self._listed(folder, hint)) is None:
+            await asyncio.sleep(next(tries, limits.WATCH_RETRY_S[-1]))
+        hint.update(Text(_KEYS))
         grid.empty = f"There is no mail in {folder} of {self._hook['mailbox']}."
         grid.put((*map(state.mail, told["emails"]), *self._first))
         if grid.item == SAMPLE:
             grid.action_end(False)
+
+    async def _listed(self, folder: str, hint: Static) -> Any:
+        """The newest mail; None when there is no answer, and why is said."""
+        asked = EmailList(mailbox=self._hook["mailbox"], folder=folder, limit=limits.TUI_EMAILS_OFFERED)
+        try:
+            return await self._gateway.value(asked)
+        except AimxError as error:
+            hint.update(Text(f"{safe.line(errors.told(error))} · Esc goes back"))
+            return None
 
     def on_grid_chosen(self, _: Grid.Chosen) -> None:
         """That one."""

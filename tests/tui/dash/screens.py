@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from aimx_tui.dash.app import Dashboard
 from aimx_tui.dash.gateway import Gateway
 
-PATIENCE_S = 60.0  # a loaded machine; nothing here takes a second
+PATIENCE_S = 120.0  # a loaded machine; nothing here takes a second
 
 
 @asynccontextmanager

@@ -291,3 +291,18 @@ def test_q_ends_the_dashboard(empty):
             await settled(app, pilot, lambda: app._exit)
 
     asyncio.run(story())
+
+
+def test_mail_is_offered_as_soon_as_the_daemon_can_be_asked(tmp_path):
+    async def story(daemon):
+        async with hooks(daemon) as (app, pilot):
+            await on(app, pilot, "fine")
+            await asyncio.to_thread(daemon.stop)
+            await pilot.press("t")
+            await until(app, pilot, "a sample that nobody sent", "no aimx daemon answers", "Esc goes back")
+            await asyncio.to_thread(daemon.start)
+            await until(app, pilot, "First [/nope]", "Enter takes it")
+
+    with Daemon(tmp_path, config_text(HOOKS)) as running:
+        running.send(mail("First [/nope]"))
+        asyncio.run(story(running))
