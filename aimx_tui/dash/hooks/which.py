@@ -53,23 +53,23 @@ class Which(ModalScreen[Mail | None]):
     async def _ask(self) -> None:
         folder = "inbox" if self._hook["event"] == "on_receive" else "sent"
         grid, hint = self.query_one(Grid), self.query_one(".hint", Static)
-        tries = iter(limits.WATCH_RETRY_S)
-        while (told := await self._listed(folder, hint)) is None:
-            await asyncio.sleep(next(tries, limits.WATCH_RETRY_S[-1]))
+        told = await self._answer(folder, hint)
         hint.update(Text(_KEYS))
         grid.empty = f"There is no mail in {folder} of {self._hook['mailbox']}."
         grid.put((*map(state.mail, told["emails"]), *self._first))
         if grid.item == SAMPLE:
             grid.action_end(False)
 
-    async def _listed(self, folder: str, hint: Static) -> Any:
-        """The newest mail; None when there is no answer, and why is said."""
+    async def _answer(self, folder: str, hint: Static) -> Any:
+        """The newest mail, as soon as it is told; until then the reason why it is not."""
         asked = EmailList(mailbox=self._hook["mailbox"], folder=folder, limit=limits.TUI_EMAILS_OFFERED)
-        try:
-            return await self._gateway.value(asked)
-        except AimxError as error:
-            hint.update(Text(f"{safe.line(errors.told(error))} · Esc goes back"))
-            return None
+        tries = iter(limits.WATCH_RETRY_S)
+        while True:
+            try:
+                return await self._gateway.value(asked)
+            except AimxError as error:
+                hint.update(Text(f"{safe.line(errors.told(error))} · Esc goes back"))
+            await asyncio.sleep(next(tries, limits.WATCH_RETRY_S[-1]))
 
     def on_grid_chosen(self, _: Grid.Chosen) -> None:
         """That one."""
