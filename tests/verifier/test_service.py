@@ -78,15 +78,20 @@ def test_what_is_no_request_gets_an_answer_and_the_end(verifier, octets, status)
 
 
 def test_log_lines_are_one_for_each_request_and_show_what_a_terminal_would_obey(verifier):
-    before = len(verifier.log)
+    before = _logged(verifier, "/first")
     for target in ("/caf\u00e9\u202e", "/a\\x1b"):
         verifier.raw(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    verifier.get("/health")
-    deadline = time.monotonic() + WAIT_S
-    while not any("path=/health" in line for line in verifier.log[before:]) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    lines = verifier.log[before:]
+    lines = verifier.log[before : _logged(verifier, "/last")]
     assert len(lines) == 3 and all(line.isprintable() and " ip=127.0.0.1" in line for line in lines)
+
+
+def _logged(verifier, path):
+    """How many lines there are with the one of this request, which is told after those of requests before it."""
+    verifier.get(path)
+    deadline = time.monotonic() + WAIT_S
+    while not any(f"path={path} " in line for line in verifier.log) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return next(number for number, line in enumerate(verifier.log, 1) if f"path={path} " in line)
 
 
 def test_a_peer_that_says_nothing_does_not_keep_others_waiting(verifier):
