@@ -58,7 +58,9 @@ def _named(what: str) -> str:
     """`write:error=EIO:when=3` is a write that fails with EIO."""
     call, *words = what.split(":")
     given = dict(word.partition("=")[::2] for word in words)
-    return f"{call} {given['error']}" if "error" in given else f"{call} {' '.join(sorted(given.keys() - {'when'}))}"
+    if "error" in given:
+        return f"{call} {given['error']}"
+    return f"{call} delayed" if "delay_enter" in given else f"{call} {' '.join(sorted(given.keys() - {'when'}))}"
 
 
 def _end(process: subprocess.Popen[str], pid: int) -> None:

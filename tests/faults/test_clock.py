@@ -1,0 +1,126 @@
+"""The wall clock jumps, stands still and comes back: nothing is overwritten, stuck, sent twice or run twice.
+
+The daemon's wall clock is libfaketime's; time that is measured (deadlines, pauses) goes on as it does in a real jump.
+"""
+
+import json
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from aimx import client
+from aimx.wire.frames import EmailList, MarkRead, MarkUnread, Send, Status
+from tests.daemon.watchers import Watcher
+from tests.faults import shapes
+from tests.faults.tally import TALLY
+from tests.faults.traffic import PATIENCE_S, ROUNDS, Traffic, until
+from tests.harness import DOMAIN, Daemon, mail
+from tests.mailauth import signing
+
+LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
+pytestmark = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")
+
+JUMPS = (
+    "+1h", "+0", "-1h", "+2s", "-2s", "+1d", "-1d", "+30d", "-8d", "+3y", "-3y", "+0", "+11y", "-25y", "+60y", "+0",
+)  # fmt: skip
+STILL = ("2031-12-31 23:59:59", "2024-02-29 12:00:00", "1970-01-01 00:00:10")
+
+
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory):
+    """Sets the daemon's wall clock: an offset, or a time at which it stands still."""
+    path = tmp_path_factory.mktemp("clock") / "clock"
+
+    def turn(text):
+        path.with_suffix(".new").write_text(f"{text}\n")
+        path.with_suffix(".new").rename(path)
+        TALLY.fault("clock stands still" if text in STILL else "clock jumps")
+
+    path.write_text("+0\n")
+    turn.path = path
+    return turn
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory, clock):
+    tree = tmp_path_factory.mktemp("faked")
+    (tree / "drop").mkdir(mode=0o777)
+    hook = (
+        '[[mailboxes.ops.hooks]]\nname = "one"\nevent = "on_receive"\nfire_on_untrusted = true\n'
+        f"cmd = ['/bin/sh', '-c', '''echo \"$AIMX_ID\" >> {tree}/ran''']\n"
+    )
+    (tree / "ran").touch()
+    faked = {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock.path), "FAKETIME_NO_CACHE": "1",
+             "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}  # fmt: skip
+    config = shapes.CONFIG.replace("[mailboxes.ops]", "hook_thread_budget = 0\n[mailboxes.ops]") + hook
+    made = Daemon(tree, config, AIMX_TEST_MAIL_DROP=str(tree / "drop"), **faked)
+    signing.install(made.etc)
+    with made:
+        yield made
+
+
+def _letter(number):
+    return mail(f"out {number}", **{"From": f"Ops <ops@{DOMAIN}>", "To": "a@remote.test"})
+
+
+def _jumps():
+    """All of them, as often as there is room."""
+    return [JUMPS[number % len(JUMPS)] for number in range(max(8, ROUNDS))]
+
+
+def test_mail_goes_on_across_jumps(daemon, clock):
+    """Each message once on disk, in the list, told to who watches, and to its hook."""
+    with Traffic(daemon, "jumps", senders=2) as traffic:
+        with Watcher(daemon.socket) as first:
+            cursor = first.cursor
+        for number, jump in enumerate(_jumps()):
+            traffic.more(2)
+            clock(jump)
+            traffic.recovers(time.monotonic())
+            _everything_else_works(daemon, f"key-{number}")
+    traffic.account()
+    ids = {path.stem for path in (daemon.data / "inbox/ops").iterdir()}
+    _each_hook_ran_once(daemon, ids)
+    with Watcher(daemon.socket, cursor) as watcher:
+        owed = sum(mailbox == "ops" for _, mailbox in traffic.promised)
+        assert watcher.hello["type"] == "hello"
+        seen = [event["id"] for event in watcher.events("received", len(traffic.promised)) if event["mailbox"] == "ops"]
+    assert len(seen) == len(set(seen)) >= owed
+    assert set(seen) <= ids
+    clock("+0")
+
+
+def _everything_else_works(daemon, key):
+    answer = client.call(daemon.socket, EmailList(mailbox="ops", limit=5), PATIENCE_S)
+    row = json.loads(client.body_of(answer))["emails"][0]
+    for request in (MarkRead("ops", row["id"]), MarkUnread("ops", row["id"]), Status()):
+        assert client.call(daemon.socket, request, PATIENCE_S).kind in ("ok", "json"), request
+    octets = _letter(key)
+    first, again = (client.call(daemon.socket, Send(octets, idempotency_key=key), PATIENCE_S) for _ in range(2))
+    assert (first.kind, again.note) == ("ok", first.note)
+
+
+def _each_hook_ran_once(daemon, ids):
+    ran = daemon.tree / "ran"
+    until(lambda: len(ran.read_text().split()) >= len(ids), f"{len(ids)} runs of a hook")
+    assert sorted(ran.read_text().split()) == sorted(ids)
+
+
+@pytest.mark.parametrize("moment", STILL, ids=["new-year", "leap-day", "the-beginning"])
+def test_a_clock_that_stands_still_gives_every_message_its_own_name(daemon, clock, moment):
+    before = len(daemon.messages())
+    clock(moment)
+    number = 5 + random.Random(moment).randrange(5)
+    for count in range(number):
+        octets = mail("the same", f"number {count}\r\n")
+        daemon.send(octets)
+    clock("+0")
+    found = [path for path in daemon.messages() if "number " in path.read_text()]
+    assert len(daemon.messages()) == before + number
+    mine = [path for path in found if path.stem.startswith(moment[:10])]
+    assert len({path.read_text().split("number ")[1].split()[0] for path in mine}) == number
+    TALLY.count(promised=number, found=len(mine))
+    for path in mine:
+        path.unlink()
