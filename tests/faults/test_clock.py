@@ -62,7 +62,7 @@ def daemon(tmp_path_factory, clock):
 
 
 def _letter(number):
-    return mail(f"out {number}", **{"From": f"Ops <ops@{DOMAIN}>", "To": "a@remote.test"})
+    return mail(f"out {number}", From=f"Ops <ops@{DOMAIN}>", To="a@remote.test")
 
 
 def _jumps():

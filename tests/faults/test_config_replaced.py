@@ -67,7 +67,7 @@ CHANGES = {
     "a link": (lambda path: _link(path, OTHER), True),
     "a dangling link": (lambda path: _link(path, OTHER, dangling=True), False),
     "a FIFO": (_fifo, False),
-    "no mode": (_unreadable, True if os.geteuid() == 0 else False),
+    "no mode": (_unreadable, os.geteuid() == 0),
     "somebody else's": (_foreign, None),
     "another domain without mailboxes": (lambda path: _put(path, 'domain = "other.test"\nmailboxes = 3\n'), False),
     "no text": (lambda path: path.write_bytes(b"\xff\xfe\x00" * 50), False),

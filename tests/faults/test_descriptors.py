@@ -56,8 +56,7 @@ def test_a_call_that_fails_every_so_often(daemon, tmp_path, call, error, every):
     with Traffic(daemon, f"{call}.{error}.{every}") as traffic:
         traffic.more()
         with inject(daemon.pid, tmp_path / "trace", f"{call}:error={error}:when=1+{every}") as fault:
-            seen = len(traffic.tried)
-            until(lambda: len(traffic.tried) >= seen + 10, "traffic")
+            traffic.tries(10)
             _ask(daemon)
         _well(daemon, traffic, time.monotonic())
     traffic.account()

@@ -1,4 +1,4 @@
-"""A mailbox's directory is exchanged for something else while mail arrives: nothing goes where it must not, none is lost."""
+"""A mailbox's directory is exchanged for something else while mail arrives: none goes astray, none is lost."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults import shapes
 from tests.faults.tally import TALLY
-from tests.faults.traffic import ROUNDS, Traffic, until
+from tests.faults.traffic import ROUNDS, Traffic
 from tests.harness import DOMAIN, Daemon, owner
 from tests.root import users
 
@@ -82,8 +82,7 @@ def test_mail_goes_on(daemon, tmp_path, kind):
             place.rename(kept)
             _plant(place, kind, victim)
             TALLY.fault("mailbox directory replaced")
-            seen = len(traffic.tried)
-            until(lambda: len(traffic.tried) >= seen + 6, "traffic")
+            traffic.tries(6)
             aside = _remove(place)
             if aside is not None:
                 elsewhere.append(aside)

@@ -1,4 +1,4 @@
-"""A disk that takes seconds for each sync or rename: replies come late and are true, and other questions are answered."""
+"""A disk that takes seconds for each sync or rename: replies come late and are true, others are answered."""
 
 import os
 import signal

@@ -65,6 +65,11 @@ class Traffic(AbstractContextManager["Traffic"]):
         before = len(self.promised)
         return until(lambda: len(self.promised) >= before + number or self.problems, f"mail ({self.refused})")
 
+    def tries(self, number: int) -> None:
+        """Return when so many more messages have been tried, whatever became of them."""
+        before = len(self.tried)
+        until(lambda: len(self.tried) >= before + number, "traffic")
+
     def recovers(self, began: float) -> None:
         """Since `began` the fault is over: mail goes on by itself."""
         self.more()
