@@ -29,6 +29,7 @@ class Places:
         self._eraser = Eraser(committer.tree)
         self._logged = logged
         self._unsettled: dict[str, tuple[str | None, MailboxDeleted]] = {}
+        self._settling = trio.Lock()  # whoever makes the mailbox anew, and the background, settle it once
         self._due = trio.Event()
         self._due.set()  # what an earlier process left
         self._one = trio.CapacityLimiter(1)
@@ -39,8 +40,7 @@ class Places:
 
         Raises: DirectoryConflict, StorageFailed; with nothing made.
         """
-        if mailbox in self._unsettled:  # what its predecessor left is his, and nobody else's
-            await self._settle(*self._unsettled[mailbox])
+        await self._settle_left(mailbox)  # what its predecessor left is his, and nobody else's
         return await self._aside(partial(self._directories.make, mailbox, owner))
 
     async def unmake(self, mailbox: str, made: tuple[Folder, ...]) -> None:
@@ -71,12 +71,18 @@ class Places:
         try:
             await self._settle(token, deleted)
         except StorageFailed as error:
-            log.error("deletion-not-settled", mailbox=deleted.mailbox, why=error.detail or error.reason, again=True)
+            _not_settled(deleted.mailbox, error)
             self._unsettled[deleted.mailbox] = (token, deleted)
 
-    async def _settle(self, token: str | None, deleted: MailboxDeleted) -> None:
-        await self._aside(partial(self._wiper.settle, token, deleted))
-        self._unsettled.pop(deleted.mailbox, None)
+    async def _settle_left(self, mailbox: str) -> None:
+        """What could not be settled at once, unless somebody has done so since. Raises: StorageFailed."""
+        async with self._settling:
+            if mailbox in self._unsettled:
+                await self._settle(*self._unsettled[mailbox], again=True)
+                del self._unsettled[mailbox]
+
+    async def _settle(self, token: str | None, deleted: MailboxDeleted, again: bool = False) -> None:
+        await self._aside(partial(self._wiper.settle, token, deleted, again))
         self._logged()
         self._due.set()
 
@@ -88,8 +94,11 @@ class Places:
                 with trio.move_on_after(limits.SPOOL_RETRY_S):
                     await self._due.wait()
                 self._due = trio.Event()
-                for token, deleted in tuple(self._unsettled.values()):
-                    await self.settle(token, deleted)
+                for mailbox in tuple(self._unsettled):
+                    try:
+                        await self._settle_left(mailbox)
+                    except StorageFailed as error:
+                        _not_settled(mailbox, error)
                 await trio.to_thread.run_sync(self.erase, limiter=self._one)
 
     async def _until_cancelled(self) -> None:
@@ -111,3 +120,7 @@ class Places:
             return await trio.to_thread.run_sync(work, limiter=self._threads)
         except OSError as error:
             raise StorageFailed("mailbox directories cannot be used", detail=str(error)) from error
+
+
+def _not_settled(mailbox: str, error: StorageFailed) -> None:
+    log.error("deletion-not-settled", mailbox=mailbox, why=error.detail or error.reason, again=True)
