@@ -24,7 +24,7 @@ def parts(tmp_path):
 
 
 def _deletions(parts):
-    query = "SELECT count(*) FROM events WHERE event LIKE '%\"type\":\"mailbox_deleted\"%'"
+    query = 'SELECT count(*) FROM events WHERE event LIKE \'%"type":"mailbox_deleted"%\''
     return parts.state.run(lambda db: db.execute(query).fetchone()[0])
 
 
