@@ -216,10 +216,12 @@ class WorkerSession:
     def __init__(self, pool: WorkerPool, job_id: int) -> None:
         self._pool = pool
         self._id = job_id
+        self._size_octets = 0
         self._slot: Slot | None = None
 
     async def examine(self, envelope: Envelope, payload: Payload) -> Examined | NeedDns:
         """First round. Raises: WorkerLost."""
+        self._size_octets = payload.size
         self._slot = await self._pool.any_slot()
         self._slot.load += 1
         job = Job(self._id, "examine", envelope, payload.octets, payload.fd is not None)
@@ -236,7 +238,7 @@ class WorkerSession:
         try:
             if isinstance(answer, Declined):
                 raise ChannelClosed("a worker declined to examine")
-            return believable(helpers.decoded(_examined, answer.value))
+            return believable(helpers.decoded(_examined, answer.value), self._size_octets)
         except (ChannelClosed, ValueError) as error:
             assert self._slot is not None
             self._slot.give_up(str(error))
@@ -256,9 +258,19 @@ class WorkerSession:
         self._release()
 
 
-def believable(message: Examined) -> Examined:
-    """The message when its attachments are what parsing makes; the front writes them as root. Raises: ValueError."""
+def believable(message: Examined, size_octets: int) -> Examined:
+    """The message when headers and attachments are what parsing makes; the front writes them as root.
+
+    Raises: ValueError.
+    """
     _believable_files(message.attachments)
+    texts = [text for text in msgspec.structs.astuple(message.headers) if isinstance(text, str)]
+    if sum(map(len, texts)) > limits.FRONTMATTER_OCTETS:
+        raise ValueError("a worker found longer headers than there can be")
+    if any(clean.visible(text) != text for text in texts):
+        raise ValueError("a worker found a header value that is not one line of text")
+    if message.size_octets != size_octets:
+        raise ValueError("a worker examined something else")
     return message
 
 
@@ -291,3 +303,5 @@ def _believable_files(attachments: tuple[Attachment, ...]) -> None:
             raise ValueError("a worker named an attachment outside its bundle")
     if len(set(names)) != len(names):
         raise ValueError("a worker named two attachments alike")
+    if any(clean.visible(attachment.content_type) != attachment.content_type for attachment in attachments):
+        raise ValueError("a worker found a content type that is none")

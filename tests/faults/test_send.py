@@ -21,6 +21,7 @@ from aimx.wire.frames import Send
 from tests import mx
 from tests.faults import shapes
 from tests.faults.strace import NEEDED, inject
+from tests.faults.tally import TALLY
 from tests.harness import DOMAIN, Daemon, config_text
 from tests.hooks.test_pool import rows, until
 from tests.mailauth import signing
@@ -81,6 +82,18 @@ def arrived(server):
     return Counter(re.search(rb"^Subject: (.*)\r$", octets, re.MULTILINE)[1].decode() for _, octets in server.taken)
 
 
+def counted(told, found, taken):
+    """Subject → answer: what OK was said to has a record and was taken once."""
+    promised = [subject for subject, answer in told.items() if answer == "OK"]
+    kept = [subject for subject in promised if taken[subject] and subject in found]
+    TALLY.count(
+        promised=len(promised), found=len(kept), lost=len(promised) - len(kept),
+        duplicated=sum(times > 1 for times in taken.values()),
+        refused=sum(answer not in ("OK", None) for answer in told.values()),
+    )  # fmt: skip
+    assert len(kept) == len(promised)
+
+
 def nothing_unfinished(daemon):
     shapes.assert_nothing_unfinished(daemon)
     assert shapes.spooled(daemon) == []
@@ -96,6 +109,7 @@ def test_a_crash_while_a_server_thinks_leaves_a_record_that_says_so(tmp_path, se
     thread.start()
     assert server.held.wait(30)
     daemon.kill()
+    TALLY.fault("kill -9 while a server thinks")
     thread.join(30)
     server.go.set()
     assert answers == [None]
@@ -134,7 +148,10 @@ def test_kill_at_any_moment(tmp_path, server):
     daemon = daemon_for(tmp_path / "t", server, hook)
     told = {}
     for round_number in range(ROUNDS):
+        began = time.monotonic()
         daemon.start()
+        if round_number:
+            TALLY.recovered(time.monotonic() - began)
         stop = threading.Event()
         threads = [
             threading.Thread(target=_sending, args=(daemon, told, stop, f"{round_number}.{n}")) for n in range(4)
@@ -143,11 +160,13 @@ def test_kill_at_any_moment(tmp_path, server):
             thread.start()
         time.sleep(chance.uniform(0.05, 0.5))  # the moment of the crash, not a wait for anything
         daemon.kill()
+        TALLY.fault("kill -9 at random while mail is sent")
         stop.set()
         for thread in threads:
             thread.join()
     with daemon:
         found, taken = records(daemon), arrived(server)
+        counted({subject: answer for subject, (_, answer) in told.items()}, found, taken)
         for subject, (to, answer) in told.items():
             expected, status = ANSWERS[to]
             assert answer in (expected, None)
@@ -256,6 +275,8 @@ def test_a_file_system_that_is_really_full(tmp_path, server, option):
                 if list(answers.values()).count("IO") == 5:
                     break
             found, taken = records(daemon), arrived(server)
+            TALLY.fault("full file system", list(answers.values()).count("IO"))
+            counted(answers, found, taken)
             for subject, answer in answers.items():
                 assert (answer, taken[subject]) in (("OK", 1), ("IO", 0))
                 assert found.get(subject) in (("delivered", "pending") if answer == "OK" else (None,))
@@ -297,7 +318,9 @@ def test_the_last_call(tmp_path, server, to, rest, call):
                 daemon.kill()
                 daemon.log.clear()
                 daemon.start()
-            status = records(daemon).get(subject)
+            found = records(daemon)
+            status = found.get(subject)
+            counted({subject: answer}, found, arrived(server))
             assert answer in (expected, None)
             assert status == final if answer is not None else status in ("pending", final, None)
             assert status is not None or not arrived(server)[subject]

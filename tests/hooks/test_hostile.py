@@ -8,6 +8,8 @@ import msgspec
 import pytest
 import trio
 import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aimx import limits
 from aimx.config.load import load
@@ -22,6 +24,7 @@ from aimx.effects.api import WorkerLost
 from aimx.effects.channel import Channel, ChannelClosed
 from aimx.effects.process import Child
 from aimx.mime.compose import compose
+from aimx.mime.read import read_message
 from aimx.mime.unexamined import unexamined
 from aimx.model.delivery import HookJob
 from aimx.model.dns import Question
@@ -30,7 +33,7 @@ from aimx.model.message import Attachment
 from aimx.model.outbound import ComposeOrder
 from aimx.store import jobs
 from tests.hooks.mails import PLAIN
-from tests.hooks.stage import stage
+from tests.hooks.stage import ENVELOPE, stage
 from tests.store.parts import copy, opened, plan
 
 _pack = msgspec.msgpack.encode
@@ -116,7 +119,35 @@ def test_more_attachments_than_parts_are_not_believed():
         unexamined(PLAIN, 0.0), attachments=tuple(Attachment(name, "a/b", b"") for name in names)
     )
     with pytest.raises(ValueError, match="more attachments"):
-        believable(message)
+        believable(message, len(PLAIN))
+
+
+TRUE = unexamined(PLAIN, 0.0)
+UNBELIEVABLE = {
+    "line": {"headers": {"subject": "a\r\nb"}},
+    "nul": {"headers": {"author": "a\0@b.test"}},
+    "escape": {"headers": {"thread_id": "\x1b[2J"}},
+    "hidden": {"headers": {"from_": "a\u202eb"}},
+    "long": {"headers": {"list_id": "x" * (limits.FRONTMATTER_OCTETS + 1)}},
+    "size": {"size_octets": len(PLAIN) + 1},
+    "type": {"attachments": (Attachment("a", "a/b\n+++", b""),)},
+}
+
+
+@pytest.mark.parametrize("changed", UNBELIEVABLE.values(), ids=UNBELIEVABLE.keys())
+def test_what_parsing_never_makes_is_not_believed(changed):
+    values = dict(changed)
+    headers = msgspec.structs.replace(TRUE.headers, **values.pop("headers", {}))
+    with pytest.raises(ValueError, match="a worker"):
+        believable(msgspec.structs.replace(TRUE, headers=headers, **values), len(PLAIN))
+    assert believable(TRUE, len(PLAIN)) is TRUE
+
+
+@given(octets=st.binary(max_size=300), subject=st.text(max_size=80), sender=st.text(max_size=60))
+def test_whatever_a_mail_says_its_truth_is_believed(octets, subject, sender):
+    words = f"From: {sender} <a@b.test>\r\nTo: {sender}\r\nSubject: {subject}\r\nList-Id: {subject}\r\n"
+    mail = words.encode("utf-8", "surrogatepass") + octets + b"\r\n\r\n" + octets
+    believable(read_message(mail, ENVELOPE), len(mail))
 
 
 def test_no_descriptor_for_a_helper_now_is_one_later(monkeypatch):

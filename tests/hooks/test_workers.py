@@ -271,4 +271,4 @@ def test_a_helper_that_proves_nothing_is_not_used():
 def test_an_attachment_name_that_is_no_name_is_not_believed(name):
     message = msgspec.structs.replace(unexamined(PLAIN, 0.0), attachments=(Attachment(name, "a/b", b""),))
     with pytest.raises(ValueError, match="attachment"):
-        believable(message)
+        believable(message, len(PLAIN))

@@ -1,0 +1,123 @@
+"""A daemon whose helpers fail as they are told, and what must hold of it afterwards."""
+
+import itertools
+import os
+import re
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from aimx.effects.process import cpu_count
+from aimx.limits import WORKERS_MIN
+from tests import mx
+from tests.faults import hostile
+from tests.harness import DOMAIN, Daemon, config_text
+from tests.hooks.test_pool import until
+from tests.mailauth import signing
+
+PATIENCE_S = 3.0
+ROOT = Path(__file__).parents[2]
+WORKERS = max(WORKERS_MIN, cpu_count())
+
+
+class Stage:
+    """`daemon` with `server` as everybody's mail server; faults that happened are counted on a board."""
+
+    def __init__(self, tree: Path) -> None:
+        self.server = mx.Server()
+        self._board = tree / "board"
+        self._board.write_bytes(bytes(hostile.SLOTS))
+        self._board.chmod(0o666)
+        program = tree / "program"
+        program.write_text(
+            f'#!/bin/sh\nshift 3\nexport PYTHONPATH="{ROOT}" AIMX_FAULT_BOARD="{self._board}"'
+            f' AIMX_FAULT_PATIENCE_S={PATIENCE_S}\nexec "{sys.executable}" -m tests.faults.hostile "$@"\n'
+        )
+        program.chmod(0o755)
+        self._slots: Iterator[int] = itertools.count(1)
+        zone = {**mx.ZONE, "sender.test": {"TXT": ["v=spf1 -all"]}}
+        self.daemon = Daemon(
+            tree, config_text("", "allow_private_mx = true"), zone,
+            AIMX_TEST_MX_PORT=str(self.server.port), AIMX_FAULT_PROGRAM=str(program),
+            AIMX_FAULT_PATIENCE_S=str(PATIENCE_S),
+        )  # fmt: skip
+        self.daemon.module = "tests.faults.replaced"
+        signing.install(self.daemon.etc)
+
+    def slot(self) -> int:
+        """Where the next fault is counted."""
+        return next(self._slots)
+
+    def happened(self, slot: int) -> int:
+        """How often a fault did."""
+        return self._board.read_bytes()[slot]
+
+    def stored(self) -> dict[str, dict[str, Any]]:
+        """Marker → the fields of the mail in `ops`. Each is whole, and there once."""
+        found: dict[str, dict[str, Any]] = {}
+        for path in self.daemon.messages():
+            fields, body = _document(path)
+            marker = re.search(r"marker (\S+)", body)
+            assert marker is not None, body[:500]
+            assert marker[1] not in found
+            found[marker[1]] = fields
+        return found
+
+    def records(self) -> dict[str, str]:
+        """Subject → status of what was sent."""
+        return {
+            fields["subject"]: fields["delivery_status"]
+            for fields, _ in map(_document, self.daemon.messages(folder="sent"))
+        }
+
+    def arrived(self) -> Counter[str]:
+        """Subject → how often the server took it."""
+        subjects = (re.search(rb"^Subject: (.*)\r$", octets, re.MULTILINE) for _, octets in self.server.taken)
+        return Counter(found[1].decode() for found in subjects if found is not None)
+
+    def helpers(self) -> list[psutil.Process]:
+        """All processes below the spawner."""
+        (spawner,) = psutil.Process(self.daemon.pid).children()
+        return list(spawner.children())
+
+    def whole(self) -> bool:
+        """Every helper is there, and nothing else is."""
+        try:
+            found = self.helpers()
+            return len(found) == WORKERS + 1 and all(one.status() != psutil.STATUS_ZOMBIE for one in found)
+        except (psutil.NoSuchProcess, ValueError):
+            return False
+
+    def descriptors(self) -> int:
+        """Of the front."""
+        return psutil.Process(self.daemon.pid).num_fds()
+
+    def settled(self, descriptors: int) -> None:
+        """Wait until all helpers are back and the front holds no more descriptors than before."""
+        until(self.whole)
+        until(lambda: self.descriptors() <= descriptors)
+        assert os.listdir(self.daemon.data / ".aimx/staging") == []
+
+    def close(self) -> None:
+        """End it."""
+        self.daemon.__exit__()
+        self.server.close()
+
+
+def _document(path: Path) -> tuple[dict[str, Any], str]:
+    _, head, body = path.read_text().split("+++\n", 2)
+    fields = tomllib.loads(head)
+    assert fields["id"] == path.stem
+    assert "forged" not in fields
+    return fields, body
+
+
+def message(sender: str, subject: str, marker: str) -> bytes:
+    """What arrives."""
+    head = f"From: {sender}\r\nTo: ops@{DOMAIN}\r\nSubject: {subject}\r\n\r\n"
+    return f"{head}marker {marker} {'x' * 50}\r\n".encode()
