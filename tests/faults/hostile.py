@@ -1,7 +1,7 @@
-"""`python -m tests.faults.hostile FD …`: the spawner as it is; its helpers do what the message or the name tells them to.
+"""`python -m tests.faults.hostile FD …`: the spawner as it is; its helpers do what a message or a name tells them to.
 
-`Subject: fault KIND SLOT TIMES` in a message, `kind.slot.times.fault.test` in a question: the fault happens TIMES times,
-then the helper does its work. `AIMX_FAULT_BOARD` names a file of one octet per slot, where each that happened is counted.
+`Subject: fault KIND SLOT TIMES` in a message, `kind.slot.times.fault.test` in a question: the fault happens TIMES
+times, then the helper does its work. `AIMX_FAULT_BOARD` names a file of one octet per slot, where each is counted.
 """
 
 import mmap

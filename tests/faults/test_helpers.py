@@ -1,4 +1,4 @@
-"""Helpers that end, hang or lie: what arrives gets its 250 and is stored once and whole, what is sent is told by truth."""
+"""Helpers that end, hang or lie: what arrives is promised and stored once and whole, what is sent is told by truth."""
 
 import os
 import threading
