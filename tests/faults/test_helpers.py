@@ -135,9 +135,7 @@ def test_a_worker_that_hangs_costs_its_time(stage, kind):
         happened, what = act(stage, kind, times)
         ended[number] = happened, what.get("examined", True) if isinstance(what, dict) else what
 
-    threads = [
-        threading.Thread(target=play, args=(number, act, times)) for number, (act, times, _) in enumerate(plays)
-    ]
+    threads = [threading.Thread(target=play, args=(number, act, times)) for number, (act, times, _) in enumerate(plays)]
     for thread in threads:
         thread.start()
     for thread in threads:
