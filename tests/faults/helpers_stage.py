@@ -20,7 +20,7 @@ from tests.harness import DOMAIN, Daemon, config_text
 from tests.hooks.test_pool import until
 from tests.mailauth import signing
 
-PATIENCE_S = 3.0
+PATIENCE_S = 5.0
 ROOT = Path(__file__).parents[2]
 WORKERS = max(WORKERS_MIN, cpu_count())
 
