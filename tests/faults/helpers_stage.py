@@ -57,6 +57,11 @@ class Stage:
         """How often a fault did."""
         return self._board.read_bytes()[slot]
 
+    def begin_badly(self, workers: int) -> None:
+        """So many workers, from the next one that is started."""
+        with self._board.open("r+b") as file:
+            file.write(bytes([workers]))
+
     def stored(self) -> dict[str, dict[str, Any]]:
         """Marker → the fields of the mail in `ops`. Each is whole, and there once."""
         found: dict[str, dict[str, Any]] = {}
@@ -117,7 +122,7 @@ def _document(path: Path) -> tuple[dict[str, Any], str]:
     return fields, body
 
 
-def message(sender: str, subject: str, marker: str) -> bytes:
-    """What arrives."""
+def message(sender: str, subject: str, marker: str, lines: int = 1) -> bytes:
+    """What arrives; with many lines it travels to a worker as a descriptor."""
     head = f"From: {sender}\r\nTo: ops@{DOMAIN}\r\nSubject: {subject}\r\n\r\n"
-    return f"{head}marker {marker} {'x' * 50}\r\n".encode()
+    return f"{head}marker {marker}\r\n".encode() + (b"x" * 70 + b"\r\n") * lines

@@ -1,7 +1,8 @@
 """`python -m tests.faults.hostile FD …`: the spawner as it is; its helpers do what a message or a name tells them to.
 
 `Subject: fault KIND SLOT TIMES` in a message, `kind.slot.times.fault.test` in a question: the fault happens TIMES
-times, then the helper does its work. `AIMX_FAULT_BOARD` names a file of one octet per slot, where each is counted.
+times, then the helper does its work. `AIMX_FAULT_BOARD` names a file of one octet per slot, where each is counted; in
+its first it is told how many workers begin badly.
 """
 
 import mmap
@@ -25,6 +26,7 @@ from aimx.worker.job import Examiner
 from tests.faults import lies
 
 SLOTS = 4096
+STARTS = 0
 _SUBJECT = re.compile(rb"^Subject: fault ([a-z0-9-]+) (\d+) (\d+)\r?$", re.MULTILINE)
 _NAME = re.compile(r"(?:.*\.)?([a-z0-9-]+)\.(\d+)\.(\d+)\.fault\.test")
 _encode = msgspec.msgpack.Encoder().encode
@@ -52,9 +54,17 @@ class Board:
         self._octets[told.slot] += 1
         return True
 
+    def begins_badly(self) -> int:
+        """How many are still to do so, this one included."""
+        left = self._octets[STARTS]
+        self._octets[STARTS] = max(0, left - 1)
+        return left
 
-def _in_message(job: Job) -> Told | None:
+
+def _in_message(job: Job, fd: int | None) -> Told | None:
     octets = job.compose.message if job.compose is not None else job.octets
+    if fd is not None:
+        octets = os.pread(fd, limits.KIB, 0)
     found = _SUBJECT.search(octets or b"")
     return Told(found[1].decode(), int(found[2]), int(found[3])) if found else None
 
@@ -70,18 +80,20 @@ def worker(board: Board) -> Callable[[socket.socket, dict[str, bool]], None]:
     def serve(sock: socket.socket, checks: dict[str, bool]) -> None:
         pipe = framing.Pipe(sock)
         decode = msgspec.msgpack.Decoder(Job).decode
+        if left := board.begins_badly():
+            lies.STARTS[left % len(lies.STARTS)](sock)
         pipe.send(_encode(Ready(os.getpid(), os.getuid(), checks)))
         examiner = Examiner()
         told: dict[int, Told] = {}
         while (payload := pipe.receive()) is not None:
             job = decode(payload)
             fd = pipe.fds.pop(0) if job.has_fd else None
-            fault = told.get(job.id) or _in_message(job)
+            fault = told.get(job.id) or _in_message(job, fd)
             if fault is not None and fault.kind in lies.EVERY_ROUND:
                 told[job.id] = fault
             if board.takes(fault):
                 assert fault is not None
-                lies.WORKER[fault.kind](lies.Here(sock, pipe, job, examiner))
+                lies.WORKER[fault.kind](lies.Here(sock, pipe, job, examiner, fd))
                 continue
             answer = examiner.handle(job, fd)
             if answer is not None:

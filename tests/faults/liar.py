@@ -22,6 +22,7 @@ from aimx.demo.zone import Zone, answer
 from tests.resolver.hostile import _pair
 
 BELOW = ".lie.test"
+LATE_S = 0.7  # well within what one packet may take
 Query = dns.message.Message
 _FORGED = {"MX": "0 canary.test.", "TXT": '"v=spf1 +all"', "A": "127.0.0.66", "AAAA": "::1", "PTR": "canary.test."}
 
@@ -126,6 +127,11 @@ def _many(query: Query) -> list[bytes]:
     return [_wire(_with(query, "MX", *texts))] if rtype == "MX" else _code(dns.rcode.NXDOMAIN)(query)
 
 
+def _absent(query: Query) -> list[bytes]:
+    """The truth about every name here."""
+    return _code(dns.rcode.NXDOMAIN)(query)
+
+
 # mode → the datagrams that answer a question
 UDP: dict[str, Callable[[Query], list[bytes]]] = {
     "drop": lambda query: [],
@@ -167,7 +173,15 @@ UDP: dict[str, Callable[[Query], list[bytes]]] = {
     "tc-servfail": _truncated,
     "other-owner": _other_owner,
     "additional": _additional,
-    "nxdomain": _code(dns.rcode.NXDOMAIN),
+    "nxdomain": _absent,
+    "late": _absent,
+    "twice": lambda query: _absent(query) * 2,
+    "true-after-wrong-id": lambda query: _wrong_id(query) + _absent(query),
+    "true-after-wrong-question": lambda query: _wrong_question(query) + _absent(query),
+    "true-after-wrong-source": _absent,
+    "true-after-garbage": lambda query: [b"\xff" * 40, b"", *_absent(query)],
+    "tc-true": _truncated,
+    "tc-true-late": _truncated,
     "empty": lambda query: [_wire(dns.message.make_response(query))],
     "many-hosts": _many,
 }  # fmt: skip
@@ -183,6 +197,8 @@ def _tcp(mode: str, query: Query) -> bytes:
         del reply.answer[:]
         reply.set_rcode(dns.rcode.SERVFAIL)
     octets = _code(dns.rcode.SERVFAIL)(query)[0] if mode == "tc-servfail" else _wire(reply)
+    if mode.startswith("tc-true"):
+        octets = _absent(query)[0]
     if mode == "tc-garbage":
         octets = b"\xff" * 300
     if mode == "tc-short":
@@ -222,10 +238,17 @@ class Liar(AbstractContextManager["Liar"]):
             self._udp.sendto(_wire(answer(self.zone, query)), peer)
             return
         self.told[mode] += 1
-        if mode == "wrong-source":
+        if mode == "late":
+            threading.Timer(LATE_S, self._say, (_absent(query)[0], peer)).start()
+            return
+        if mode.endswith("wrong-source"):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
                 other.sendto(_wire(_forged(query)), peer)
         for octets in UDP[mode](query):
+            self._udp.sendto(octets, peer)
+
+    def _say(self, octets: bytes, peer: tuple[str, int]) -> None:
+        with suppress(OSError):
             self._udp.sendto(octets, peer)
 
     def _serve_tcp(self) -> None:
@@ -246,6 +269,8 @@ class Liar(AbstractContextManager["Liar"]):
                 connection.sendall(reply[:5])
                 self._closing.wait(30)
                 return
+            if mode == "tc-true-late":
+                self._closing.wait(LATE_S)
             connection.sendall(reply)
 
     def __exit__(self, *_: object) -> None:

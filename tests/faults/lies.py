@@ -29,6 +29,11 @@ class Here(NamedTuple):
     pipe: framing.Pipe
     job: Job
     examiner: Examiner
+    fd: int | None
+
+    def work(self) -> Any:
+        """What a worker answers."""
+        return self.examiner.handle(self.job, self.fd)
 
     def say(self, value: Any) -> None:
         """One frame."""
@@ -36,7 +41,7 @@ class Here(NamedTuple):
 
     def truth(self) -> Any:
         """What the job comes to, decoded; None while questions are open."""
-        answer = self.examiner.handle(self.job, None)
+        answer = self.work()
         kind = Composed if self.job.kind == "compose" else Examined
         return msgspec.msgpack.decode(answer.value, type=kind) if isinstance(answer, Done) else None
 
@@ -98,19 +103,19 @@ def _raw_and_ends(octets: bytes) -> Callable[[Here], None]:
 
 
 def _with_descriptors(here: Here) -> None:
-    answer = here.examiner.handle(here.job, None)
+    answer = here.work()
     octets = framing.pack(_encode(answer))
     here.sock.sendmsg([octets[:1]], framing.rights((0, 1, 2, 0, 1, 2)))
     here.sock.sendall(octets[1:])
 
 
 def _octet_by_octet(here: Here) -> None:
-    for octet in framing.pack(_encode(here.examiner.handle(here.job, None))):
+    for octet in framing.pack(_encode(here.work())):
         here.sock.sendall(bytes([octet]))
 
 
 def _twice(here: Here) -> None:
-    answer = here.examiner.handle(here.job, None)
+    answer = here.work()
     here.say(answer)
     here.say(answer)
 
@@ -123,7 +128,7 @@ def _asks(*names: str) -> Callable[[Here], None]:
     """The job is begun, so that it can go on with the answers, whatever they are."""
 
     def act(here: Here) -> None:
-        here.examiner.handle(here.job, None)
+        here.work()
         here.say(NeedDns(here.job.id, tuple(Question(name, "TXT") for name in names)))
 
     return act
@@ -234,11 +239,11 @@ ODD: dict[str, Callable[[Here], Any]] = {
     "twice": _twice,
     "another-id-first": lambda here: (
         here.say(Broken(here.job.id + 7, "not mine")),
-        here.say(here.examiner.handle(here.job, None)),
+        here.say(here.work()),
     ),
     "ready-again": lambda here: (
         here.say(Ready(1, 0, {})),
-        here.say(here.examiner.handle(here.job, None)),
+        here.say(here.work()),
     ),
 }
 # Only of what arrives: any questions, in as many rounds as it likes.
@@ -248,6 +253,14 @@ EXAMINE_ODD: dict[str, Callable[[Here], Any]] = {
     "asks-for-nothing": _asks(),
     "asks-for-no-names": _asks("", ".", "a..b", "x" * 300, "\x00", "a b", "../..", "\u20ac.test"),
 }
+# What a worker says first, and how many of them there are: the front takes none of them for one.
+STARTS: tuple[Callable[[socket.socket], Any], ...] = (
+    lambda sock: framing.Pipe(sock).send(_encode(Ready(1, 0, {}))),
+    lambda sock: framing.Pipe(sock).send(_encode(Broken(0, ESCAPES))),
+    lambda sock: framing.Pipe(sock).send(GARBAGE),
+    lambda sock: sock.sendall(b"\xff\xff\xff\xff"),
+    lambda sock: sock.close(),
+)
 EVERY_ROUND = {"asks-for-ever"}
 WORKER = ENDS | HANGS | HANGS_IN_A_FRAME | LIES | EXAMINE_LIES | COMPOSE_LIES | ODD | EXAMINE_ODD
 

@@ -6,19 +6,21 @@ import time
 
 import pytest
 
-from aimx import client
+from aimx import client, limits
 from aimx.errors import AimxError
 from aimx.wire.frames import Send
-from tests.faults import lies
+from tests.faults import hostile, lies
 from tests.faults.helpers_stage import Stage, message
 from tests.faults.tally import TALLY
 from tests.harness import DOMAIN
+from tests.hooks.test_pool import until
 
 ROUNDS = int(os.environ.get("AIMX_FAULT_ROUNDS", "12"))
 FULL = ROUNDS >= 100
 REPEATED = max(1, ROUNDS // 66)
 ALWAYS = 250
 ATTEMPTS = 2
+LARGE = limits.SPILL_OCTETS // 70
 HANGING = lies.HANGS | lies.HANGS_IN_A_FRAME
 
 
@@ -38,10 +40,10 @@ def stage(tmp_path_factory):
     stage.server.close()
 
 
-def _receive(stage, subject, marker):
+def _receive(stage, subject, marker, lines=1):
     sender = f"a@{marker}.sender.test"  # nobody has asked for that name before: there are always questions
     with stage.daemon.smtp() as smtp:
-        assert smtp.sendmail(sender, [f"ops@{DOMAIN}"], message(sender, subject, marker)) == {}
+        assert smtp.sendmail(sender, [f"ops@{DOMAIN}"], message(sender, subject, marker, lines)) == {}
 
 
 def _send(stage, subject, to="ok@one.test"):
@@ -70,11 +72,11 @@ def _counted(stage, who, kind, slot, began, **mail):
     TALLY.count(**mail)
 
 
-def _arrives(stage, kind, times):
+def _arrives(stage, kind, times, lines=1):
     """One message at a worker that is told to fail; how often it did, and what was stored."""
     slot = stage.slot()
     marker, began = f"{kind}.{slot}", time.monotonic()
-    _receive(stage, f"fault {kind} {slot} {times}", marker)
+    _receive(stage, f"fault {kind} {slot} {times}", marker, lines)
     fields = stage.stored().get(marker)
     _counted(stage, "worker", kind, slot, began, promised=1, found=fields is not None, lost=fields is None)
     assert fields is not None
@@ -93,6 +95,24 @@ def test_what_a_worker_says_strangely_is_stored_as_mail(stage, kind):
     happened, fields = _arrives(stage, kind, ALWAYS)
     assert happened
     assert fields.get("examined", True) is (kind != "asks-for-ever")
+
+
+@pytest.mark.parametrize(("kind", "times"), _cases(lies.ENDS))
+def test_a_large_message_survives_a_worker_that(stage, kind, times):
+    happened, fields = _arrives(stage, kind, times, LARGE)
+    assert happened == min(times, ATTEMPTS)
+    assert fields.get("examined", True) is (times == 1)
+
+
+@pytest.mark.parametrize("number", range(REPEATED))
+def test_workers_that_begin_badly_are_given_nothing(stage, number):
+    bad = len(lies.STARTS) - 1
+    stage.begin_badly(bad)
+    for kind in ("ends", "ends"):
+        _arrives(stage, kind, 1)
+    until(lambda: stage.happened(hostile.STARTS) == 0)
+    TALLY.fault("worker begins badly", bad)
+    until(stage.whole)
 
 
 def _leaves(stage, kind, times):
