@@ -104,6 +104,11 @@ def die_with(parent: int) -> None:
         raise ProcessLookupError("the parent has ended")
 
 
+def wake_without_parent() -> None:
+    """Be continued when the parent ends: whoever stands still would never see that."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
+
+
 def adopt() -> None:
     """Whoever descends from this process and loses his parent becomes its child, not that of init; also after exec."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)

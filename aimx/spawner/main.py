@@ -49,6 +49,7 @@ class Spawner:
         signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         privileges.ignore_endings()
+        linux.wake_without_parent()
         linux.adopt()
         self._selector.register(self._pipe.sock, selectors.EVENT_READ, self._request)
         self._selector.register(self._wake_r, selectors.EVENT_READ, self._reap)

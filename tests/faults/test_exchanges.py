@@ -101,4 +101,4 @@ def test_at_each_stage(tmp_path, number):
 
 def test_time_ends_what_has_none(tmp_path):
     """With less patience than the daemon has, of which nothing else depends."""
-    _check(trio.run(exchanges_play.play, tmp_path, "tests.lab.hurried", _slow(), _free_port(), 32))
+    _check(trio.run(exchanges_play.play, tmp_path, "tests.faults.impatient", _slow(), _free_port(), 32))

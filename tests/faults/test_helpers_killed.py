@@ -1,5 +1,6 @@
 """Helpers killed or stopped at random while mail comes and goes: each promise is kept, and the daemon needs no help."""
 
+import contextlib
 import os
 import random
 import signal
@@ -16,9 +17,10 @@ from aimx.wire.frames import Send
 from tests.faults.helpers_stage import Stage, message
 from tests.faults.tally import TALLY
 from tests.harness import DOMAIN
+from tests.hooks.test_pool import until
 
 ROUNDS = int(os.environ.get("AIMX_FAULT_ROUNDS", "12"))
-VICTIMS = ("worker", "worker", "resolver", "spawner")
+VICTIMS = ("helper", "helper", "helper", "spawner")
 SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT)
 
 
@@ -50,8 +52,10 @@ def _goes(stage, answers, stop, seed):
 
 
 def _strike(stage, chance):
-    """One helper of the running daemon; nothing while there is none of that kind."""
+    """One helper of the running daemon, or their spawner, if it has them all: without one the daemon ends at last."""
     victim = chance.choice(VICTIMS)
+    if victim == "spawner" and not stage.whole():
+        victim = "helper"
     try:
         (spawner,) = psutil.Process(stage.daemon.pid).children()
         helpers = sorted(spawner.children(), key=lambda one: one.pid)
@@ -63,6 +67,37 @@ def _strike(stage, chance):
     except (ValueError, IndexError, ProcessLookupError, psutil.NoSuchProcess):
         return
     TALLY.fault("spawner killed" if victim == "spawner" else "helper killed")
+
+
+def _left(processes):
+    """Those that still run."""
+    left = []
+    for one in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            left += [one] if one.status() != psutil.STATUS_ZOMBIE else []
+    return left
+
+
+@pytest.mark.parametrize("still", ["spawner", "helper"] * max(1, ROUNDS // 40))
+def test_helpers_end_with_the_front_alone(stage, still):
+    """Even when one stands still; the next daemon finds what was promised, and takes more."""
+    sender = "a@before.sender.test"
+    with stage.daemon.smtp() as smtp:
+        smtp.sendmail(sender, [f"ops@{DOMAIN}"], message(sender, "before", "before"))
+    helpers = [*psutil.Process(stage.daemon.pid).children(), *stage.helpers()]
+    helpers[0 if still == "spawner" else -1].suspend()
+    began = time.monotonic()
+    stage.daemon.kill()
+    TALLY.fault(f"front killed while a {still} stands still")
+    until(lambda: not _left(helpers))
+    stage.daemon.start()
+    TALLY.recovered(time.monotonic() - began)
+    with stage.daemon.smtp() as smtp:
+        smtp.sendmail(sender, [f"ops@{DOMAIN}"], message(sender, "after", "after"))
+    found = stage.stored()
+    TALLY.count(promised=2, found=len(found), lost=2 - len(found))
+    assert set(found) == {"before", "after"}
+    until(stage.whole)
 
 
 @pytest.fixture
