@@ -1,4 +1,4 @@
-"""`python -m tests.faults.impatient serve …`: the daemon as it is, with less patience for mail servers that say nothing.
+"""`python -m tests.faults.impatient serve …`: the daemon as it is, less patient with mail servers that say nothing.
 
 Not so little that a slow machine takes a server that answers for one that does not.
 """
