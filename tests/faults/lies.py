@@ -11,6 +11,7 @@ import msgspec
 
 from aimx import limits
 from aimx.effects import framing
+from aimx.mime.unexamined import unexamined
 from aimx.model.dns import Answer, Question
 from aimx.model.job import Answers, Ask, Broken, Declined, Done, Exited, Job, NeedDns, Ready
 from aimx.model.message import Attachment, Examined
@@ -141,8 +142,6 @@ def _examined(**changed: Any) -> Callable[[Here], None]:
 
 def _plain(here: Here) -> Any:
     """The job's result; without any answers of the DNS where it would need some."""
-    from aimx.mime.unexamined import unexamined
-
     return here.truth() or unexamined(here.job.octets or b"", 0.0)
 
 
