@@ -55,6 +55,7 @@ def _steps(box):
     return (box.path / "steps").read_text().split()
 
 
+@pytest.mark.each_shell
 @pytest.mark.parametrize("name", ["KILL", "INT"])
 @pytest.mark.parametrize("way", ["fresh", "upgrade"])
 def test_ended_at_any_step(box, way, name):
@@ -85,6 +86,7 @@ def test_ended_at_any_step(box, way, name):
     assert {"mkdir", "curl", "openssl", "sha256sum", "tar", "rm", "cp", "chown", "chmod", "sync"} <= set(steps)
 
 
+@pytest.mark.each_shell
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_download_ends_at_once(box, number):
     """Only the shell gets the signal, and what it has started ends with it."""
@@ -165,6 +167,7 @@ def test_a_directory_that_cannot_be_written_is_named(box):
     assert "TMPDIR names another place" in run.text
 
 
+@pytest.mark.each_shell
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_lock_ends_with_its_owner(box, number):
     box.publish("9.9.1")

@@ -84,6 +84,7 @@ def test_a_password_without_somebody_who_types_it_is_a_failure(box, noninteracti
     assert "-v" not in box.sudo_log
 
 
+@pytest.mark.each_shell
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
 def test_a_password_is_asked_for_on_the_terminal(box, piped):
     box.publish("9.9.1")
@@ -106,6 +107,7 @@ def test_a_wrong_password_is_a_failure(box):
     assert box.server.asked == []
 
 
+@pytest.mark.each_shell
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
 def test_setup_gets_the_terminal(box, piped):
     box.publish("9.9.1")
