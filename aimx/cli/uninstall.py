@@ -12,6 +12,7 @@ from aimx.errors import Exit, Failed, Refused
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from aimx.provision.setup.site import Site
     from aimx.provision.uninstall import Removal
 
 _CANCELLED = "Uninstall cancelled."
@@ -37,16 +38,27 @@ def run(options: argparse.Namespace, root: "Path | None" = None) -> int:
         site = site._replace(root=root)
     removal = trio.run(uninstall.look, site)
     _show(removal)
+    if removal.other and not removal.programs:
+        raise Refused(
+            f"the service runs {removal.other}, another program: `sudo {shlex.quote(removal.other)} uninstall`"
+        )
     if removal.service is not None or removal.programs:
         if not prompt.confirm("Proceed with uninstall?", options.yes):
             raise Failed(_CANCELLED)
         with uninstall.alone(site):
             trio.run(uninstall.carry_out, removal)
-            _remove(removal, uninstall.still_running(site))
+            _remove(removal, _stray(removal, site))
     else:
-        _remove(removal, uninstall.still_running(site))
+        _remove(removal, _stray(removal, site))
     _conclude(removal)
     return Exit.OK
+
+
+def _stray(removal: "Removal", site: "Site") -> int | None:
+    """A daemon that should have gone with the service; where that stays, so does its daemon."""
+    from aimx.provision import uninstall
+
+    return uninstall.still_running(site) if not removal.other else None
 
 
 def _remove(removal: "Removal", pid: int | None) -> None:
@@ -72,12 +84,15 @@ def _show(removal: "Removal") -> None:
             f"  {removal.service.path}  the service: stopped, and no longer started at boot; running hooks end"
         )
     elif not removal.programs:
-        output.write("  nothing: no service of aimx is installed here")
+        why = "the service runs another program" if removal.other else "no service of aimx is installed here"
+        output.write(f"  nothing: {why}")
     for path in removal.programs:
         output.write(f"  {path}  the program{' of before the last upgrade' if path.name.endswith('.prev') else ''}")
     if removal.trees is not None:
         output.write(f"  {removal.trees}  what it unpacked")
     output.write(style.paint("head", "Stays:"))
+    if removal.other:
+        output.write(f"  {removal.other}  another program, and the service, which runs that")
     for kept in removal.kept:
         output.write(f"  {kept.where}  {kept.what}")
     if removal.override:

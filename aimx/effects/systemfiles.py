@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 from pathlib import Path
 
 from aimx.errors import Failed
@@ -15,6 +16,21 @@ def says(path: Path, text: str) -> bool:
         return False
     except OSError as error:
         raise Failed(f"{path}: {error.strerror}") from error
+
+
+def first_word(path: Path, key: str, quoted: int = 1) -> str:
+    """The first word of the line `key=…`, out of so many quotations; empty: no such file or line, or no words."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    found = next((line.partition("=")[2] for line in text.splitlines() if line.startswith(f"{key}=")), "")
+    try:
+        for _ in range(quoted):
+            found = next(iter(shlex.split(found)), "")
+    except ValueError:  # a quotation without an end
+        return ""
+    return found
 
 
 def place(path: Path, text: str, mode: int) -> None:

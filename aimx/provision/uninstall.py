@@ -34,6 +34,7 @@ class Removal(NamedTuple):
     """One uninstallation, before it is carried out. `service`: None where there is none to remove."""
 
     service: Service | None
+    other: str  # the program file that the service runs instead of this one, and so stays; empty: none
     override: str  # drop-ins of the operator's; empty: none
     origin: Origin
     programs: tuple[Path, ...]  # files that go; none: its own installer removes it
@@ -46,10 +47,18 @@ async def look(site: Site) -> Removal:
     """What there is. Changes nothing. Raises: Failed."""
     found = service.of(initsystem.detect(site.root), site.root)
     there = found is not None and (_lies(found.path) or await found.active())
-    return _removal(site, found, there)
+    other = _other(found.runs()) if found is not None and there else ""
+    return _removal(site, None if other else found, there, other)
 
 
-def _removal(site: Site, found: Service | None, there: bool) -> Removal:
+def _other(program: str) -> str:
+    """The program of the service, if that is there and another one. A service without its program is anybody's."""
+    mine = os.path.realpath(running.running().argv[0]).removesuffix(".prev")
+    there = bool(program) and Path(program).exists()
+    return program if there and os.path.realpath(program).removesuffix(".prev") != mine else ""
+
+
+def _removal(site: Site, found: Service | None, there: bool, other: str) -> Removal:
     override = found.path.with_name(f"{found.path.name}.d") if found is not None else None
     places = (
         Kept(str(site.config_dir), "configuration and DKIM keys"),
@@ -62,6 +71,7 @@ def _removal(site: Site, found: Service | None, there: bool) -> Removal:
     users = [Kept(name, "system user") for name in (WORKER_USER, CATCHALL_USER) if _exists(name)]
     return Removal(
         service=found if there else None,
+        other=other,
         override=str(override) if override is not None and override.is_dir() else "",
         origin=found_origin,
         programs=programs,
@@ -99,14 +109,16 @@ def remove_programs(removal: Removal) -> tuple[str, ...]:
 
     Raises: Failed when a program file cannot be removed.
     """
-    unpacked = {trees.tree(program) for program in removal.programs}
+    staying = _programs(Path(removal.other)) if removal.other else ()
+    needed = {trees.tree(program) for program in staying}
+    unpacked = {trees.tree(program) for program in removal.programs} - needed
     for program in removal.programs:
         if not program.name.endswith(".prev"):
             place = Place(program)
             place.clear()
             place.close()
         systemfiles.remove(program)
-    return trees.remove(removal.trees, unpacked) if removal.trees is not None else ()
+    return trees.remove(removal.trees, unpacked, needed) if removal.trees is not None else ()
 
 
 def still_running(site: Site) -> int | None:

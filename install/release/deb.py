@@ -43,14 +43,19 @@ Description: mail server for AI agents
  package starts nothing; `sudo aimx setup` makes the service.
 """
 _MAINTAINER = "The AIMX project <https://aimx.email>"
-# A daemon goes on with the modules that it has loaded, and would fetch others from the new version.
+# A service that runs the program of the package, by its whole path: one of the same name comes first in the PATH.
+_OWN = "^(ExecStart|command)=.?/usr/bin/aimx(.? |.?$)"
+# A daemon goes on with the modules that it has loaded, and would fetch others from the new version. Drop-ins count.
 _POSTINST = """\
 #!/bin/sh
 set -e
 if [ "$1" = configure ] && [ -n "$2" ]; then
     if [ -d /run/systemd/system ]; then
-        if systemctl --quiet is-active aimx.service; then deb-systemd-invoke restart aimx.service || true; fi
-    elif [ -x /etc/init.d/aimx ] && command -v rc-service >/dev/null; then
+        if systemctl --quiet is-active aimx.service &&
+            systemctl show --property=ExecStart aimx.service | grep -q 'path=/usr/bin/aimx ;'; then
+            deb-systemd-invoke restart aimx.service || true
+        fi
+    elif grep -Eqs '@OWN@' /etc/init.d/aimx && command -v rc-service >/dev/null; then
         rc-service --quiet --ifstarted aimx restart || true
     fi
 fi
@@ -60,7 +65,7 @@ fi
 _PRERM = """\
 #!/bin/sh
 set -e
-if [ "$1" = remove ] && grep -Eqs '^(ExecStart|command)=.?/usr/bin/aimx(.? |.?$)' \\
+if [ "$1" = remove ] && grep -Eqs '@OWN@' \\
     /etc/systemd/system/aimx.service /etc/init.d/aimx; then
     /usr/bin/aimx uninstall --yes </dev/null >/dev/null ||
         echo "aimx: the service could not be removed; its unit still names /usr/bin/aimx" >&2
@@ -80,7 +85,10 @@ AIMX is free software under the licence below. Beside it, below /usr/lib/aimx, a
 Debian 12, whose terms are in /usr/lib/aimx/licences, and Python packages, whose terms are in their *.dist-info.
 
 """
-_SCRIPTS = {"postinst": _POSTINST, "prerm": _PRERM, "postrm": _POSTRM}
+_SCRIPTS = {
+    name: text.replace("@OWN@", _OWN)
+    for name, text in (("postinst", _POSTINST), ("prerm", _PRERM), ("postrm", _POSTRM))
+}
 
 
 def make(goal: Path, work: Path, tree: Path, target: Target, version: Version) -> Path:

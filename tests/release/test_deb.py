@@ -72,6 +72,40 @@ def test_removing_it_removes_its_own_service_and_no_other(installed, path, line,
     assert done.stderr == ("/usr/bin/aimx uninstall\n" if program == "/usr/bin/aimx" else "")
 
 
+# Programs of the init system that write down what they are told; systemd's tells what its service runs.
+_INIT = {
+    "systemd": (
+        "/run/systemd/system",
+        {
+            "systemctl": '[ "$1" != show ] || echo "ExecStart={ path=@ ; argv[]=@ serve }"',
+            "deb-systemd-invoke": 'echo "$*" >>/root/told',
+        },
+    ),
+    "openrc": ("/etc/init.d", {"rc-service": 'echo "$*" >>/root/told'}),
+}
+
+
+@pytest.mark.parametrize("init", _INIT)
+@pytest.mark.parametrize("program", ["/usr/bin/aimx", "/usr/local/bin/aimx"])
+def test_upgrading_it_restarts_its_own_service_and_no_other(installed, init, program):
+    directory, programs = _INIT[init]
+    script = [
+        "mkdir -p /root/control && dpkg-deb -e /root/aimx.deb /root/control",
+        f"mkdir -p {directory} && rm -f /root/told && echo command={program} >/root/service",
+    ]
+    if init == "openrc":
+        script.append("cp /root/service /etc/init.d/aimx")
+    for name, text in programs.items():
+        script.append(f"cat >/usr/local/bin/{name} <<'END'\n#!/bin/sh\n{text.replace('@', program)}\nEND")
+        script.append(f"chmod +x /usr/local/bin/{name}")
+    script.append("/root/control/postinst configure 0.1; cat /root/told 2>/dev/null")
+    told = installed.run("sh", "-c", "\n".join(script), check=False)
+    gone = " ".join(f"/usr/local/bin/{name}" for name in programs)
+    installed.run("sh", "-c", f"rm -rf /run/systemd /etc/init.d/aimx {gone}")
+    assert told.stderr == ""
+    assert ("restart" in told.stdout) == (program == "/usr/bin/aimx")
+
+
 def test_removing_it_keeps_mail_and_keys(installed):
     installed.run("sh", "-c", "mkdir -p /etc/aimx /var/lib/aimx/inbox && touch /etc/aimx/config.toml")
     installed.run("sh", "-c", INSTALL.replace("install", "install --reinstall"))

@@ -179,3 +179,48 @@ def test_not_while_an_upgrade_is_at_work(bundle):
         machine.uninstall()
     assert (place / "aimx").exists()
     assert machine.unit.exists()
+
+
+UNITS = {
+    "systemd": ("[Service]\nExecStart={} serve --data-dir /mail\n", '"{}"'),
+    "openrc": ("#!/sbin/openrc-run\ncommand={}\ncommand_args=serve\n", "\"'{}'\""),
+}
+
+
+@pytest.fixture(params=UNITS)
+def other(request, tmp_path, monkeypatch):
+    """The service runs another program than this one."""
+    machine = Machine(tmp_path, monkeypatch, request.param)
+    line, quotes = UNITS[request.param]
+    program = tmp_path / "of others/aimx"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n_aimx_id=2.0.0-0123456789abcdef\n")
+    machine.unit.write_text(line.format(quotes.format(program)))
+    return machine, program
+
+
+def test_the_service_of_another_program_stays(other, capsys):
+    machine, program = other
+    before = machine.unit.read_text()
+    with pytest.raises(Refused, match="of others/aimx, another program"):
+        machine.uninstall()
+    assert machine.unit.read_text() == before
+    told = machine.log.read_text() if machine.log.exists() else ""
+    assert " stop " not in told and " del " not in told
+    goes, _, stays = capsys.readouterr().out.partition("Stays:")
+    assert "nothing: the service runs another program" in goes
+    assert f"{program}  another program, and the service" in stays
+
+
+def test_a_second_copy_goes_alone(other, monkeypatch, capsys):
+    machine, program = other
+    place, trees = machine.root / "copy", machine.root / "usr/local/lib/aimx"
+    place.mkdir()
+    (place / "aimx").write_text("#!/bin/sh\n_aimx_id=1.1.0-0123456789abcdef\n")
+    for tag in ("1.1.0", "2.0.0"):
+        (trees / f"{tag}-0123456789abcdef/bin").mkdir(parents=True)
+    monkeypatch.setitem(sys._xoptions, "aimx_bundle", str(place / "aimx"))
+    assert machine.uninstall() == 0
+    assert (machine.unit.exists(), program.exists(), (place / "aimx").exists()) == (True, True, False)
+    assert [path.name for path in trees.iterdir()] == ["2.0.0-0123456789abcdef"]
+    assert "Removed" in capsys.readouterr().out

@@ -28,6 +28,9 @@ class Service(Protocol):
     def installed(self, text: str) -> bool:
         """Whether the file says just that."""
 
+    def runs(self) -> str:
+        """The program that the file names; empty: there is no file, or it names none."""
+
     async def install(self, text: str) -> None:
         """Write the file; the service starts at every boot from now on. What runs goes on as it was."""
 

@@ -88,6 +88,10 @@ class OpenRc:
         """Whether the script says just that."""
         return systemfiles.says(self.path, text)
 
+    def runs(self) -> str:
+        """By its command."""
+        return systemfiles.first_word(self.path, "command", quoted=2)
+
     async def install(self, text: str) -> None:
         """Write it, add it to the default runlevel."""
         await self.renew(text)

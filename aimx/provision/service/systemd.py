@@ -127,6 +127,10 @@ class Systemd:
         """Whether the unit says just that."""
         return systemfiles.says(self.path, text)
 
+    def runs(self) -> str:
+        """By its ExecStart."""
+        return systemfiles.first_word(self.path, "ExecStart").replace("%%", "%")
+
     async def install(self, text: str) -> None:
         """Write, read again, enable."""
         await self.renew(text)

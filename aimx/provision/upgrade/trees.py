@@ -39,9 +39,10 @@ def prune(where: Path, programs: Iterable[Path]) -> tuple[str, ...]:
     return _remove(where, [name for name in _names(where) if name not in wanted | _used(where)])
 
 
-def remove(where: Path, going: set[str]) -> tuple[str, ...]:
-    """Remove the trees of these names, whoever uses them, and those that nobody uses. What could not go, in words."""
-    trouble = _remove(where, [name for name in _names(where) if name in going or name not in _used(where)])
+def remove(where: Path, going: set[str], needed: set[str]) -> tuple[str, ...]:
+    """Remove the trees `going`, whoever uses them, and those that nobody uses or needs. What could not go, in words."""
+    staying = (needed | _used(where)) - going
+    trouble = _remove(where, [name for name in _names(where) if name not in staying])
     if where.is_dir() and not os.listdir(where):
         os.rmdir(where)
     return trouble
