@@ -9,10 +9,13 @@ import shlex
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import trio
 
@@ -68,6 +71,16 @@ _BROKEN = {
     "at once": 'echo "config.toml is too old" >&2; exit 1',
     "hangs": "exec sleep 3600",
 }
+# A unit is a session of its own here.
+_SYSTEMD_RUN = """\
+#!/bin/sh
+while [ "${{1#--}}" != "$1" ] && [ "$1" != -- ]; do shift; done
+shift
+[ -e {tree}/guards-lost ] && exit 0
+[ -e {tree}/guards-refused ] && exit 1
+setsid "$@" >>{tree}/guard-log 2>&1 </dev/null &
+echo $! >>{tree}/guards
+"""
 _SYSTEMCTL = """\
 #!/bin/sh
 while [ "${{1#--}}" != "$1" ]; do shift; done
@@ -83,6 +96,7 @@ show)
     exit ;;
 esac
 echo "$verb" >>calls
+[ -e "kill-at-$verb" ] && {{ rm "kill-at-$verb"; kill -9 $PPID; exit 1; }}
 [ -e "fail-$verb" ] && {{ echo "Failed to $verb aimx.service: access denied" >&2; exit 1; }}
 case $verb in
 start|restart)
@@ -128,7 +142,8 @@ class Machine:
         told = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
         text = _SYSTEMCTL.format(tree=self.tree, program=self.program, words=words, env=told)
         journal = '#!/bin/sh\necho "the last words of the daemon"\n'
-        for name, content in (("systemctl", text), ("journalctl", journal)):
+        runs = _SYSTEMD_RUN.format(tree=self.tree)
+        for name, content in (("systemctl", text), ("journalctl", journal), ("systemd-run", runs)):
             (self.tree / "bin" / name).write_text(content)
             (self.tree / "bin" / name).chmod(0o755)
 
@@ -187,6 +202,25 @@ class Machine:
         """As if it had been told nothing."""
         (self.tree / "calls").unlink(missing_ok=True)
 
+    def guarded(self) -> None:
+        """Every process that an upgrade started beside itself has ended."""
+        path = self.tree / "guards"
+        for pid in map(int, path.read_text().split() if path.exists() else ()):
+            deadline = time.monotonic() + PATIENCE_S
+            while _lives(pid):
+                assert time.monotonic() < deadline, f"process {pid} does not end"
+                threading.Event().wait(0.02)
+        path.unlink(missing_ok=True)
+
+    @contextmanager
+    def guards_are(self, how: str) -> Iterator[None]:
+        """`lost`: as the power is for all; `refused`: systemd starts none."""
+        (self.tree / f"guards-{how}").touch()
+        try:
+            yield
+        finally:
+            (self.tree / f"guards-{how}").unlink()
+
     def tag(self, name: str = "aimx") -> str:
         """Which program lies there; empty: none."""
         path = self.program.with_name(name)
@@ -198,6 +232,13 @@ class Machine:
         return set(os.listdir(self.program.parent))
 
 
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 @contextmanager
 def machine(tree: Path) -> Iterator[Machine]:
     """One whose service ends with it."""
@@ -207,9 +248,11 @@ def machine(tree: Path) -> Iterator[Machine]:
     finally:
         for path in tree.glob("fail-*"):
             path.unlink()
+        made.guarded()
         made.systemctl("stop")
 
 
+PATIENCE_S = 120  # on a machine that does much else
 OLDER, OLD, NEW = "0.9.0", "1.0.0", "1.1.0"
 
 

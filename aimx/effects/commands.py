@@ -94,6 +94,20 @@ async def run(argv: Sequence[str], timeout_s: float, env: Mapping[str, str] | No
     return Ran(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
+async def leave(argv: Sequence[str]) -> trio.Process:
+    """Start a program that may outlive this one: with a session of its own, and nothing to read from or write to.
+
+    Raises: Failed when it cannot be started.
+    """
+    try:
+        return await trio.lowlevel.open_process(
+            list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+            env={"PATH": path(), **_ENVIRONMENT}, start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise Failed(f"{argv[0]} cannot be run: {error.strerror}") from error
+
+
 async def _end(process: trio.Process, timeout_s: float) -> bool:
     """Whether it ended by itself, in time; it has ended when this returns or raises."""
     try:

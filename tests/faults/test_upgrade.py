@@ -3,16 +3,19 @@
 At every moment a whole program lies at the path, and the machine comes up with it; the next run ends what was begun.
 """
 
+import fcntl
 import os
 import signal
 import subprocess
 import threading
+import time
+from contextlib import nullcontext
 
 import pytest
 
 from tests import releases
 from tests.upgrade_runs import Runs
-from tests.upgrades import NEW, OLD, Machine, picture, prev
+from tests.upgrades import NEW, OLD, PATIENCE_S, Machine, picture, prev
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 BOTH = {"aimx", "aimx.prev"}
@@ -38,6 +41,7 @@ class Stand:
         self.before = picture(self.machine)
 
     def anew(self):
+        self.machine.guarded()
         self.machine.systemctl("stop")
         for name in self.machine.beside:
             self.machine.program.with_name(name).unlink()
@@ -93,14 +97,20 @@ def broken(world, tmp_path):
 
 
 def test_killed(stand):
-    """Every other time power is lost too; else the service is as the run left it, perhaps stopped."""
+    """Every other time power is lost too; else the service runs again before anybody comes."""
     for number in stand.rounds():
-        done = stand.run(kill=number)
+        lost = bool(number % 2)
+        with stand.machine.guards_are("lost") if lost else nullcontext():
+            done = stand.run(kill=number)
         assert done.code in (-signal.SIGKILL, 0), (number, done)  # 0: it looked at the service less often
         stand.whole()
-        if number % 2:
+        if lost:
             stand.machine.systemctl("stop")
             stand.boots()
+        else:
+            stand.machine.guarded()
+            assert stand.machine.active, (number, (stand.machine.tree / "guard-log").read_text())
+            stand.whole()
         again = stand.run()
         assert again.code == 0, (number, again)
         assert (stand.machine.tag(), stand.machine.tag("aimx.prev")) == (NEW, OLD), (number, again)
@@ -111,9 +121,44 @@ def test_killed_with_a_program_that_is_not_well(broken):
     for number in broken.rounds():
         broken.run(kill=number)
         broken.whole()
+        broken.machine.guarded()
+        assert (broken.machine.tag(), broken.machine.active) == (OLD, True), number
         again = broken.run()
         assert again.code == 1, (number, again)
         assert picture(broken.machine) == broken.before, (number, again)
+
+
+def _idle(machine):
+    """Nobody is at work on it."""
+    with open(machine.tree / "run/aimx-upgrade.lock", "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("guard", ["unit", "child"])
+def test_killed_between_stop_and_start(stand, guard):
+    """A unit of systemd's, or a child with a session of its own, ends what was begun."""
+    (stand.machine.tree / "kill-at-start").touch()
+    with stand.machine.guards_are("refused") if guard == "child" else nullcontext():
+        assert stand.run().code == -signal.SIGKILL
+    deadline = time.monotonic() + PATIENCE_S
+    while not (stand.machine.active and stand.machine.beside == BOTH and _idle(stand.machine)):
+        assert time.monotonic() < deadline, (stand.machine.beside, stand.machine.calls)
+        threading.Event().wait(0.05)
+    assert (stand.machine.tag(), stand.machine.tag("aimx.prev")) == (NEW, OLD)
+    stand.machine.guarded()
+    assert "is up to date" in stand.run().out
+
+
+def test_killed_between_stop_and_start_on_a_program_that_is_not_well(broken):
+    """Then what ran before runs again."""
+    (broken.machine.tree / "kill-at-start").touch()
+    assert broken.run().code == -signal.SIGKILL
+    broken.machine.guarded()
+    assert picture(broken.machine) == broken.before
 
 
 def test_interrupted(stand):
@@ -132,7 +177,8 @@ def test_interrupted(stand):
 
 def test_a_look_after_a_kill(stand):
     """It says what was begun, and leaves it to the next upgrade."""
-    stand.run(kill=30)
+    with stand.machine.guards_are("lost"):
+        stand.run(kill=30)
     before = picture(stand.machine)
     done = stand.runs.run(stand.machine, "--dry-run", tag=OLD)
     assert f"note: An upgrade to {NEW} was interrupted: the next one ends that first." in done.out

@@ -6,7 +6,7 @@ touched.
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
@@ -18,7 +18,7 @@ from aimx.errors import AimxError, Failed, Refused
 from aimx.provision import gather, initsystem, probe
 from aimx.provision import service as services
 from aimx.provision.setup.site import Site
-from aimx.provision.upgrade import archive, fetch, manifest, plan, programs, sums, trees, unit
+from aimx.provision.upgrade import archive, fetch, guard, manifest, plan, programs, sums, trees, unit
 from aimx.provision.upgrade.fetch import Progress
 from aimx.provision.upgrade.health import Health
 from aimx.provision.upgrade.manifest import SIGNATURE, SUMS, Manifest
@@ -174,27 +174,31 @@ class Upgrade:
             raise
 
     async def _exchange(self, place: Place, current: str, wanted: Said, digest: str, kind: plan.Kind) -> Plan:
-        try:
-            with _step("extract tarball"):
-                found = await programs.said(place.new)
-                if found != wanted:
-                    raise Failed(f"the program in it says that it is {found.tag} for {found.target}")
-            old = place.digest()
-            service, strays, health = await self._around()
-            renewed = None
-            if self._service is not None and service.state in ("runs", "stopped"):
-                renewed = await unit.renewal(self._site, self._service, place.program, place.new)
-        except BaseException:
-            place.clear()
-            raise
-        journal = Journal(
-            current=current, target=wanted.tag, old=old, new=digest, older=place.has_prev,
-            keep=bool(current) and old != digest, smtp=health.smtp if health is not None else None,
-            unit=renewed,
-        )  # fmt: skip
-        steps = plan.steps(service, renewed is not None)
-        done = Plan(kind, current, wanted.tag, self._program, steps, plan.notes(service, strays))
-        await Switch(Machine(place, self._service, health), journal, self._screen.tell).carry_out(done.steps)
+        async with AsyncExitStack() as guarded:
+            try:
+                with _step("extract tarball"):
+                    found = await programs.said(place.new)
+                    if found != wanted:
+                        raise Failed(f"the program in it says that it is {found.tag} for {found.target}")
+                old = place.digest()
+                service, strays, health = await self._around()
+                renewed = None
+                if self._service is not None and service.state in ("runs", "stopped"):
+                    renewed = await unit.renewal(self._site, self._service, place.program, place.new)
+                if service.state == "runs":
+                    with _step("stop service"):
+                        await guarded.enter_async_context(guard.armed(self._site, self._ready_s))
+            except BaseException:
+                place.clear()
+                raise
+            journal = Journal(
+                current=current, target=wanted.tag, old=old, new=digest, older=place.has_prev,
+                keep=bool(current) and old != digest, smtp=health.smtp if health is not None else None,
+                unit=renewed,
+            )  # fmt: skip
+            steps = plan.steps(service, renewed is not None)
+            done = Plan(kind, current, wanted.tag, self._program, steps, plan.notes(service, strays))
+            await Switch(Machine(place, self._service, health), journal, self._screen.tell).carry_out(done.steps)
         return done
 
     async def _lying(self, place: Place) -> str:
@@ -225,7 +229,7 @@ class Upgrade:
         )  # fmt: skip
         return plan.Service(state, init.command("start"), other), strays, health
 
-    async def _settled(self, place: Place) -> None:
+    async def _settled(self, place: Place, guard_it: bool = True) -> None:
         """What an upgrade left that was killed is brought to an end. Raises: StepFailed; Failed."""
         journal = place.begun()
         if journal is None:
@@ -234,7 +238,15 @@ class Upgrade:
         health = None
         if self._service is not None and journal.smtp is not None:
             health = Health(self._service, self._site.socket, journal.smtp, self._ready_s)
-        await settle(Machine(place, self._service, health), journal, self._screen.tell)
+        async with AsyncExitStack() as guarded:
+            if journal.smtp is not None and guard_it:
+                await guarded.enter_async_context(guard.armed(self._site, self._ready_s))
+            await settle(Machine(place, self._service, health), journal, self._screen.tell)
+
+    async def settle(self) -> None:
+        """No upgrade: only the end of one that was killed. Raises: StepFailed; Failed."""
+        with self._alone(), self._placed() as place:
+            await self._settled(place, guard_it=False)
 
     def _nothing(self, tag: str) -> Plan:
         return Plan("none", self._own.tag, tag, self._program, ())
