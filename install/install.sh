@@ -695,13 +695,17 @@ verify_signature() {
     fail "SHA256SUMS of release $TAG is not signed by the key of AIMX: it is not installed"
 }
 
-# verify_archive: it has the checksum that SHA256SUMS names.
-verify_archive() {
+# find_sum: what SHA256SUMS says of the archive, before that is fetched.
+find_sum() {
     wanted=$(awk -v name="$ARCHIVE" '$2 == name || $2 == "*" name { print $1 }' "$WORK/assets/SHA256SUMS")
     case $wanted in
     '') fail "SHA256SUMS of release $TAG does not name $ARCHIVE: it is not installed" ;;
     *[!0-9a-f]*) fail "SHA256SUMS of release $TAG cannot be read where it names $ARCHIVE: it is not installed" ;;
     esac
+}
+
+# verify_archive: it has the checksum that SHA256SUMS names.
+verify_archive() {
     found=$(sum_of "$WORK/assets/$ARCHIVE")
     trace "SHA-256 of $ARCHIVE: $found"
     [ "$wanted" = "$found" ] || fail "$ARCHIVE has another checksum than SHA256SUMS states: it is not installed"
@@ -714,6 +718,7 @@ download() {
     fetch_asset SHA256SUMS "$LIST_BLOCKS"
     fetch_asset SHA256SUMS.sig "$SIGNATURE_BLOCKS"
     verify_signature
+    find_sum
     info "Downloading $ARCHIVE"
     fetch_asset "$ARCHIVE" "$ARCHIVE_BLOCKS" big
     verify_archive

@@ -1,10 +1,11 @@
 """Machines for the installer, in both shells.
 
 dash runs every case of every test. BusyBox runs every test too, but of its cases only the first, as a shell meets the
-same lines in all of them; a test where cases are different to a shell says so (`each_shell`). AIMX_INSTALL_FULL runs
-everything in both.
+same lines in all of them; a test where cases are different to a shell says so (`each_shell`), and one that takes long
+shares its cases out to both (`in_turn`). AIMX_INSTALL_FULL runs everything in both.
 """
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -29,14 +30,19 @@ def pytest_collection_modifyitems(config, items):
 
 
 def _repeated(items):
-    """Those that BusyBox need not run."""
-    tried, repeated = set(), set()
+    """Those that need not be run in both shells, or not in this one."""
+    cases, repeated = {}, set()
     for item in items:
         shell = item.callspec.params.get("shell") if hasattr(item, "callspec") else None
-        if shell == "busybox" and not item.get_closest_marker("each_shell"):
-            if item.function in tried:
-                repeated.add(item)
-            tried.add(item.function)
+        if shell is None or item.get_closest_marker("each_shell"):
+            continue
+        number = cases.setdefault((item.function, shell), itertools.count())
+        if item.get_closest_marker("in_turn"):
+            spared = (next(number) % 2 == 0) != (shell == "dash")
+        else:
+            spared = next(number) > 0 and shell == "busybox"
+        if spared:
+            repeated.add(item)
     return repeated
 
 

@@ -55,9 +55,9 @@ def _steps(box):
     return (box.path / "steps").read_text().split()
 
 
-@pytest.mark.each_shell
-@pytest.mark.parametrize("name", ["KILL", "INT"])
+@pytest.mark.in_turn
 @pytest.mark.parametrize("way", ["fresh", "upgrade"])
+@pytest.mark.parametrize("name", ["KILL", "INT"])
 def test_ended_at_any_step(box, way, name):
     """One story for all steps, because only a run tells which there are."""
     box.publish("9.9.1")

@@ -111,6 +111,13 @@ def test_it_is_refused_and_the_old_one_stays(box, spoil, said, installed):
     assert (box.log, box.left()) == ("", [])
 
 
+def test_an_archive_that_nobody_signed_for_is_not_fetched(box):
+    _sums_of_another(box, box.publish("9.9.1"))
+    assert box.run().status == 1
+    assert any(path.endswith("/SHA256SUMS") for path in box.server.asked)
+    assert not any(path.endswith(".tar.gz") for path in box.server.asked)
+
+
 @pytest.mark.parametrize("tool", ["sha256sum", "openssl", "shasum"])
 def test_any_program_that_computes_sha_256_will_do(box, tool):
     _tampered(box, box.publish("9.9.1"))
