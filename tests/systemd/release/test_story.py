@@ -95,6 +95,31 @@ def test_the_manual_rollback_of_the_guide(installed):
     assert installed.serving() == FIRST
 
 
+_KILLS = """\
+#!/bin/sh
+rm /srv/kill-now 2>/dev/null && kill -9 "$(cat /run/aimx-upgrade.lock)"
+exit 0
+"""
+
+
+def test_killed_between_stop_and_start_the_service_does_not_stay_stopped(installed):
+    """By what systemd runs when the daemon has stopped; nobody comes to upgrade again."""
+    installed.latest(NEWER)
+    installed.machine.write("/srv/kills", _KILLS.encode())
+    drop_in = "/etc/systemd/system/aimx.service.d/kills.conf"
+    installed.shell(f"chmod +x /srv/kills; mkdir -p {drop_in.rpartition('/')[0]}; touch /srv/kill-now")
+    installed.machine.write(drop_in, b"[Service]\nExecStopPost=+/srv/kills\n")
+    installed.shell("systemctl daemon-reload")
+    with installed.mail_keeps_coming() as told:
+        said = installed.shell(f'{PROGRAM} upgrade 2>&1; echo "exit $?"')
+        assert said.endswith("exit 137"), said
+        until(lambda: installed.shell("ls -A /usr/local/bin/ | grep upgrade; true") == "", "the guard is done")
+    installed.shell(f"rm -r {drop_in.rpartition('/')[0]} /srv/kills; systemctl daemon-reload")
+    assert (installed.version(), installed.serving()) == (FIRST, FIRST)
+    assert "was interrupted" in installed.shell("journalctl --no-pager -u 'aimx-upgrade-guard-*'")
+    untouched(installed, told)
+
+
 def test_the_installer_upgrades_too(installed):
     installed.latest(NEWER)
     with installed.mail_keeps_coming() as told:
