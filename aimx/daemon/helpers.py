@@ -10,8 +10,10 @@ import msgspec
 import trio
 
 from aimx import limits, log
+from aimx.effects import privileges
 from aimx.effects.channel import Channel, ChannelClosed
 from aimx.effects.process import Child, SpawnerClient
+from aimx.errors import Failed
 from aimx.model.job import Broken, Ready
 
 T = TypeVar("T")
@@ -52,6 +54,16 @@ class Kind(msgspec.Struct, frozen=True):
 
     role: Literal["worker", "resolver"]
     options: dict[str, Any] = {}
+
+
+def check_able() -> None:
+    """Raises: Failed when none could ever be verified here, naming what root lacks."""
+    lacking = privileges.lacking()
+    if lacking:
+        raise Failed(
+            f"aimx serve as root lacks {' and '.join(lacking)}: without it, parsers of mail cannot be locked up, and no"
+            " mail is taken; grant it (containers: --cap-add SYS_ADMIN), or start aimx serve as another user"
+        )
 
 
 async def start(spawner: SpawnerClient, kind: Kind) -> Helper:

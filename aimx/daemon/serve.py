@@ -22,6 +22,7 @@ from aimx.daemon.administration import Administration
 from aimx.daemon.certificate import Certificate
 from aimx.daemon.events import LoggedEvents
 from aimx.daemon.health import DaemonHealth
+from aimx.daemon.helpers import check_able
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.hookrunner import HookRunner
 from aimx.daemon.inbound import Inbound
@@ -80,6 +81,7 @@ class Daemon:
         self.live = LiveConfig(options.config_file, options.data_dir)
         if os.environ.get(TEST_DNS):
             log.warning("test-dns", server=os.environ[TEST_DNS], note="every DNS answer comes from there")
+        check_able()
         self.spawner = SpawnerClient(spawner_options(options.run_as))
         self.certificate = Certificate(options.tls_cert, options.tls_key)
         self.signing = Signing(options.config_file.parent, self._session_config)

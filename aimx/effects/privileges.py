@@ -73,11 +73,23 @@ def reset_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
+# capabilities(7); SYS_ADMIN is for a network namespace, SETPCAP for the bounding set.
+_ISOLATING = {"CAP_SETGID": 6, "CAP_SETUID": 7, "CAP_SETPCAP": 8, "CAP_SYS_ADMIN": 21}
+
+
 def ignore_endings() -> None:
     """A terminal or an init system signals the whole group: the front decides when its helpers end."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def lacking() -> tuple[str, ...]:
+    """What root must be able to do, by capability, so that `isolate` can succeed, and this process cannot."""
+    if os.geteuid() != 0:
+        return ()
+    held = int(linux.own_status()["CapEff"], 16)
+    return tuple(name for name, number in _ISOLATING.items() if not held & 1 << number)
 
 
 def isolate(uid: int, gid: int, network: bool, memory_octets: int) -> dict[str, bool]:

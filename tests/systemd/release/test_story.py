@@ -113,7 +113,9 @@ def test_killed_between_stop_and_start_the_service_does_not_stay_stopped(install
     with installed.mail_keeps_coming() as told:
         said = installed.shell(f'{PROGRAM} upgrade 2>&1; echo "exit $?"')
         assert said.endswith("exit 137"), said
-        guards = "systemctl list-units --plain --no-legend 'aimx-upgrade-guard-*'; ls -A /usr/local/bin | grep upgrade; true"
+        guards = (
+            "systemctl list-units --plain --no-legend 'aimx-upgrade-guard-*'; ls -A /usr/local/bin | grep upgrade; true"
+        )
         until(lambda: installed.shell(guards).strip() == "", "the guard is done")
     installed.shell(f"rm -r {drop_in.rpartition('/')[0]} /srv/kills; systemctl daemon-reload")
     assert (installed.version(), installed.serving()) == (FIRST, FIRST)
