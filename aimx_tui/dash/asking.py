@@ -5,7 +5,7 @@ from typing import Any
 
 from aimx import limits
 from aimx.errors import DaemonRefused
-from aimx.wire.frames import EmailList, EmailSearch, HookList, HookRuns, MailboxList, MailboxShow, Status
+from aimx.wire.frames import EmailList, EmailSearch, HookList, HookRuns, MailboxList, MailboxShow, Status, Thread
 from aimx_tui.dash import state
 from aimx_tui.dash.gateway import Gateway, understood
 from aimx_tui.dash.state import Asked, Mail, Mailbox
@@ -22,12 +22,22 @@ async def mailboxes(gateway: Gateway) -> tuple[Mailbox, ...]:
 
 async def page(gateway: Gateway, asked: Asked, cursor: str | None = None) -> Page:
     """A page of mail, newest first, and the cursor of the one after it."""
+    if asked.about is not None and asked.mailbox is not None:
+        return await _conversation(gateway, asked, Thread(asked.mailbox, asked.about[1], asked.about[0])), None
     narrowed = {"mailbox": asked.mailbox, "folder": asked.folder, "unread": asked.unread}
     where: dict[str, Any] = {**narrowed, "limit": limits.TUI_PAGE, "cursor": cursor}
     request = EmailSearch(asked.query, **where) if asked.query else EmailList(**where)
     found = await gateway.value(request)
     with understood():
         return tuple(map(state.mail, found["emails"])), found["next"]
+
+
+async def _conversation(gateway: Gateway, asked: Asked, request: Thread) -> tuple[Mail, ...]:
+    """As the reader joins it: by Message-IDs, which a field of the mails cannot tell."""
+    found = await gateway.value(request)
+    with understood():
+        rows = map(state.mail, reversed(found["emails"]))
+        return tuple(row for row in rows if asked.unread is None or asked.unread is not row.read)
 
 
 async def hooks(gateway: Gateway) -> tuple[dict[str, Any], ...]:

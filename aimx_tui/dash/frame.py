@@ -41,8 +41,8 @@ class Frame(Screen[None]):
         yield Keys()
 
     def body(self) -> ComposeResult:
-        """Of this mode."""
-        raise NotImplementedError
+        """Of this mode; nothing but title, banner and keys where it has none."""
+        yield from ()
 
     def on_screen_resume(self) -> None:
         """What happened while another mode was shown."""

@@ -54,12 +54,16 @@ class Mail(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What the table of mail shows. `mailbox` None: all of the caller's. `query`: of the search language."""
+    """What the table of mail shows. `mailbox` None: all of the caller's. `query`: of the search language.
+
+    `about`: folder and id of a mail of that mailbox whose conversation is shown; `query` is then its thread.
+    """
 
     mailbox: str | None = None
     folder: Folder = "inbox"
     query: str = ""
     unread: bool | None = None
+    about: tuple[str, str] | None = None
 
 
 class Listing(NamedTuple):

@@ -159,5 +159,5 @@ class Where(ModalScreen[str | None]):
             self.dismiss(None)
 
     def given(self, path: str) -> None:
-        """Somebody does it; here nobody."""
-        raise NotImplementedError
+        """Told to who asked; who does it while the dialog is there does it here."""
+        self.dismiss(path)

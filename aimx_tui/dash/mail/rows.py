@@ -92,7 +92,7 @@ def place(listing: Listing, shown: int, narrowed: str) -> str:
     """What the table shows, in words."""
     asked = listing.asked
     parts = [safe.line(asked.mailbox) if asked.mailbox else "All mailboxes", FOLDERS[asked.folder]]
-    conversation = asked.query.startswith("thread:") and " " not in asked.query
+    conversation = asked.about is not None
     if conversation:
         parts[1] = "conversation"
     count = f"{shown}" if shown == len(listing.rows) else f"{shown} of {len(listing.rows)}"

@@ -136,7 +136,7 @@ class Seeking(Opening):
             self._home = self.asked
         self._show_table()
         self.mails.focus()
-        self.look(Asked(mail.mailbox, "all", f"thread:{mail.thread_id}"))
+        self.look(Asked(mail.mailbox, "all", f"thread:{mail.thread_id}", about=(mail.folder, mail.id)))
 
 
 def _words(query: str) -> list[language.Word]:

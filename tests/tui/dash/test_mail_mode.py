@@ -225,6 +225,23 @@ def test_a_conversation_is_a_table_and_a_list(busy):
     asyncio.run(story())
 
 
+def test_mails_without_an_id_are_no_conversation(busy):
+    """All such mails have one `thread_id`, by its formula, and are strangers all the same."""
+
+    async def story():
+        for subject in ("A stranger", "Another one"):
+            await asyncio.to_thread(busy.send, mail(subject), "quiet@agent.test")
+        async with mode(busy) as it:
+            await it.press("slash", *"stranger", "enter")
+            await it.finds("search: stranger")
+            await it.reads("A stranger")
+            await it.press("T")
+            await it.finds("quiet · conversation · 1")
+            assert it.screen.mails.item.subject == "A stranger"
+
+    asyncio.run(story())
+
+
 @pytest.fixture
 def arrivals(busy):
     """Sends to `quiet`, which has no mail of its own; tests tell theirs apart by the subject."""
