@@ -51,11 +51,9 @@ async def armed(site: Site, ready_s: float) -> AsyncIterator[None]:
         words = (*running().module_argv, _MODULE, msgspec.json.encode(order).decode())
         if not await _as_unit(site.root, words):
             process = await commands.leave(words)
-        try:
-            yield
-        finally:
-            os.ftruncate(fd, 0)
+        yield
     finally:
+        os.ftruncate(fd, 0)
         os.close(fd)
         if process is not None:
             with trio.move_on_after(limits.COMMAND_S, shield=True):
