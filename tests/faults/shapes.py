@@ -5,17 +5,25 @@ import hashlib
 import os
 import sqlite3
 import tomllib
+from datetime import date
 from pathlib import Path
 
 from tests.harness import DOMAIN, Daemon, config_text, owner
 
 FULL = int(os.environ.get("AIMX_FAULT_ROUNDS", "0")) >= 100
+_DAY = date.today().toordinal()  # once: a run may last over midnight
 CONFIG = config_text(f'[mailboxes.dev]\naddress = "dev@{DOMAIN}"\nowner = "{owner()}"\n')
 SHAPES = {
     "flat": (("ops",), 0),
     "bundle": (("ops",), 2),
     "two recipients": (("ops", "dev"), 1),
 }
+
+
+def steps(most: int) -> range:
+    """Numbers of the steps, 1 to `most`: all in a full run, else every third, other ones each day."""
+    every = 1 if FULL else 3
+    return range(1 + _DAY % every, most + 1, every)
 
 
 def message(marker: str, attachments: int) -> bytes:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults import shapes
 from tests.faults.strace import NEEDED, inject
+from tests.faults.tally import TALLY
 from tests.harness import DOMAIN, Daemon
 
 pytestmark = NEEDED
@@ -59,6 +60,7 @@ def test_a_failing_call(daemon, tmp_path, shape, call, error, often):
             code = _deliver(daemon, octets, mailboxes)
         counts = [shapes.copies(daemon, mailbox, marker) for mailbox in mailboxes]
         waiting = len([entry for entry in shapes.spooled(daemon) if f"-m-{call}" in entry])
+        _account(code, len(mailboxes), counts, waiting)
         if code == 250:
             assert sum(counts) + waiting == len(mailboxes)
         else:
@@ -73,6 +75,15 @@ def test_a_failing_call(daemon, tmp_path, shape, call, error, often):
             assert code == 250
             return
     pytest.fail("the call never stopped happening")
+
+
+def _account(code, owed, counts, waiting):
+    kept = sum(map(min, counts, [1] * owed)) + waiting
+    promised = owed if code == 250 else 0
+    TALLY.count(
+        promised=promised, found=min(kept, promised), lost=max(0, promised - kept), duplicated=sum(counts) > owed,
+        refused=code is not None and code != 250,
+    )  # fmt: skip
 
 
 def _settle(daemon):

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from tests.faults import shapes
+from tests.faults.tally import TALLY
 from tests.harness import DOMAIN, Daemon
 
 pytestmark = pytest.mark.root
@@ -35,6 +36,7 @@ def test_full_and_free_again(full):
         except smtplib.SMTPResponseException as error:
             assert 400 <= error.smtp_code < 500
             refused += 1
+            TALLY.fault("a disk that is full")
             assert os.listdir(full.data / ".aimx/staging") == []
         if refused == 5:
             break
@@ -42,6 +44,7 @@ def test_full_and_free_again(full):
     assert refused == 5
     for mailbox in ("ops", "dev"):
         found = shapes.stored(full, mailbox)
+        TALLY.count(promised=len(acknowledged), found=len(found), refused=refused)
         assert {marker: len(paths) for marker, paths in found.items()} == dict.fromkeys(acknowledged, 1)
     assert shapes.spooled(full) == []
     for entry in list((full.data / "inbox/ops").iterdir())[:3]:

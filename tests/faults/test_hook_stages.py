@@ -17,6 +17,7 @@ from aimx.errors import AimxError
 from aimx.wire.frames import Send
 from tests import mx
 from tests.faults.strace import NEEDED, inject
+from tests.faults.tally import TALLY
 from tests.harness import DOMAIN, Daemon, config_text, mail
 from tests.hooks.stage import alive
 from tests.mailauth import signing
@@ -205,6 +206,7 @@ def _kill(story, whom):
     pids["both"] = pids["spawner"] + pids["front"]
     for pid in pids[whom]:
         os.kill(pid, signal.SIGKILL)
+        TALLY.fault("kill -9 while a hook runs")
     if whom != "spawner":
         story.daemon.kill()
 

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections import Counter
 
+from tests.faults.tally import TALLY
 from tests.harness import Daemon, config_text, mail
 
 ROUNDS = max(4, int(os.environ.get("AIMX_FAULT_ROUNDS", "12")) // 2)
@@ -38,6 +39,7 @@ def test_every_promised_run_happens_at_most_once_and_none_is_forgotten(tmp_path)
             daemon.send(mail(f"m {round_number} {number}"))
         time.sleep(chance.uniform(0.0, 0.15))  # the moment of the crash, not a wait for anything
         daemon.kill()
+        TALLY.fault("kill -9 at random")
     with daemon:
         deadline = time.monotonic() + 60
         while any(state in ("pending", "started") for _, _, state in _jobs(daemon)):
@@ -46,6 +48,7 @@ def test_every_promised_run_happens_at_most_once_and_none_is_forgotten(tmp_path)
     runs = Counter(tuple(line.split()) for line in out.read_text().splitlines())
     jobs = _jobs(daemon)
     assert len(jobs) == 2 * MAILS * ROUNDS == 2 * len(daemon.messages())
+    TALLY.count(promised=MAILS * ROUNDS, found=len(daemon.messages()))
     assert max(runs.values()) == 1
     for email_id, hook, state in jobs:
         assert state in ("done", "interrupted")

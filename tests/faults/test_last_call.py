@@ -1,11 +1,13 @@
 """kill -9 at every file system call of one delivery: whole or not at all, and a repeat is no second copy."""
 
 import smtplib
+import time
 
 import pytest
 
 from tests.faults import shapes
 from tests.faults.strace import NEEDED, inject
+from tests.faults.tally import TALLY
 from tests.harness import DOMAIN, Daemon
 
 pytestmark = NEEDED
@@ -57,9 +59,15 @@ def _end_at(daemon, trace, what, mailboxes, octets):
     if fault.hit:
         daemon.kill()
         daemon.log.clear()
+        began = time.monotonic()
         daemon.start()
+        TALLY.recovered(time.monotonic() - began)
     marker = octets.split(b"marker ")[1].split()[0].decode()
     counts = {shapes.copies(daemon, mailbox, marker) for mailbox in mailboxes}
+    TALLY.count(
+        promised=acknowledged, found=acknowledged and counts == {1}, lost=acknowledged and 0 in counts,
+        duplicated=max(counts) > 1, refused=not acknowledged,
+    )  # fmt: skip
     assert counts in ({0}, {1}), "all recipients or none, and never twice"
     assert counts == {1} or not acknowledged
     assert acknowledged or fault.hit

@@ -9,6 +9,7 @@ import trio
 from aimx import client, limits
 from aimx.wire.frames import Ingest, Status
 from tests import mx
+from tests.faults.tally import TALLY
 from tests.harness import DOMAIN, Daemon, config_text, mail
 from tests.mailauth import signing
 from tests.mcp.agent import ERAS, Agent
@@ -41,6 +42,7 @@ def test_the_first_answer_outlives_the_daemon_and_what_it_was_killed_at_is_never
     call.start()
     assert server.held.wait(60)
     daemon.kill()
+    TALLY.fault("kill -9 while a tool waits")
     call.join(60)
     server.go.set()
     daemon.start()

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from aimx import limits
+from tests.faults.tally import TALLY
 from tests.verifier import namespaces
 from tests.verifier.namespaces import HERE4, THERE4, WAIT_S
 from tests.verifier.program import Verifier
@@ -119,6 +120,7 @@ def test_callers_whose_host_is_silent_take_no_more_than_the_places_and_leave_the
         assert crowd(machines[1], CALLERS, 1, 1, "--once") == {"503 None": 1}
         assert process.memory_info().rss < 128 * limits.MIB
         waiting.leave()
+        TALLY.fault("a prober that hangs up", limits.VERIFIER_PROBES)
     until(lambda: process.num_fds() <= idle)
     with targets(machines[0]):
         assert crowd(machines[1], CALLERS, 1, 1, "--once") == {"200 True": 1}

@@ -6,6 +6,8 @@ Whatever happens, the next run comes to the machine that an undisturbed run make
 import pytest
 
 from aimx.config import load
+from tests.faults import shapes
+from tests.faults.tally import TALLY
 from tests.root.setup_host import Machine, runs
 
 pytestmark = pytest.mark.root
@@ -43,6 +45,12 @@ def moved(setup, installed, tmp_path_factory):
     return machine, done.changes
 
 
+def injected(fault, done):
+    """Count it, if it took effect."""
+    if done.code != 0:
+        TALLY.fault("kill -9 of setup" if fault == "kill" else "a change that fails in setup")
+
+
 def told(done):
     """What a failure has to look like."""
     assert done.code == 1, done
@@ -59,9 +67,10 @@ def config(machine):
 @pytest.mark.parametrize("fault", ["kill", "fail"])
 def test_a_first_run_that_ends_anywhere(setup, installed, tmp_path, fault):
     whole, changes = installed
-    for number in range(1, changes + 1):
+    for number in shapes.steps(changes):
         machine = Machine(tmp_path / f"m{number}")
         done = setup.run(machine, *FIRST, **{fault: number})
+        injected(fault, done)
         config(machine)
         if fault == "fail" and done.code != 0:
             told(done)
@@ -74,9 +83,10 @@ def test_a_first_run_that_ends_anywhere(setup, installed, tmp_path, fault):
 @pytest.mark.parametrize("fault", ["kill", "fail"])
 def test_a_change_of_the_domain_that_ends_anywhere(setup, installed, moved, tmp_path, fault):
     whole, changes = moved
-    for number in range(1, changes + 1):
+    for number in shapes.steps(changes):
         machine = installed[0].copy(tmp_path / f"m{number}")
         done = setup.run(machine, *MOVE, **{fault: number})
+        injected(fault, done)
         found = config(machine)
         assert found is not None
         assert found.domain in (DOMAIN, OTHER)

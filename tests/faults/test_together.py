@@ -18,6 +18,7 @@ import pytest
 from aimx import client
 from aimx.wire.frames import EmailList, HookList, Ingest, MailboxList, Reindex
 from tests.faults import clients
+from tests.faults.tally import TALLY
 from tests.harness import DOMAIN, mail
 from tests.root import dropping, users
 
@@ -125,6 +126,7 @@ def _mail_is_whole(daemon, taken, reports):
         for path in daemon.messages(letter):
             fields = _fields(path)
             found[letter][fields["id"]] = fields
+    TALLY.count(promised=len(taken), found=sum(map(len, found.values())))
     stored = sorted((letter, fields["subject"]) for letter in LETTERS for fields in found[letter].values())
     assert stored == sorted(taken)
     for letter, report in zip(LETTERS, reports, strict=True):

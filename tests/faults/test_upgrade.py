@@ -14,10 +14,13 @@ from contextlib import nullcontext
 import pytest
 
 from tests import releases
+from tests.faults import shapes
+from tests.faults.tally import TALLY
 from tests.upgrade_runs import Runs
 from tests.upgrades import NEW, OLD, PATIENCE_S, Machine, picture, prev
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+KINDS = {"kill": "kill -9 of upgrade", "fail": "a change that fails in upgrade", "interrupt": "a signal to upgrade"}
 BOTH = {"aimx", "aimx.prev"}
 
 
@@ -61,6 +64,8 @@ class Stand:
 
     def run(self, **more):
         done = self.runs.run(self.machine, **more)
+        for fault in KINDS.keys() & more.keys():
+            TALLY.fault(KINDS[fault], int(done.code != 0))
         assert "Traceback" not in done.err
         assert "internal error" not in done.err
         return done
@@ -69,7 +74,7 @@ class Stand:
         """The number of each change of an undisturbed run; the machine is as it was before each."""
         changes = self.run().changes
         assert changes > 15
-        for number in range(1, changes + 1):
+        for number in shapes.steps(changes):
             self.anew()
             yield number
 

@@ -10,6 +10,7 @@ from aimx import limits
 from aimx.wire import codec
 from aimx.wire.frames import Watch
 from tests.daemon.watchers import Watcher
+from tests.faults.tally import TALLY
 from tests.harness import Daemon, mail
 
 WATCHERS, SENDERS, EACH = 20, 4, 75
@@ -61,6 +62,7 @@ def test_everybody_sees_everything_once_and_who_stalls_is_dropped(tmp_path):
                 sender.result(120)
             seen = [watcher.result(120) for watcher in watching]
             daemon.wait_log("event=stream-stalled ", limits.STREAM_STALL_S * 3)
+            TALLY.fault("a watcher that reads nothing")
         assert set(seen[0]) == {f"{name}-{number}" for name in range(SENDERS) for number in range(EACH)}
         assert len(seen[0]) == SENDERS * EACH
         assert all(one == seen[0] for one in seen)
@@ -80,9 +82,11 @@ def test_nothing_is_missed_or_repeated_across_kill_9(tmp_path):
                 seen += [told["subject"] for told in watcher.events("received", 5)]
                 cursor = watcher.cursor
             daemon.stop(signal.SIGKILL)
+            TALLY.fault("kill -9 between events")
             daemon.start()
         with Watcher(daemon.socket, cursor) as watcher:
             seen += [told["subject"] for told in watcher.events("received", 40 - len(seen))]
+        TALLY.count(promised=40, found=len(set(seen)), duplicated=len(seen) - len(set(seen)))
         assert seen == [f"{turn}-{number}" for turn in range(4) for number in range(10)]
     finally:
         daemon.stop()

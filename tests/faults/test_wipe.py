@@ -55,19 +55,20 @@ def _configured(daemon: Daemon) -> bool:
 def test_a_mailbox_is_wiped_whole_or_not_at_all(tmp_path):
     daemon = Daemon(tmp_path, shapes.CONFIG)
     ends: list[bool] = []
+    most = len(shapes.steps(MOST))
     try:
-        while len(ends) < MOST and _hit(daemon, tmp_path / "trace", ends):
+        while len(ends) < most and _hit(daemon, tmp_path / "trace", ends):
             pass
     finally:
         daemon.stop()
         daemon.close()
-    assert len(ends) < MOST
+    assert len(ends) < most
     assert (ends[0], ends[-1]) == (False, True)
 
 
 def _hit(daemon: Daemon, trace: Path, ends: list[bool]) -> bool:
     """One deletion, and the end of the daemon at its next step. Returns: whether there was such a step."""
-    step = len(ends) + 1
+    step = shapes.steps(MOST)[len(ends)]
     daemon.start()
     before = _fill(daemon)
     with inject(daemon.pid, trace, f"{STEPS}:signal=KILL:when={step}") as injection:
@@ -98,7 +99,7 @@ def daemon(tmp_path_factory):
 @NEEDED
 @pytest.mark.parametrize(("call", "error"), FAULTS, ids=["-".join(fault) for fault in FAULTS])
 def test_a_failing_call(daemon, tmp_path, call, error):
-    for step in range(1, MOST):
+    for step in shapes.steps(MOST):
         hits = [_make(daemon, tmp_path, f"{call}:error={error}:when={step}")]
         before = _fill(daemon)
         hits.append(_wipe(daemon, tmp_path, f"{call}:error={error}:when={step}", before))
