@@ -185,7 +185,7 @@ def clients(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def bench(session: nox.Session) -> None:
-    """Measure; prints a table, asserts nothing."""
+    """Measure; prints one table, which `dist/bench/` gets as Markdown and JSON; asserts nothing."""
     _install(session)
     _run(session, "python", "-m", "tests.bench", *session.posargs)
 

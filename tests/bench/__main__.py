@@ -1,7 +1,8 @@
-"""`nox -s bench`: measure receiving (verified, fsynced), watching, commands and sending; prints figures only.
+"""`nox -s bench`: measure receiving (verified, fsynced), watching, commands and sending; others beside it.
 
-CPU time per message is what to read on a shared machine; the load's own process is never counted. `--quick`: fewer rows
-and messages. Targets are the project's, for two cores.
+Prints each part as it comes and then one table of all, which `dist/bench/` gets as Markdown and JSON. CPU time per
+message is what to read on a shared machine; the load's own process is never counted. Targets are the project's, for
+two cores.
 """
 
 import argparse
@@ -13,11 +14,14 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import answering, corpus, dash, gauge, hooks, index, sending, starting, watching
+from tests.bench import answering, beside, corpus, dash, gauge, hooks, index, sending, starting, watching
 from tests.bench.bench import Bench, Figures, load
 from tests.bench.load import Plan
+from tests.bench.table import TABLE, Row
 from tests.root import users
 
+RECEIVING = "Receiving: verified, stored, synced, answered"
+HEADLINE = ("10 KB", 10)
 RATE_TARGET, CPU_TARGET_MS, TLS_TARGET_KB, FRONT_TARGET_MB = 1000.0, 1.8, 40.0, 60.0
 
 
@@ -33,7 +37,8 @@ def machine(directory: Path) -> str:
     )
 
 
-def _print(name: str, figures: Figures) -> None:
+def _print(name: str, figures: Figures, note: str = "") -> None:
+    TABLE.add(Row(RECEIVING, name, figures.rate, figures.cpu_ms, figures.median_ms, figures.p99_ms, note=note))
     print(
         f"{name:<44}{figures.rate:>7.0f}{figures.cpu_ms:>10.2f}{figures.load_ms:>9.2f}"
         f"{figures.median_ms:>9.1f}{figures.worst_ms:>9.1f}",
@@ -57,8 +62,10 @@ def throughput(bench: Bench, quick: bool) -> None:
         for senders in (10,) if quick else (1, 10, 50):
             number = count // 2 if senders == 1 else count
             figures = bench.row(Plan(port, files[name], senders, number), rounds)
-            _print(f"{name}, {senders} senders, kept connections", figures)
-            if name == "10 KB" and senders == 10:
+            is_headline = (name, senders) == HEADLINE
+            targets = f"targets {RATE_TARGET:.0f}/s, {CPU_TARGET_MS} ms CPU" if is_headline else ""
+            _print(f"{name}, {senders} senders, kept connections", figures, targets)
+            if is_headline:
                 headline = figures
     ten = Plan(port, files["10 KB"], 10, unit)
     _print("10 KB, 10 senders, one command at a time", bench.row(ten._replace(pipelined=False), rounds))
@@ -85,6 +92,9 @@ def memory(bench: Bench, title: str) -> None:
         bound = f"   (bound {FRONT_TARGET_MB:.0f})" if role == "front" else ""
         print(f"  {role:<10}{size.rss / 1024:>7.1f} /{size.pss / 1024:>6.1f}{bound}")
     print(f"  {'together':<10}{'':>7}  {total / 1024:>6.1f}")
+    front = gauge.memory(bench.daemon.pid).rss / 1024
+    TABLE.add(Row("Memory", f"all processes {title}", mb=total / 1024, note=f"{len(bench.roles)} processes, PSS"))
+    TABLE.add(Row("Memory", f"the front {title}", mb=front, note=f"RSS; bound {FRONT_TARGET_MB:.0f} MB"))
 
 
 def idle_connections(bench: Bench, quick: bool) -> None:
@@ -103,6 +113,9 @@ def idle_connections(bench: Bench, quick: bool) -> None:
             figures = bench.once(mail)
         each = (grown.pss - before.pss) / held
         bound = f" (bound {TLS_TARGET_KB:.0f})" if tls else ""
+        shown = Row("Connections held", f"{held:,} idle {name}, mail meanwhile", figures.rate, figures.cpu_ms)
+        shown = shown._replace(p50_ms=figures.median_ms, p99_ms=figures.p99_ms, mb=each * held / 1024)
+        TABLE.add(shown._replace(note=f"{each:.1f} KB each{bound}"))
         print(
             f"  {name:<6}{each:>6.1f} KB each{bound}; meanwhile {figures.rate:.0f} msg/s, {figures.cpu_ms:.2f} ms CPU"
             f" per message, slowest {figures.worst_ms:.0f} ms",
@@ -114,28 +127,39 @@ def main() -> None:
     """Run all rows."""
     parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rows and messages (about half a minute)")
-    quick = parser.parse_args().quick
+    parser.add_argument("--scale", type=int, default=0, metavar="N", help="one more size of mailbox, such as 1000000")
+    parser.add_argument("--out", type=Path, default=Path("dist/bench"), help="where figures.md and figures.json go")
+    options = parser.parse_args()
+    quick = options.quick
     if os.geteuid() == 0:
         users.need_worker()
     with tempfile.TemporaryDirectory(prefix="aimx-bench-") as tree:
-        print(machine(Path(tree)))
+        on = machine(Path(tree))
+        print(on)
         bench = Bench(Path(tree))
         try:
             memory(bench, "idle, after start")
             bench.write("10KB", 10_000, 500, corpus.alternative)
             idle_connections(bench, quick)
             throughput(bench, quick)
+            memory(bench, "after a burst of mail")
+            beside.show(bench, quick)
             watching.show(bench, quick)
             hooks.show(bench, quick)
             starting.show(bench.daemon, quick)
+            starting.serving(Path(tree) / "serving", 2 if quick else 10)
             answering.show(bench.daemon, quick)
             memory(bench, "idle, after all that mail")
             print(f"\n{bench.verified()}")
         finally:
             bench.close()
         sending.show(Path(tree), quick)
-        index.show(Path(tree) / "index", quick)
+        index.show(Path(tree) / "index", quick, options.scale)
         dash.show(Path(tree) / "dash", quick)
+    on += f"; {'short' if quick else 'full'} form, load at its end {os.getloadavg()[0]:.1f}"
+    print(f"\n{TABLE.text(on)}\n")
+    for path in TABLE.write(options.out, on):
+        print(path)
 
 
 if __name__ == "__main__":

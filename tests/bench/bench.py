@@ -3,11 +3,11 @@
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import IO, NamedTuple
 
 import msgspec
@@ -25,7 +25,27 @@ class Figures(NamedTuple):
     by_role: dict[str, float]
     load_ms: float
     median_ms: float
+    p99_ms: float
     worst_ms: float
+
+
+def figures(plan: Plan, told: dict[str, float], wall_s: float, spent_s: dict[str, float]) -> Figures:
+    """What the load process told and what the servers spent by role, for each message."""
+    by_role = {role: seconds * 1000 / plan.count for role, seconds in spent_s.items()}
+    return Figures(
+        plan.count / wall_s, sum(by_role.values()), by_role, told["cpu"] * 1000 / plan.count,
+        told["median"] * 1000, told["p99"] * 1000, told["worst"] * 1000,
+    )  # fmt: skip
+
+
+def medians(runs: list[Figures]) -> Figures:
+    """Of several runs of one row; the worst is that of all."""
+    roles = {role: median(run.by_role[role] for run in runs) for role in runs[0].by_role}
+    return Figures(
+        median(run.rate for run in runs), median(run.cpu_ms for run in runs), roles,
+        median(run.load_ms for run in runs), median(run.median_ms for run in runs),
+        median(run.p99_ms for run in runs), max(run.worst_ms for run in runs),
+    )  # fmt: skip
 
 
 def certificate(directory: Path) -> tuple[str, str]:
@@ -98,23 +118,12 @@ class Bench:
         if told["sent"] != plan.count:
             raise SystemExit(f"{told['sent']} of {plan.count} messages were accepted")
         self.stored += plan.count
-        by_role = {role: (after[role] - before[role]) * 1000 / plan.count for role in after}
-        return Figures(
-            plan.count / told["wall"], sum(by_role.values()), by_role, told["cpu"] * 1000 / plan.count,
-            told["median"] * 1000, told["worst"] * 1000,
-        )  # fmt: skip
+        return figures(plan, told, told["wall"], {role: after[role] - before[role] for role in after})
 
     def row(self, plan: Plan, rounds: int) -> Figures:
         """Medians of several runs after one short run that warms caches."""
         self.once(plan._replace(count=max(plan.senders, plan.count // 10)))
-        runs = [self.once(plan) for _ in range(rounds)]
-        median = statistics.median
-        roles = {role: median(run.by_role[role] for run in runs) for role in gauge.ROLES}
-        worst = max(run.worst_ms for run in runs)
-        return Figures(
-            median(run.rate for run in runs), median(run.cpu_ms for run in runs), roles,
-            median(run.load_ms for run in runs), median(run.median_ms for run in runs), worst,
-        )  # fmt: skip
+        return medians([self.once(plan) for _ in range(rounds)])
 
     def verified(self) -> str:
         """How many stored messages carry a pass of all three verifications."""

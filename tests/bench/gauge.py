@@ -1,5 +1,6 @@
 """CPU time and memory of the daemon's processes, from /proc."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -49,8 +50,9 @@ def cpu(processes: dict[int, str]) -> dict[str, float]:
         main = _ticks(Path(f"/proc/{pid}/task/{pid}/stat"))
         commits = 0
         for task in Path(f"/proc/{pid}/task").iterdir():
-            if task.name != str(pid) and "Trio" in (task / "comm").read_text():
-                commits += _ticks(task / "stat")
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                if task.name != str(pid) and "Trio" in (task / "comm").read_text():
+                    commits += _ticks(task / "stat")
         spent["front main"] += main / _TICK
         spent["front commits"] += commits / _TICK
         spent["front other"] += (total - main - commits) / _TICK

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from tests.bench.corpus import MAILBOXES, SENDER
+from tests.bench.table import quantile
 from tests.harness import DOMAIN
 
 
@@ -110,7 +111,7 @@ def _sender(plan: Plan, number: int, wires: list[bytes], peer: Peer | None, late
 
 
 def run(plan: Plan) -> dict[str, float]:
-    """One timed run: seconds of wall time, own CPU seconds, median and worst latency."""
+    """One timed run: seconds of wall time, own CPU seconds; median, 99th percentile and worst latency."""
     messages: list[bytes] = msgspec.msgpack.decode(Path(plan.corpus).read_bytes())
     wires = [message + b".\r\n" for message in messages]
     peers = [Peer(plan.port, plan.tls) if plan.mode == "kept" else None for _ in range(plan.senders)]
@@ -138,6 +139,7 @@ def run(plan: Plan) -> dict[str, float]:
         "sent": len(latencies),
         "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "median": latencies[len(latencies) // 2],
+        "p99": quantile(latencies, 0.99),
         "worst": latencies[-1],
     }
 

@@ -14,10 +14,13 @@ from aimx.demo import program
 from tests.bench import gauge
 from tests.bench.bench import load, tell
 from tests.bench.submit import Plan, markdown
+from tests.bench.table import TABLE
+from tests.bench.table import Row as Shown
 from tests.harness import DOMAIN, Daemon, owner
 from tests.mailauth import signing
 
 RATE_TARGET, CLIENT_TARGET_MS = 150.0, 40.0
+AREA = "Sending: rendered, signed, recorded, delivered to a server on loopback"
 _WARM = 20
 
 
@@ -26,6 +29,7 @@ class Row(NamedTuple):
 
     rate: float
     median_ms: float
+    p99_ms: float
     worst_ms: float
     cpu_ms: dict[str, float]
 
@@ -72,7 +76,7 @@ class SendBench:
             told = json.loads(line)
             after = gauge.cpu(self._roles)
         cpu_ms = {role: (after[role] - before[role]) * 1000 / plan.count for role in after}
-        return Row(plan.count / told["wall"], told["median"] * 1000, told["worst"] * 1000, cpu_ms)
+        return Row(plan.count / told["wall"], told["median"] * 1000, told["p99"] * 1000, told["worst"] * 1000, cpu_ms)
 
     def cold(self, tree: Path, runs: int) -> tuple[float, float]:
         """`aimx send` from its start to its end: median milliseconds of wall and CPU time."""
@@ -121,6 +125,9 @@ def show(tree: Path, quick: bool) -> None:
                 f"{row.median_ms:>18.1f}{row.worst_ms:>9.1f}",
                 flush=True,
             )
+            name = f"{size // 1000} KB of Markdown, {clients} {'client' if clients == 1 else 'clients'}"
+            bound = f"target {RATE_TARGET:.0f}/s" if clients > 1 else ""
+            TABLE.add(Shown(AREA, name, row.rate, sum(row.cpu_ms.values()), row.median_ms, row.p99_ms, note=bound))
         row = rows[1000, 10]
         print("\nCPU by process, 1 KB and 10 clients (ms per send):")
         print("  " + "  ".join(f"{role} {ms:.2f}" for role, ms in row.cpu_ms.items() if ms >= 0.005))
@@ -128,6 +135,7 @@ def show(tree: Path, quick: bool) -> None:
         print(f"  that much CPU allows {2000 / sum(row.cpu_ms.values()):.0f} send/s on two cores that do nothing else")
         wall, cpu = bench.cold(tree / "cold", 10 if quick else 20)
         own = wall - rows[1000, 1].median_ms
+        TABLE.add(Shown("Start-up", "aimx send, start to end", cpu_ms=cpu, p50_ms=wall, note="delivery included"))
         print(f"\nCold `aimx send`, 1 KB: {wall:.0f} ms until its end, {cpu:.0f} ms CPU (medians)")
         print(f"  less its answer {own:.0f} ms = {own / CLIENT_TARGET_MS:.2f} of the bound {CLIENT_TARGET_MS:.0f}")
     finally:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from aimx import client
 from aimx.wire.frames import Send
+from tests.bench.table import quantile
 from tests.harness import DOMAIN
 
 _TABLE = "| part | figure |\n|---|--:|\n| alpha | 12.5 |\n| beta | 7 |\n\n"
@@ -73,7 +74,7 @@ def run(plan: Plan) -> dict[str, float]:
     if refused:
         raise SystemExit(refused[0])
     latencies.sort()
-    return {"wall": wall, "median": latencies[len(latencies) // 2], "worst": latencies[-1]}
+    return {"wall": wall, "median": quantile(latencies, 0.5), "p99": quantile(latencies, 0.99), "worst": latencies[-1]}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.bench import corpus
 from tests.bench.bench import Bench, Figures, load, tell
 from tests.bench.load import Plan
+from tests.bench.table import TABLE, Row
 from tests.bench.watchers import Watchers
 from tests.root import users
 
@@ -37,6 +38,8 @@ def show(bench: Bench, quick: bool) -> None:
 
 def _print(name: str, figures: Figures) -> None:
     main = figures.by_role["front main"]
+    area = f"Receiving 1 KB at {RATE:.0f}/s with watchers"
+    TABLE.add(Row(area, name, figures.rate, figures.cpu_ms, figures.median_ms, figures.p99_ms))
     print(
         f"  {name:<34}{figures.rate:>6.0f} msg/s{figures.cpu_ms:>7.2f} ms/m, front {main:.2f} ms/m,"
         f" slowest {figures.worst_ms:.0f} ms",

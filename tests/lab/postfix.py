@@ -13,7 +13,7 @@ SIZE_OCTETS = 200_000
 LATER = "450 4.2.0 greylisted, come back later"
 _USER, _NOBODY = "postfix", 65534
 _MASTER = """
-smtp      inet  n - n - - smtpd
+{address}:{port} inet n - n - - smtpd
 cleanup   unix  n - n - 0 cleanup
 qmgr      unix  n - n 300 1 qmgr
 tlsmgr    unix  - - n 1000? 1 tlsmgr
@@ -33,18 +33,18 @@ postlog   unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """One instance on port 25 of one address, for one domain: `bob` exists, `later` is put off, all else is unknown."""
+    """One instance on one address, for one domain: `bob` exists, `later` is put off, all else is unknown."""
 
-    def __init__(self, tree: Path, address: str, domain: str, pair: tuple[Path, Path] | None) -> None:
-        self.tree, self.address, self.domain = tree, address, domain
+    def __init__(self, tree: Path, address: str, domain: str, pair: tuple[Path, Path] | None, port: int = 25) -> None:
+        self.tree, self.address, self.domain, self.port = tree, address, domain, port
         self._etc, self._log = tree / "etc", tree / "log"
         self.mail = tree / "mail"
         for name in ("etc", "queue", "data", "mail"):
             (tree / name).mkdir(parents=True)
         world.shell("chown", _USER, str(tree / "data"))
         world.shell("chown", str(_NOBODY), str(self.mail))
-        (self._etc / "master.cf").write_text(_MASTER)
-        (self._etc / "main.cf").write_text(self._settings() + _tls(pair))
+        (self._etc / "master.cf").write_text(_MASTER.format(address=address, port=port))
+        (self._etc / "main.cf").write_text(self._settings() + self.routing() + _tls(pair))
         self._process: subprocess.Popen[bytes] | None = None
 
     def _settings(self) -> str:
@@ -63,11 +63,16 @@ alias_maps =
 message_size_limit = {SIZE_OCTETS}
 local_recipient_maps =
 virtual_mailbox_domains = {self.domain}
-virtual_mailbox_maps = inline:{{ {{ bob@{self.domain} = bob/ }}, {{ later@{self.domain} = later/ }} }}
 virtual_mailbox_base = {self.mail}
 virtual_minimum_uid = 1
 virtual_uid_maps = static:{_NOBODY}
 virtual_gid_maps = static:{_NOBODY}
+"""
+
+    def routing(self) -> str:
+        """Which mailboxes there are, and what a recipient is asked."""
+        boxes = " ".join(f"{{ {name}@{self.domain} = {name}/ }}" for name in ("bob", "later"))
+        return f"""virtual_mailbox_maps = inline:{{ {boxes} }}
 smtpd_recipient_restrictions =
   reject_unauth_destination
   check_recipient_access inline:{{ {{ later@{self.domain} = {LATER} }} }}
@@ -76,8 +81,14 @@ smtpd_recipient_restrictions =
     def start(self) -> None:
         """Run in the foreground of a process of ours. Raises: SystemExit."""
         self._process = subprocess.Popen(["postfix", "-c", str(self._etc), "start-fg"], stdout=2)
-        if not world.until_open(self.address, 25, self._process):
+        if not world.until_open(self.address, self.port, self._process):
             raise SystemExit(f"Postfix does not answer on {self.address}: {self.log()}")
+
+    @property
+    def pid(self) -> int:
+        """Of the process that all others descend from."""
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self) -> None:
         """End it and everything it started."""
