@@ -1,6 +1,7 @@
 """The event log: numbers in order of durability, told from any place, for one owner or all."""
 
 import json
+import sqlite3
 
 import pytest
 
@@ -10,6 +11,8 @@ from aimx.model.event import ConfigReloaded, MailboxDeleted, Received
 from aimx.store import eventlog
 from aimx.store.eventlog import Ends, Reader
 from aimx.store.state import State
+
+EVENT = MailboxDeleted(at=1_780_000_000.0, mailbox="m", owner_uid=1)
 
 
 @pytest.fixture
@@ -129,3 +132,21 @@ def test_a_damaged_row_is_told_to_nobody_and_hides_nothing(state, reader, text):
     assert [entry.seq for entry in entries] == [1, 2, 3]
     assert entries[1][1:] == (None, "", "", b"")
     assert all(entry.line for entry in (entries[0], entries[2]))
+
+
+def test_the_ends_of_a_long_log_cost_what_those_of_a_short_one_do(state, tmp_path):
+    steps = []
+    db = sqlite3.connect(tmp_path / "state.db")
+    try:
+        for count in (10, 2000):
+            state.run(lambda made, count=count: [eventlog.append(made, EVENT) for _ in range(count)])
+            steps.append(0)
+
+            def step():
+                steps[-1] += 1
+
+            db.set_progress_handler(step, 1)
+            assert eventlog.ends(db).last >= count
+    finally:
+        db.close()
+    assert steps[1] < 2 * steps[0]
