@@ -19,7 +19,8 @@ _SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 
 # Each has a session of its own.
 _ELSEWHERE = ("--ignore=tests/faults", "--ignore=tests/systemd", "--ignore=tests/clients", "--ignore=tests/tui",
-              "--ignore=tests/root", "--ignore=tests/install", "--ignore=tests/release")  # fmt: skip
+              "--ignore=tests/root", "--ignore=tests/install", "--ignore=tests/release",
+              "--ignore=tests/fuzz")  # fmt: skip
 
 _installed: list[str] = []
 
@@ -91,12 +92,16 @@ def faults(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def fuzz(session: nox.Session) -> None:
-    """The property tests with many more examples; HYPOTHESIS_PROFILE names a profile of tests/conftest.py."""
+    """Every parser: the property tests with many examples, then the corpus mutated; `-- --seconds 600` for each target.
+
+    Words are for `python -m tests.fuzz`. AIMX_FUZZ_EXAMPLES is the number of examples of each property,
+    HYPOTHESIS_PROFILE names another profile of tests/conftest.py.
+    """
     _install(session)
     profile = os.environ.get("HYPOTHESIS_PROFILE", "fuzz")
-    _run(
-        session, "pytest", *_PATIENCE, *_SIDE_BY_SIDE, "-m", "hypothesis", *session.posargs, HYPOTHESIS_PROFILE=profile
-    )
+    _run(session, "pytest", *_PATIENCE, *_SIDE_BY_SIDE, "-m", "hypothesis", HYPOTHESIS_PROFILE=profile)
+    _run(session, "pytest", *_PATIENCE, "tests/fuzz")
+    _run(session, "python", "-m", "tests.fuzz", *session.posargs)
 
 
 @nox.session(python=False)

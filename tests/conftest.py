@@ -15,7 +15,9 @@ from tests.root import users
 settings.register_profile(
     "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
 )
-settings.register_profile("fuzz", settings.get_profile("default"), max_examples=2000)
+settings.register_profile(
+    "fuzz", settings.get_profile("default"), max_examples=int(os.environ.get("AIMX_FUZZ_EXAMPLES", "2000"))
+)
 settings.register_profile("search", settings.get_profile("fuzz"), derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

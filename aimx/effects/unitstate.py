@@ -85,6 +85,9 @@ def seen(shown: str) -> Seen | None:
     found = dict(line.partition("=")[::2] for line in shown.splitlines())
     if found.get("LoadState") != "loaded":
         return None
+    missing = set(PROPERTIES[:10]) - set(found)
+    if missing:
+        raise ValueError(f"no {', '.join(sorted(missing))} in it")
     return Seen(
         found["ActiveState"], found["SubState"], found["Result"], int(found["MainPID"]), int(found["ExecMainCode"]),
         int(found["ExecMainStatus"]), int(found["ExecMainStartTimestampMonotonic"]),

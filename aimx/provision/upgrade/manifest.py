@@ -94,7 +94,10 @@ _DOWN: tuple[Literal["https"], Literal["http"]] = ("https", "http")
 
 def _parsed(url: str) -> Where | None:
     if url.startswith("file://"):
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # a bracket that nothing closes
+            return None
         path = unquote(parts.path)
         plain = not parts.netloc and not parts.query and not parts.fragment and "\0" not in path
         return FileUrl(path) if plain and path.startswith("/") else None

@@ -1,0 +1,1 @@
+"""Every parser against mutations of a committed corpus, guided by coverage; and cost versus length."""

@@ -1,0 +1,204 @@
+"""DKIM, SPF and DMARC: fields, records, and whole verifications whose DNS the input brings along."""
+
+from aimx import limits
+from aimx.mailauth import dmarc, fields, keys, signature
+from aimx.mailauth.canonical import relaxed, simple
+from aimx.mailauth.questions import Asked
+from aimx.mailauth.signature import Unusable
+from aimx.mailauth.spf import WORDS
+from aimx.model.authres import AuthResults
+from aimx.model.dns import Answer, Question
+from aimx.model.envelope import Envelope
+from tests.fuzz.target import Frame, target
+from tests.fuzz.targets.pieces import fields as cut
+from tests.mailauth.signing import message, record, sign
+from tests.mailauth.world import NOW, run, spf_result
+
+_TAGS = (
+    b"v=1; a=rsa-sha256; a=ed25519-sha256; d=example.test; s=s1; h=from:subject; bh= b= c=relaxed/simple; i=@example.test; l=0; "
+    b"t=1 x=9 q=dns/txt; z=a:b \\r\\n~ ; = : ~ \\t AAAA ed25519 rsa k= p= v=DKIM1; h=sha256 s=email t=y:s g=* n="
+)
+
+
+@target(
+    "dkim-signature",
+    "aimx/mailauth/",
+    _TAGS,
+    bound=limits.DKIM_SIGNATURE_OCTETS * 4,
+    seeds=lambda: [sign(message())[16:600], b" v=1; a=rsa-sha256; d=e.test; s=s; h=from; bh=AAAA; b=AAAA"],
+    frames=(Frame(), Frame(b"v=1; "), Frame(b"h=from"), Frame(b"b="), Frame(b"a=")),
+    units=(b"a=b;", b"A", b"from:", b"\r\n ", b" "),
+)
+def dkim_signature(octets: bytes) -> None:
+    """A field is a signature or unusable."""
+    try:
+        found = signature.read(fields.Field(b"dkim-signature", b"DKIM-Signature", octets), NOW)
+    except Unusable as unusable:
+        assert str(unusable).isprintable()
+        return
+    assert 0 < len(found.sdid) <= limits.DOMAIN_NAME_OCTETS
+    assert len(found.names) <= limits.DKIM_HEADER_NAMES
+
+
+@target(
+    "dkim-key",
+    "aimx/mailauth/",
+    _TAGS,
+    bound=limits.DKIM_RECORD_CHARACTERS * 4,
+    longest=1200,
+    seeds=lambda: [record().encode(), record("ed25519").encode(), b"p="],
+    frames=(Frame(), Frame(b"v=DKIM1; p="), Frame(b"h=sha256")),
+    units=(b"a=b;", b"A", b":sha256", b" "),
+)
+def dkim_key(octets: bytes) -> None:
+    """A record is a key or unusable."""
+    try:
+        keys.read.__wrapped__(octets.decode("latin-1"))
+    except Unusable as unusable:
+        assert str(unusable).isprintable()
+
+
+@target(
+    "dkim-body",
+    "aimx/mailauth/canonical",
+    b"\\r\\n ~ \\t \\r \\n a \\0 ~\\r\\n",
+    bound=1 << 22,
+    units=(b" a", b"\r\n\r\n", b"\t \t\r\n"),
+    frames=(Frame(), Frame(b"", b"a")),
+    seeds=lambda: [b"a  b \r\n\r\n", b"\r\n\r\n"],
+)
+def dkim_body(octets: bytes) -> None:
+    """A canonical body is its own canonical form, and ends in one line end or is empty."""
+    octets = fields.with_crlf(octets + b"\r\n")
+    for form in (simple, relaxed):
+        once = form(octets)
+        assert form(once) == once
+        assert not once.endswith(b"\r\n\r\n") or once == b"\r\n"
+
+
+_SPF = (
+    b"v=spf1~ ~-all ~~all ~?all ~+all ~a ~mx ~ptr ~a:b.test ~mx:b.test/24 ~a//64 ~ip4:192.0.2.0/24 ~ip6:2001:db8::/32 ~include:example.test "
+    b"~include:b.test ~exists:%{i}.%{l1r-}.%{d2}.x.test ~redirect=b.test ~exp=%{z} %{ir} %{v} %{h} %{p} %{S} %% %_ %- / \x1e"
+)
+
+
+def _spf_input(octets: bytes) -> tuple[str, str, str | None, list[str]]:
+    reverse_path, helo, peer, *records = cut(octets, 7)
+    peers = {b"6": "2001:db8::1", b"m": "::ffff:192.0.2.1", b"n": None}
+    return (
+        reverse_path.decode("utf-8", "replace") or "a@example.test",
+        helo.decode("utf-8", "replace"),
+        peers.get(peer[:1], "192.0.2.1"),
+        [one.decode("latin-1") for one in records],
+    )
+
+
+def _answering(records: list[str]) -> "object":
+    """The n-th name that is asked for gets the n-th record, round and round."""
+    order: dict[str, int] = {}
+
+    def resolve(question: Question) -> Answer:
+        number = order.setdefault(question.name, len(order))
+        text = records[number % len(records)] if records else ""
+        if not text:
+            return Answer(question, "nxdomain")
+        if text.startswith("!"):
+            return Answer(question, "temperror")
+        return Answer(question, "ok", tuple(text.split("\x1f")))
+
+    return resolve
+
+
+@target(
+    "spf",
+    "aimx/mailauth/ site-packages/spf.py",
+    _SPF,
+    longest=1500,
+    bound=limits.SPF_RECORD_CHARACTERS * 2,
+    seeds=lambda: [
+        b"a@example.test\x1eh.test\x1e4\x1ev=spf1 a mx include:b.test -all\x1e192.0.2.1\x1e10 mx.test\x1ev=spf1 ptr exists:%{i}.x.test redirect=b.test"
+    ],
+    frames=(
+        Frame(b"a@example.test\x1eh\x1e4\x1ev=spf1"),
+        Frame(b"a@example.test\x1eh\x1e4\x1ev=spf1 exists:"),
+        Frame(b"", b"@example.test\x1eh\x1e4\x1ev=spf1 exists:%{l}.x.test -all"),
+        Frame(b"a@example.test\x1eh\x1e4\x1ev=spf1 include:b.test -all\x1ev=spf1"),
+    ),
+    units=(
+        b" a:a.test",
+        b" include:c.test",
+        b" mx",
+        b"%{i}",
+        b"%{ir}.",
+        b"%{l}",
+        b"a.",
+        b"%{d1r.-+,/_=}",
+        b" ip4:1.2.3.4",
+    ),
+)
+def spf(octets: bytes) -> None:
+    """Whatever records say, SPF ends within its rounds in one of RFC 7208's words."""
+    reverse_path, helo, peer, records = _spf_input(octets)
+    result, rounds = spf_result(peer, reverse_path, helo, _answering(records))
+    assert result in WORDS
+    assert rounds <= limits.DNS_ROUNDS
+
+
+@target(
+    "dmarc",
+    "aimx/mailauth/dmarc aimx/mailauth/domain",
+    b"v=DMARC1; p=none p=reject sp=quarantine rua=mailto:a@b adkim=s aspf=r ; = ~ pct=100 \x1f",
+    bound=limits.DMARC_RECORD_CHARACTERS * 4,
+    seeds=lambda: [b"example.co.uk\x1ev=DMARC1; p=reject; adkim=s", b"a.b.test\x1ev=DMARC1;rua=mailto:x"],
+    frames=(Frame(b"a.test\x1ev=DMARC1;"), Frame(b"a.test\x1e"), Frame()),
+    units=(b"a=b;", b"a.", b"=", b"v=DMARC1;\x1f"),
+)
+def dmarc_record(octets: bytes) -> None:
+    """A policy is discovered or there is none."""
+    name, records = cut(octets, 2)
+    domain = name.decode("latin-1") or "a.test"
+    answers: dict[Question, Answer] = {}
+    asked = Asked(answers, False)
+    dmarc.ask(domain, asked)
+    for question in asked.missing():
+        answers[question] = Answer(question, "ok", tuple(records.decode("latin-1").split("\x1f")))
+    policy = dmarc.discover(domain, Asked(answers, True))
+    for spf_aligned in (False, True):
+        assert dmarc.result(policy, spf_aligned, False) in ("pass", "fail", "none")
+
+
+def _verify(octets: bytes) -> AuthResults:
+    reverse_path, one, two, mail = cut(octets, 4)
+    envelope = Envelope(reverse_path.decode("utf-8", "replace"), (), "192.0.2.1", "h.test", NOW)
+    seen = run(mail, {}, envelope, _answering([one.decode("latin-1"), two.decode("latin-1"), record()]))
+    return seen.results
+
+
+@target(
+    "verify",
+    "aimx/mailauth/ site-packages/dkim/",
+    _TAGS
+    + b" From:~a@example.test\\r\\n From:~b@c.test DKIM-Signature:~ \\r\\n\\r\\n \\n \\r \x1e v=spf1~-all v=DMARC1;~p=none",
+    longest=3000,
+    bound=1 << 18,
+    seeds=lambda: [
+        b"a@example.test\x1ev=spf1 a -all\x1ev=DMARC1; p=none\x1e" + sign(message()),
+        b"\x1e\x1e\x1e" + message(),
+    ],
+    frames=(
+        Frame(b"a@example.test\x1e\x1e\x1e"),
+        Frame(b"a@example.test\x1e\x1e\x1eFrom: a@example.test\r\n"),
+        Frame(b"a@b.test\x1e\x1e\x1eFrom: a@example.test\r\n\r\n"),
+    ),
+    units=(
+        sign(message())[:400].split(b"\r\nFrom")[0] + b"\r\n",
+        b"DKIM-Signature: a=b\r\n",
+        b"Received: x\r\n",
+        b" x\r\n",
+        b"From: a@b\r\n",
+    ),
+)
+def verification(octets: bytes) -> None:
+    """`run` asserts that no question comes twice and that rounds are bounded."""
+    results = _verify(octets)
+    assert results.detail.isprintable()
