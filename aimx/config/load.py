@@ -15,6 +15,7 @@ from aimx import limits
 from aimx.config import fields, legacy, mailboxes, schema
 from aimx.config.fields import Place, quoted
 from aimx.errors import ConfigInvalid, ConfigUnreadable
+from aimx.mime import tomlkeys
 from aimx.model.config import Config, Mailbox
 
 DATA_DIR = "/var/lib/aimx"
@@ -79,7 +80,10 @@ def _toml(place: Place, octets: bytes) -> dict[str, Any]:
     if len(octets) > limits.CONFIG_OCTETS:
         raise place.refuse(f"is larger than {limits.CONFIG_OCTETS} bytes; that is no configuration")
     try:
-        return tomllib.loads(octets.decode())
+        text = octets.decode()
+        if tomlkeys.too_long(text):
+            raise place.refuse(f"has a key of more than {limits.TOML_KEY_PARTS} parts; that is no configuration")
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise place.refuse(f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except RecursionError as error:

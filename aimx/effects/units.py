@@ -4,6 +4,7 @@ Never leaves the values of a mail anywhere but in the hook's environment, nor a 
 run. A start that is given up can never run later: what it needs is named in a directory that is gone by then.
 """
 
+import contextlib
 import math
 import os
 import shutil
@@ -231,7 +232,8 @@ class Units:
         for pause_s in (*limits.HOOK_LOOK_AGAIN_S, None):
             said = await self._systemctl("show", unit, f"--property={','.join(unitstate.PROPERTIES)}")
             if said.code == 0:
-                return unitstate.seen(said.out)
+                with contextlib.suppress(ValueError):  # half an answer is none
+                    return unitstate.seen(said.out)
             if pause_s is None:
                 break
             await trio.sleep(pause_s)

@@ -20,6 +20,7 @@ PROPERTIES = (
 )  # fmt: skip
 _EXITED = 1  # CLD_EXITED
 _MISSING = re.compile(r"^Failed to find executable .*: (.*)", re.DOTALL | re.MULTILINE)
+_ERRNO = re.compile("[0-9]{1,4}")
 _SPAWN_FAILED = "641257651c1b4ec9a8624d7a40a9e1e7"  # SD_MESSAGE_SPAWN_FAILED
 JOURNAL_FIELDS = ("MESSAGE_ID", "MESSAGE", "ERRNO")
 _WORDS = {  # systemd's names of the steps that have one of ours, as the other executor uses them
@@ -151,15 +152,15 @@ def told(journal: str) -> Told:
         if entry.get("MESSAGE_ID") == _SPAWN_FAILED:
             step = re.search(r" at step ([A-Z_]+) ", str(entry.get("MESSAGE")))
             name = _WORDS.get(step[1], step[1].lower()) if step else "exec"
-            number = str(entry.get("ERRNO"))
-            return Told(True, f"{name}: {os.strerror(int(number)) if number.isdecimal() else 'failed'}")
+            number = _ERRNO.fullmatch(str(entry.get("ERRNO")))
+            return Told(True, f"{name}: {os.strerror(int(number[0])) if number else 'failed'}")
     return Told(bool(entries), "")
 
 
 def _entry(line: str) -> dict[str, object]:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return entry if isinstance(entry, dict) else {}
 

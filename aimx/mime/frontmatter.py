@@ -11,14 +11,11 @@ from typing import Any
 
 from aimx import limits
 from aimx.errors import Refused
-from aimx.mime import plainfields
+from aimx.mime import plainfields, tomlkeys
 from aimx.model.message import Attachment
 
 DELIMITER = "+++"
 _DELIMITER_LINE = re.compile(rb"^\+\+\+\r?(?:\n|\Z)", re.MULTILINE)
-# A key of so many parts is read in time quadratic to them; as in tables, inline tables and arrays.
-_PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
-_LONG_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{{limits.FRONTMATTER_KEY_PARTS}}}", re.MULTILINE)
 _INTEGER_BITS = 63  # TOML 1.0: 64-bit signed integers; others are an error
 Value = str | bool | int | datetime | tuple[str, ...]
 
@@ -109,7 +106,7 @@ def fields(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, An
         plain = plainfields.read(text)
         if plain is not None:
             return plain
-        if len(text) > limits.FRONTMATTER_FOREIGN_CHARACTERS or _LONG_KEY.search(text):
+        if len(text) > limits.FRONTMATTER_FOREIGN_CHARACTERS or tomlkeys.too_long(text):
             raise Refused("the frontmatter is too long to be read")
         found = tomllib.loads(text, parse_float=parse_float)
     except (ValueError, RecursionError) as error:

@@ -100,6 +100,11 @@ def test_no_unit_is_no_end() -> None:
     assert unitstate.seen("") is None
 
 
+def test_half_an_answer_is_none() -> None:
+    with pytest.raises(ValueError, match="MainPID"):
+        unitstate.seen("LoadState=loaded\nActiveState=active\n")
+
+
 SPAWN_FAILED = '"MESSAGE_ID":"641257651c1b4ec9a8624d7a40a9e1e7","MESSAGE":"u: Failed at step %s spawning /x: why"'
 JOURNALS = [
     pytest.param("", (False, ""), id="no-journal"),
@@ -111,6 +116,8 @@ JOURNALS = [
         "{" + SPAWN_FAILED % "CHDIR" + ',"ERRNO":"2"}', (True, "cwd: No such file or directory"), id="directory"
     ),
     pytest.param("{" + SPAWN_FAILED % "SECCOMP" + "}", (True, "seccomp: failed"), id="step-that-has-no-word"),
+    pytest.param("{" + SPAWN_FAILED % "EXEC" + ',"ERRNO":"99999999999"}', (True, "exec: failed"), id="no-such-errno"),
+    pytest.param("[" * 100_000 + "\n", (False, ""), id="nested"),
     pytest.param("not json\n[1]\n{}\n", (False, ""), id="garbage"),
 ]
 

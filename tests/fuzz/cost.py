@@ -17,7 +17,7 @@ EXPONENT = 1.3
 HARMFUL_S = 0.05  # at the bound
 _FIRST = 2048  # octets
 _TELLING_S = 0.002  # shorter times say nothing about growth
-_ENOUGH_S = 0.4  # no larger input is needed to know
+_ENOUGH_S = 0.12  # no larger input is needed to know
 _CONFIRMATIONS = 3
 
 

@@ -94,6 +94,7 @@ URLS = {
     "file relative": ("file:a", False),
     "file nothing": ("file://", False),
     "file nul": ("file:///a%00b", False),
+    "file bracket": ("file://[", False),
     "ftp": ("ftp://example.test/a", False),
     "blank": ("https://example.test/a b", False),
     "line": ("https://example.test/a\r\nX: y", False),
