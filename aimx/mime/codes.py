@@ -20,13 +20,14 @@ _CANDIDATE = re.compile(
 _YEAR = re.compile(r"(?:19|20)\d\d\Z")
 _SAYS = re.compile(r"(?:\bis|:|=|→|->)\W{0,8}\Z", re.IGNORECASE)
 _LINK = re.compile(r"https?://[^\s<>\"'`\\^{|}\x00-\x1f]+", re.IGNORECASE)
+_AROUND = " \t*_`#>|-"  # of a code that stands alone on its line
 _TRAILING = ".,;:!?*_~'\""
 _CONFIRMS = re.compile(r"verif|confirm|activat|magic|token|reset|log-?in|sign-?in|auth|invit|otp|code=", re.IGNORECASE)
 
 
 def codes(subject: str, body: str) -> tuple[str, ...]:
     """What may be one-time codes, the likeliest first, without the blanks or hyphens that group their digits."""
-    text = f"{subject}\n{_LINK.sub(' ', body[: limits.CODE_CHARACTERS])}"
+    text = f"{subject[: limits.CODE_CHARACTERS]}\n{_LINK.sub(' ', body[: limits.CODE_CHARACTERS])}"
     spoken = [match.span() for match in _ABOUT.finditer(text)]
     if not spoken:
         return ()
@@ -49,12 +50,19 @@ def _score(text: str, match: re.Match[str], spoken: list[tuple[int, int]]) -> in
     start, end = match.span()
     before = any(0 <= start - behind <= limits.CODE_NEAR_CHARACTERS for _, behind in spoken)
     after = any(0 <= ahead - end <= limits.CODE_NEAR_CHARACTERS // 2 for ahead, _ in spoken)
-    line = text[text.rfind("\n", 0, start) + 1 :].partition("\n")[0] if end - start else ""
-    alone = line.strip(" \t*_`#>|-") == match[0]
+    alone = _is_alone(text, start, end)
     says = _SAYS.search(text, max(0, start - limits.CODE_NEAR_CHARACTERS), start) is not None
     if not (before or after or alone) or (_YEAR.match(match[0]) and not (alone or (before and says))):
         return 0
     return 2 * before + after + 3 * alone + 2 * says + (6 <= end - start <= 8)
+
+
+def _is_alone(text: str, start: int, end: int) -> bool:
+    """Whether nothing else stands on its line. Looks no further than CODE_NEAR_CHARACTERS."""
+    _, line_start, left = text[max(0, start - limits.CODE_NEAR_CHARACTERS) : start].rpartition("\n")
+    right, line_end, _ = text[end : end + limits.CODE_NEAR_CHARACTERS].partition("\n")
+    whole = (line_start or start == len(left)) and (line_end or end + len(right) == len(text))
+    return bool(whole) and not left.strip(_AROUND) and not right.strip(_AROUND)
 
 
 def links(body: str) -> tuple[str, ...]:

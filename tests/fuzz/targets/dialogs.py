@@ -1,8 +1,11 @@
 """SMTP from both sides: our dialog after each prefix, paths, DATA, replies of servers, whole deliveries."""
 
+import contextlib
 import re
 import tempfile
 from pathlib import Path
+
+import trio
 
 from aimx import limits, replies
 from aimx.daemon import smtpsyntax
@@ -47,9 +50,10 @@ def _dialog(chunks: list[bytes]) -> tuple[bytes, list[bytes]]:
     stage.delivered, stage.unseen = [], []
 
     async def script(peer: object) -> None:
-        for chunk in chunks:
-            await peer.say(chunk)
-        await peer.stream.send_eof()
+        with contextlib.suppress(trio.BrokenResourceError):  # it has hung up already
+            for chunk in chunks:
+                await peer.say(chunk)
+            await peer.stream.send_eof()
         while piece := await peer.stream.receive_some():
             said.extend(piece)
 
