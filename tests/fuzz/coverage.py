@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-_PATIENCE = 500
+_PATIENCE = 500  # calls
 _LINES = 100_000
 _SELDOM = 16
 
@@ -24,10 +24,11 @@ class _Seen:
 
 
 class Coverage:
-    """`known` grows with every execution that has shown something new."""
+    """`known` grows with every execution that has shown something new. Until it is `hurried`, each call is traced."""
 
     def __init__(self, under: tuple[str, ...]) -> None:
         self.known: set[int] = set()
+        self.hurried = False
         self._under = under
         self._codes: dict[int, _Seen | None] = {}
         self._hit: set[int] = set()
@@ -66,7 +67,7 @@ class Coverage:
         if seen is None:
             return None
         seen.quiet += 1
-        if seen.quiet > _PATIENCE and seen.quiet % _SELDOM:
+        if self.hurried and seen.quiet > _PATIENCE and seen.quiet % _SELDOM:
             return None
         self._touched.append(seen)
         return seen.tracer

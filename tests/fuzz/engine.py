@@ -66,6 +66,7 @@ class Fuzzer:
 
     def run(self, seconds: float, executions: int | None) -> None:
         """Mutate, until the time has passed or the number is reached."""
+        self.coverage.hurried = True
         end = time.monotonic() + seconds
         while time.monotonic() < end and len(self.finds) < _FINDS:
             for _ in range(20):
