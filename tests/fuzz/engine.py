@@ -113,7 +113,10 @@ def found(execute: Callable[[], object]) -> Find | None:
     signal.setitimer(signal.ITIMER_PROF, HANG_S)
     try:
         execute()
-    except (Exception, Hang) as error:
+    except (Exception, Hang, BaseExceptionGroup) as raised:
+        error: BaseException = raised
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
         last = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
         return Find(b"", place, "".join(traceback.format_exception(error)))
