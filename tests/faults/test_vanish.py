@@ -17,7 +17,7 @@ from tests.faults.traffic import PATIENCE_S, ROUNDS, Traffic, until
 from tests.harness import DOMAIN, Daemon
 
 EACH = max(1, ROUNDS // 20)
-SLACK = 4  # descriptors: the index and state.db open more as they need them
+SLACK = 4 * limits.READ_THREADS  # descriptors: each thread that reads keeps a connection to the index, opened at need
 GROWN_OCTETS = 48 * limits.MIB  # memory that is not given back to the kernel, however many clients there were
 
 REQUESTS = {
