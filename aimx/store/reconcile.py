@@ -7,7 +7,7 @@ RECONCILE_S; never believes that a message is gone without having looked.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -30,6 +30,14 @@ class _Known(NamedTuple):
 
     bundle: bool
     mark: Mark
+
+
+class _Differences(NamedTuple):
+    """What is to be read, which of that the index knows, and what it knows that is no more."""
+
+    changed: dict[str, Name]
+    known: set[str]
+    gone: list[str]
 
 
 class _Care:
@@ -169,17 +177,14 @@ class Reconciler:
         sweep = self._monotonic() - care.swept >= limits.RECONCILE_SWEEP_S
         stamp, names = self._listed(directory)
         self._index.flush([place])
-        known = self._known(place)
-        changed = [stem for stem, name in names.items() if _differs(name, known.get(stem), care.strange.get(stem))]
-        if sweep:
-            same = names.keys() & known.keys() - set(changed)
-            changed += [stem for stem in same if directory.mark(stem, known[stem].bundle) != known[stem].mark]
-            changed += names.keys() & care.strange.keys() - set(changed)
         care.strange = {stem: name for stem, name in care.strange.items() if stem in names}
-        for entries in self._read(place, directory, changed, care, names):
+        found = self._differences(place, directory, care.strange, names, sweep)
+        for entries in self._read(place, directory, list(found.changed), care, found.changed):
             self._index.run(partial(_put, place, entries))
-        replaced = [stem for stem in changed if stem in known and stem in care.strange]  # by what is no mail
-        self.missing(place, directory, [*(known.keys() - names.keys()), *replaced])
+        replaced = [
+            stem for stem in found.changed if stem in found.known and stem in care.strange
+        ]  # by what is no mail
+        self.missing(place, directory, [*found.gone, *replaced])
         self._settle(place, stamp, care, sweep)
         self._index.submit(lambda writer: writer.stamp(place, self._stamps.known(place) or NOWHERE))
 
@@ -187,14 +192,36 @@ class Reconciler:
         stamp = directory.stamp()
         return stamp, diskquery.names(directory)
 
-    def _known(self, place: Place) -> dict[str, _Known]:
+    def _differences(
+        self, place: Place, directory: Directory, strange: Mapping[str, Name], names: dict[str, Name], sweep: bool
+    ) -> _Differences:
+        """What the directory lists (`names`, which are used up) against what the index has, read row by row.
+
+        Both side by side would be memory that grows with every mail there is, and that no allocator gives back.
+        """
+        changed: dict[str, Name] = {}
+        known: set[str] = set()
+        gone: list[str] = []
+        for stem, has in self._known(place):
+            name = names.pop(stem, None)
+            if name is None:
+                gone.append(stem)
+            elif _differs(name, has) or (sweep and (stem in strange or directory.mark(stem, has.bundle) != has.mark)):
+                changed[stem] = name
+                known.add(stem)
+        changed |= {
+            stem: name for stem, name in names.items() if (sweep and stem in strange) or name != strange.get(stem)
+        }
+        return _Differences(changed, known, gone)
+
+    def _known(self, place: Place) -> Iterator[tuple[str, _Known]]:
         query = (
             "SELECT stem, bundle, m.dev, m.ino, size, m.mtime_ns FROM boxes b JOIN messages m ON m.box = b.id"
             " WHERE b.mailbox = ? AND b.folder = ? AND b.live"
         )
         with self._index.reader() as db:
-            rows = db.execute(query, (place.mailbox, place.folder))
-            return {stem: _Known(bool(bundle), Mark(*mark)) for stem, bundle, *mark in rows}
+            for stem, bundle, *mark in db.execute(query, (place.mailbox, place.folder)):
+                yield stem, _Known(bool(bundle), Mark(*mark))
 
     def _read(
         self, place: Place, directory: Directory, stems: list[str], care: _Care, names: dict[str, Name]
@@ -251,9 +278,7 @@ def _acquired(lock: threading.Lock, wait_s: float) -> bool:
     return lock.acquire(timeout=wait_s) if wait_s else lock.acquire(blocking=False)
 
 
-def _differs(name: Name, known: _Known | None, strange: Name | None) -> bool:
-    if known is None:
-        return name != strange
+def _differs(name: Name, known: _Known) -> bool:
     return known.bundle != name.bundle or (not name.bundle and known.mark.ino != name.ino)
 
 
