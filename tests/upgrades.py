@@ -160,11 +160,12 @@ class Machine:
         banner = f"AIMX (AI Mail Exchange) version {says or tag} (0123abcd) {releases.TARGET} built 2026-01-02"
         version = "echo 'no interpreter' >&2; exit 126" if broken == "not at all" else f"echo '{banner}'"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
+        made = path.with_name(f"{path.name}.made")  # what runs cannot be written to
+        made.write_text(
             _PROGRAM.format(tag=tag, id=f"{tag}-0123456789abcdef", version=version, serve=serve, unit=shlex.quote(unit))
         )
-        path.chmod(0o755)
-        return path
+        made.chmod(0o755)
+        return made.replace(path)
 
     def install(self, tag: str, **how: str) -> None:
         """A light program at its place."""
