@@ -9,7 +9,7 @@ import tempfile
 
 import nox
 
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "docs", "tests"]
 _SOURCES = ("aimx", "aimx_tui", "install", "tests", "noxfile.py")
 _BIN = os.path.abspath(".nox/dev/bin")  # one environment for all sessions: the same packages, installed once
 # One test may take minutes in the long sessions; the dump of stacks is for one that hangs.
@@ -17,10 +17,14 @@ _PATIENCE = ("-o", "faulthandler_timeout=1200")
 # A module's tests stay together and in order: many share one daemon.
 _SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 
+# Minutes in all, most of them waited for: daemons that are killed and started again, demonstrations, name servers that
+# do not answer.
+_STORIES = ("tests/demo", "tests/hooks/test_pool.py", "tests/hooks/test_after_send.py", "tests/hooks/test_workers.py",
+            "tests/hooks/test_composing.py", "tests/daemon/test_watch.py", "tests/daemon/test_smtp_listener.py",
+            "tests/provision/test_doctor.py", "tests/cli/test_ingest.py")  # fmt: skip
 # Each has a session of its own.
-_ELSEWHERE = ("--ignore=tests/faults", "--ignore=tests/systemd", "--ignore=tests/clients", "--ignore=tests/tui",
-              "--ignore=tests/root", "--ignore=tests/install", "--ignore=tests/release",
-              "--ignore=tests/fuzz")  # fmt: skip
+_ELSEWHERE = ("tests/faults", "tests/systemd", "tests/clients", "tests/tui", "tests/root", "tests/install",
+              "tests/release", "tests/fuzz", "tests/docs", "tests/structure", *_STORIES)  # fmt: skip
 
 _installed: list[str] = []
 
@@ -62,7 +66,15 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The default tests; as root also those that need real users. Fault runs have a session of their own."""
     _install(session)
-    _run(session, "pytest", "-rs", *_SIDE_BY_SIDE, *_ELSEWHERE, *session.posargs)
+    ignored = [f"--ignore={path}" for path in _ELSEWHERE]
+    _run(session, "pytest", "-rs", *_SIDE_BY_SIDE, *ignored, *session.posargs)
+
+
+@nox.session(python=False)
+def stories(session: nox.Session) -> None:
+    """Longer stories beside real daemons; with `tests` the whole of what needs nothing but Python."""
+    _install(session)
+    _run(session, "pytest", "-rs", *_SIDE_BY_SIDE, *_STORIES, *session.posargs)
 
 
 @nox.session(python=False)
