@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import IO, NamedTuple
@@ -15,6 +16,7 @@ import msgspec
 from tests.bench import corpus, gauge
 from tests.bench.load import Plan
 from tests.harness import DOMAIN, Daemon, owner
+from tests.root import users
 
 
 class Figures(NamedTuple):
@@ -155,3 +157,15 @@ def tell(stream: IO[str] | None, line: str) -> None:
     assert stream is not None
     stream.write(line + "\n")
     stream.flush()
+
+
+def alone(show: Callable[[Bench, bool], None]) -> None:
+    """One part of the bench as a program of its own; `--quick` as there."""
+    if os.geteuid() == 0:
+        users.need_worker()
+    with tempfile.TemporaryDirectory(prefix="aimx-bench-") as tree:
+        bench = Bench(Path(tree))
+        try:
+            show(bench, "--quick" in sys.argv[1:])
+        finally:
+            bench.close()

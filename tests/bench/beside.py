@@ -8,10 +8,8 @@ does beyond that differs and stands in the rows' notes.
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,10 +19,9 @@ import psutil
 
 from aimx.demo.zone import Zone
 from tests.bench import baseline_postfix, corpus, gauge
-from tests.bench.bench import Bench, Figures, figures, load, medians, tell
+from tests.bench.bench import Bench, Figures, alone, figures, load, medians, tell
 from tests.bench.load import Plan
 from tests.bench.table import TABLE, Row
-from tests.root import users
 
 AREA = "Beside others (10 senders, kept connections)"
 PATIENCE_S = 60.0
@@ -165,17 +162,5 @@ def _add(name: str, taken: Figures, mb: float, note: str) -> None:
     )
 
 
-def main() -> None:
-    """These rows only."""
-    if os.geteuid() == 0:
-        users.need_worker()
-    with tempfile.TemporaryDirectory(prefix="aimx-bench-") as tree:
-        bench = Bench(Path(tree))
-        try:
-            show(bench, "--quick" in sys.argv[1:])
-        finally:
-            bench.close()
-
-
 if __name__ == "__main__":
-    main()
+    alone(show)

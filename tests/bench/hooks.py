@@ -7,17 +7,14 @@ import os
 import signal
 import sqlite3
 import statistics
-import sys
-import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import corpus, gauge
-from tests.bench.bench import Bench, Figures, configuration
+from tests.bench.bench import Bench, Figures, alone, configuration
 from tests.bench.load import Plan
-from tests.root import users
 
 SLOW, NOTHING = '["/bin/sleep", "1"]', '["/bin/true"]'
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -119,17 +116,5 @@ def _spent(bench: Bench) -> Spent:
     return Spent(front, spent["spawner"], (int(fields[13]) + int(fields[14])) / _TICK)
 
 
-def main() -> None:
-    """These rows only."""
-    if os.geteuid() == 0:
-        users.need_worker()
-    with tempfile.TemporaryDirectory(prefix="aimx-bench-") as tree:
-        bench = Bench(Path(tree))
-        try:
-            show(bench, "--quick" in sys.argv[1:])
-        finally:
-            bench.close()
-
-
 if __name__ == "__main__":
-    main()
+    alone(show)

@@ -1,17 +1,12 @@
 """What a hundred watchers cost while mail arrives; run alone: `python -m tests.bench.watching`."""
 
 import json
-import os
-import sys
-import tempfile
-from pathlib import Path
 
 from tests.bench import corpus
-from tests.bench.bench import Bench, Figures, load, tell
+from tests.bench.bench import Bench, Figures, alone, load, tell
 from tests.bench.load import Plan
 from tests.bench.table import TABLE, Row
 from tests.bench.watchers import Watchers
-from tests.root import users
 
 NUMBER, RATE = 100, 200.0
 
@@ -47,17 +42,5 @@ def _print(name: str, figures: Figures) -> None:
     )
 
 
-def main() -> None:
-    """This row only."""
-    if os.geteuid() == 0:
-        users.need_worker()
-    with tempfile.TemporaryDirectory(prefix="aimx-bench-") as tree:
-        bench = Bench(Path(tree))
-        try:
-            show(bench, "--quick" in sys.argv[1:])
-        finally:
-            bench.close()
-
-
 if __name__ == "__main__":
-    main()
+    alone(show)
