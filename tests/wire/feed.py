@@ -1,7 +1,7 @@
-"""Requests read from octets in pieces, as the daemon reads them."""
+"""Octets read in pieces, as the daemon reads requests, and as both sides hold answers to be."""
 
 from aimx.errors import WireError
-from aimx.wire import codec, frames
+from aimx.wire import answers, codec, frames
 
 
 def parse(octets: bytes, step: int = 10_000) -> frames.Request | None:
@@ -28,3 +28,14 @@ def outcome(octets: bytes, step: int) -> object:
     except WireError as error:
         assert error.reason
         return type(error), error.reason
+
+
+def an_answer_or_an_error(octets: bytes) -> None:
+    """Either of them, whatever the octets; what is read as an answer is written and read the same."""
+    try:
+        found = answers.decode_response(octets)
+    except WireError as error:
+        assert error.reason
+        return
+    once = answers.encode_response(found)
+    assert answers.encode_response(answers.decode_response(once)) == once

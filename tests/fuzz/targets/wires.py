@@ -15,11 +15,11 @@ from aimx.mcp import stdio
 from aimx.mcp.sdk import SessionMessage, types
 from aimx.model import job, message, outbound
 from aimx.model.dns import Question
-from aimx.wire import answers, codec, frames
+from aimx.wire import codec, frames
 from aimx.wire.streamed import Streamed
 from tests.fuzz.target import Frame, target
 from tests.fuzz.targets.pieces import pieces, step
-from tests.wire.feed import outcome, parse
+from tests.wire.feed import an_answer_or_an_error, outcome, parse
 
 _NAMES = sorted({header.name for shape in frames.SHAPES for header in shape.headers})
 _REQUEST = (
@@ -95,13 +95,7 @@ _ANSWER += " ".join(WireCode).encode()
 )
 def wire_answer(octets: bytes) -> None:
     """Any octets are an answer or a WireError; what is read is written and read the same."""
-    try:
-        found = answers.decode_response(octets)
-    except WireError as error:
-        assert error.reason
-        return
-    once = answers.encode_response(found)
-    assert answers.encode_response(answers.decode_response(once)) == once
+    an_answer_or_an_error(octets)
 
 
 def _streamed(chunks: list[bytes]) -> tuple[object, ...]:
