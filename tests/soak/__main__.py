@@ -75,13 +75,22 @@ class Soak:
             flush=True,
         )
 
+    def _paces(self) -> list[sample.Drift]:
+        """What a mail costs and how long it takes, early and late."""
+        share = [100 * one.cpu_share for one in self.done]
+        return [
+            sample.drift("median of receiving, ms", [one.told.in_ms[0] for one in self.done], 1.5, 10),
+            sample.drift("median of sending, ms", [one.told.out_ms[0] for one in self.done], 1.5, 20),
+            sample.drift("processor time, %", share, 1.25, 5),
+        ]
+
     def verdict(self, agents: Agents) -> list[str]:
         """What was not as it has to be."""
         wrong = list(agents.broken)
-        for drift in sample.drifts([one.held for one in self.done]):
+        for drift in (*sample.drifts([one.held for one in self.done]), *self._paces()):
             if not drift.name.startswith("soak "):
                 sign = "flat " if drift.flat else "GREW "
-                print(f"  {sign}{drift.name:<24}{drift.before:>10.0f} -> {drift.after:.0f} (at most {drift.most:.0f})")
+                print(f"  {sign}{drift.name:<24}{drift.before:>10.6g} -> {drift.after:.6g} (at most {drift.most:.6g})")
                 wrong += [] if drift.flat else [f"{drift.name} grew from {drift.before:.0f} to {drift.after:.0f}"]
         accepted = self._before + sum(one.told.accepted for one in self.done)
         sent = sum(one.told.delivered for one in self.done)
@@ -89,10 +98,9 @@ class Soak:
         stored, recorded = self._stand.stored(), self._stand.recorded()
         ran, waiting = self._stand.drained()
         wanted = self._traffic.hooked(self._before) + sum(one.told.hooked for one in self.done)
-        early, late = (self.done[place].told.in_ms[0] for place in (len(self.done) // 4, -1))
         print(f"  accepted {accepted}, stored {stored}; sent {sent}, recorded as delivered {recorded}")
         print(f"  hooks: {wanted} promised, {ran} ran, {waiting} waiting; watchers missed {unseen}, {doubled} wrong")
-        print(f"  {agents.calls} calls of {AGENTS} agents; median of receiving {early:.1f} -> {late:.1f} ms")
+        print(f"  {agents.calls} calls of {AGENTS} agents")
         for what, have, want in (
             ("stored messages", stored, accepted), ("records of deliveries", recorded, sent),
             ("hook runs", ran, wanted), ("mails a watcher did not see", unseen, 0), ("wrong event numbers", doubled, 0),

@@ -53,17 +53,21 @@ def _entries(pid: int, what: str) -> int:
     return sum(1 for _ in Path(f"/proc/{pid}/{what}").iterdir())
 
 
+def drift(name: str, figures: Sequence[float], share: float, more: float) -> Drift:
+    """The second quarter of the figures against the last one, by medians; the first is for caches to fill."""
+    quarter = max(1, len(figures) // 4)
+    before, after = (
+        statistics.median(part) for part in (figures[quarter : 2 * quarter] or figures[:1], figures[-quarter:])
+    )
+    return Drift(name, before, after, before * share + more)
+
+
 def drifts(samples: Sequence[Sample]) -> list[Drift]:
-    """The second quarter of the samples against the last one, by medians; the first is for caches to fill."""
-    quarter = max(1, len(samples) // 4)
-    early, late = samples[quarter : 2 * quarter] or samples[:1], samples[-quarter:]
-    found = []
-    for role in late[-1].pss:
+    """Of all roles."""
+    return [
+        drift(f"{role} {what}", [getattr(one, what).get(role, 0) for one in samples], share, more)
+        for role in samples[-1].pss
         for what, share, more in (
             ("pss", _KB_SHARE, _KB_MORE), ("descriptors", 1.0, _COUNT_MORE), ("threads", 1.0, _COUNT_MORE),
-        ):  # fmt: skip
-            before, after = (
-                statistics.median(getattr(one, what).get(role, 0) for one in part) for part in (early, late)
-            )
-            found.append(Drift(f"{role} {what}", before, after, before * share + more))
-    return found
+        )
+    ]  # fmt: skip

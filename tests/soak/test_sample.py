@@ -1,0 +1,36 @@
+"""What a soak calls flat, and what it calls growth."""
+
+import os
+
+import pytest
+
+from tests.soak import sample
+
+
+@pytest.mark.parametrize(
+    ("figures", "flat"),
+    [
+        ([100.0] * 30, True),
+        ([10.0] * 7 + [100.0] * 23, True),
+        ([100.0] * 15 + [300.0] + [100.0] * 14, True),
+        ([100.0 + 2 * number for number in range(30)], False),
+        ([100.0] * 15 + [120.0] * 15, False),
+        ([100.0], True),
+    ],
+    ids=["level", "a-cache-that-fills", "one-peak", "slow-growth", "a-step", "one-figure"],
+)
+def test_drift(figures, flat):
+    assert sample.drift("x", figures, 1.1, 4).flat is flat
+
+
+def test_a_role_that_grows_is_named():
+    samples = [sample.Sample({"front": 50_000 + 2000 * number, "mcp": 9000}, {"front": 20}, {"front": 3})
+               for number in range(12)]  # fmt: skip
+    assert [drift.name for drift in sample.drifts(samples) if not drift.flat] == ["front pss"]
+
+
+def test_a_sample_counts_this_process():
+    held = sample.take({os.getpid(): "me", 2**22 + 1: "gone"})
+    assert set(held.pss) == set(held.descriptors) == {"me"}
+    assert held.pss["me"] > 0
+    assert held.descriptors["me"] >= 3
