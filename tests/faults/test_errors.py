@@ -1,11 +1,13 @@
 """Every step of a delivery fails once, and for good: the answer is 4yz, nothing stays, the next delivery is fine."""
 
+import itertools
 import os
 import signal
 import smtplib
 
 import pytest
 
+from tests.daemon.watchers import Watcher
 from tests.faults import shapes
 from tests.faults.strace import NEEDED, inject
 from tests.faults.tally import TALLY
@@ -33,6 +35,8 @@ CASES = [
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
     with Daemon(tmp_path_factory.mktemp("errors"), shapes.CONFIG) as running:
+        with Watcher(running.socket) as first:
+            running.beginning = first.cursor
         running.send(shapes.message("warm", 1), f"ops@{DOMAIN}", f"dev@{DOMAIN}")
         yield running
 
@@ -91,3 +95,21 @@ def _settle(daemon):
     if shapes.spooled(daemon):
         os.kill(daemon.pid, signal.SIGHUP)
         daemon.wait_log("event=delivered-from-spool")
+
+
+def test_every_message_that_is_there_was_told_once_and_no_other(daemon):
+    """The events are rows of the same database whose writes failed above, each in one transaction with its message."""
+    daemon.send(shapes.message("last", 0))
+    there = sorted((mailbox, path.stem) for mailbox in ("ops", "dev") for path in _files(daemon, mailbox))
+    (last,) = (path.stem for path in shapes.stored(daemon, "ops")["last"])
+    told = []
+    with Watcher(daemon.socket, daemon.beginning) as watcher:
+        assert watcher.hello["type"] == "hello"
+        while ("ops", last) not in told:
+            (event,) = watcher.events("received", 1)
+            told.append((event["mailbox"], event["id"]))
+    assert sorted(told) == there
+
+
+def _files(daemon, mailbox):
+    return itertools.chain.from_iterable(shapes.stored(daemon, mailbox).values())
