@@ -28,7 +28,9 @@ CASES = [
     for shape in shapes.SHAPES
     for call, error in FAULTS
     for often in ("once", "for good")
-    if shapes.FULL or (shape, call, often) in [("two recipients", "renameat2", "once"), ("bundle", "fsync", "for good")]
+    if shapes.FULL
+    or (shape, call, often)
+    in [("two recipients", "renameat2", "once"), ("bundle", "fsync", "for good"), ("flat", "pwrite64", "once")]
 ]
 
 
