@@ -24,15 +24,18 @@ from aimx.model.config import Config
 
 # What was in force, what had been changed by hand since, what is in force now.
 Adopted = Callable[[Config, Config, Config], Awaitable[None]]
+# Nothing is left of what earlier snapshots gave up. Raises: StorageFailed.
+Settled = Callable[[], Awaitable[None]]
 
 
 class Administration:
     """Implements effects.api.Settings. One change at a time; `adopted` is told of each, under the settings lock."""
 
-    def __init__(self, live: LiveConfig, adopted: Adopted, gates: Gates) -> None:
+    def __init__(self, live: LiveConfig, adopted: Adopted, gates: Gates, settled: Settled) -> None:
         self._live = live
         self._adopted = adopted
         self._gates = gates
+        self._settled = settled
         self._lock = trio.Lock()
         self._thread = trio.CapacityLimiter(1)
 
@@ -61,9 +64,10 @@ class Administration:
     async def reload(self) -> Config:
         """Read the file, put it in force and tell; the old snapshot stays when it is not valid.
 
-        Raises: ConfigInvalid; ResourcesExhausted.
+        Raises: ConfigInvalid; ResourcesExhausted; StorageFailed.
         """
         async with self._turn():
+            await self._settled()  # a mailbox that it brings back must not inherit the end of its predecessor
             before = self._live.current
             found = await trio.to_thread.run_sync(self._live.read, limiter=self._thread)
             config = self._live.take(found)
@@ -83,6 +87,7 @@ class Administration:
             self._lock.release()
 
     async def _change(self, edit: Edit) -> Config:
+        await self._settled()  # as above: what was changed by hand comes into force too
         before = self._live.current
         merged = await trio.to_thread.run_sync(
             editing.merge, self._live.path, self._live.data_dir, edit, limiter=self._thread

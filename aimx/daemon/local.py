@@ -111,7 +111,7 @@ class _Here(AbstractContextManager["_Here"]):
         self.places = Places(self.parts.committer, self.events.logged)
         desk = None
         if live is not None:
-            administration = Administration(live, _told_nobody, storage.gates)
+            administration = Administration(live, _told_nobody, storage.gates, self.places.settle_left)
             register = origins.beside(live.path, config.source)
             mails = StoredMails(storage, self.events.post)
             trials = Trials(lambda: self.runner, self.parts.state, self.parts.committer.folders)

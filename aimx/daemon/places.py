@@ -74,6 +74,11 @@ class Places:
             _not_settled(deleted.mailbox, error)
             self._unsettled[deleted.mailbox] = (token, deleted)
 
+    async def settle_left(self) -> None:
+        """Every deletion that could not be settled at once. Raises: StorageFailed."""
+        for mailbox in tuple(self._unsettled):
+            await self._settle_left(mailbox)
+
     async def _settle_left(self, mailbox: str) -> None:
         """What could not be settled at once, unless somebody has done so since. Raises: StorageFailed."""
         async with self._settling:

@@ -43,7 +43,7 @@ from aimx.effects.api import Desk, Effects, Sending
 from aimx.effects.memory import MemoryBudget
 from aimx.effects.network import TcpNetwork
 from aimx.effects.process import SpawnerClient, cpu_count
-from aimx.errors import ConfigInvalid, Failed, ResourcesExhausted, sole
+from aimx.errors import ConfigInvalid, Failed, ResourcesExhausted, StorageFailed, sole
 from aimx.flows import dispatch, target
 from aimx.flows.answer import Answer
 from aimx.model.caller import Caller
@@ -117,9 +117,9 @@ class Daemon:
         self._sockets = self.socket.listen()
 
     def _desk(self) -> Desk:
-        self.administration = Administration(self.live, self._adopted, self.storage.gates)
         parts = self.storage_parts
         self.places = Places(parts.committer, self.events.logged)
+        self.administration = Administration(self.live, self._adopted, self.storage.gates, self.places.settle_left)
         find = partial(owners, self.live, parts.accounts)
         self.watching = Watching(parts.state.path, find, self._session_config, time.time)
         self.events.listen(self.watching.wake)
@@ -219,7 +219,7 @@ class Daemon:
             config = await self.administration.reload()
             if self.signing.wanted == selector:
                 self.signing.load()  # the same one may have another key
-        except (ConfigInvalid, ResourcesExhausted) as error:
+        except (ConfigInvalid, ResourcesExhausted, StorageFailed) as error:
             log.error("config-reload-failed", path=str(self.live.path), why=error.reason, kept="previous configuration")
             return
         hooks = sum(len(mailbox.hooks) for mailbox in config.mailboxes.values())
