@@ -5,6 +5,7 @@ There is no writer thread: whoever finds nobody writing carries out everything t
 
 import contextlib
 import os
+import shlex
 import sqlite3
 import threading
 from collections import deque
@@ -80,9 +81,10 @@ class State:
             )
 
     def _unusable(self, why: str) -> str:
+        path, reason = shlex.quote(self.path), " ".join(why.split())  # quick_check answers in several lines
         return (
-            f"{self.path} cannot be used ({why}). {schema.LOSS} If it is damaged, move it away and start again:"
-            f" mv {self.path} {self.path}.damaged; rm -f {self.path}-wal {self.path}-shm"
+            f"{self.path} cannot be used ({reason}). {schema.LOSS} If it is damaged, move it away and start again:"
+            f" mv {path} {path}.damaged; rm -f {path}-wal {path}-shm"
         )
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:

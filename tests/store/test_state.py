@@ -97,10 +97,11 @@ def test_nobody_else_reads_it(tmp_path, state):
     [
         lambda path: path.write_bytes(b"not a database" * 1000),
         lambda path: path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 8192 + path.read_bytes()[12288:]),
+        lambda path: path.write_bytes(path.read_bytes()[:5000]),
         lambda path: (path.unlink(), path.mkdir()),
         lambda path: (path.unlink(), path.symlink_to("/etc/passwd")),
     ],
-    ids=["rubbish", "torn pages", "a directory", "a symlink"],
+    ids=["rubbish", "torn pages", "cut short", "a directory", "a symlink"],
 )
 def test_damage_is_named_with_what_to_do(tmp_path, damage):
     path = tmp_path / "state.db"
@@ -110,6 +111,7 @@ def test_damage_is_named_with_what_to_do(tmp_path, damage):
         State(str(path))
     assert schema.LOSS in told.value.reason
     assert f"mv {path} {path}.damaged" in told.value.reason
+    assert "\n" not in told.value.reason
 
 
 def test_another_version_is_refused(tmp_path):
