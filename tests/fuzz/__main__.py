@@ -1,6 +1,7 @@
 """`python -m tests.fuzz [TARGET…]`: mutate, measure, print a table; exit code 1 when anything was found.
 
-What was found is written below `.nox/fuzz/`. `--keep` minimises the corpus and writes it into the tree.
+What was found is written below `.nox/fuzz/` and told in `.nox/evidence/fuzz`, which is not there when nothing was.
+`--keep` minimises the corpus and writes it into the tree.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from aimx import log
@@ -17,7 +19,9 @@ from tests.fuzz import cost, engine, targets
 from tests.fuzz.target import CORPUS, ROOT, TARGETS
 
 _OUT = ROOT / ".nox" / "fuzz"
+_EVIDENCE = ROOT / ".nox" / "evidence" / "fuzz"
 _WORST = 3  # families of a target that are shown
+_LONG_S = 300.0  # a run of so many seconds of each target measures the cost of every family
 
 
 class Options(NamedTuple):
@@ -35,8 +39,12 @@ class Outcome(NamedTuple):
 
     told: engine.Told
     grown: list[cost.Growth]
-    measured: int
     families: int
+
+    @property
+    def left_out(self) -> int:
+        """Families whose cost time was too short for."""
+        return self.families - len(self.grown)
 
 
 def _one(name: str, options: Options) -> Outcome:
@@ -45,8 +53,8 @@ def _one(name: str, options: Options) -> Outcome:
     entries = fuzzer.minimised() if options.keep else fuzzer.entries
     if options.keep:
         _keep(name, entries)
-    grown, measured, families = cost.table(target, entries, options.cost_seconds, options.seed)
-    return Outcome(told, grown, measured, families)
+    grown, families = cost.table(target, entries, options.cost_seconds, options.seed)
+    return Outcome(told, grown, families)
 
 
 def _keep(name: str, entries: list[bytes]) -> None:
@@ -66,19 +74,28 @@ def _report(outcome: Outcome) -> bool:
     print(
         f"{told.name:18} {told.executions:9,} executions  {told.edges:6,} edges (+{told.new_edges})  corpus "
         f"{told.entries:4} (+{told.new_entries})  slowest {told.slowest_s * 1000:6.0f} ms  {len(told.finds)} finds  "
-        f"cost of {outcome.measured}/{outcome.families} families",
+        f"cost of {len(outcome.grown)}/{outcome.families} families",
         flush=True,
     )
+    harmful = [one for one in outcome.grown if one.harmful]
     for find in told.finds:
         path = _OUT / told.name / engine.name_of(find.octets)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(find.octets)
-        print(f"  FIND {find.place}: {path}\n{find.text}")
-    for one in outcome.grown:
-        if one.harmful:
-            print(f"  SUPER-LINEAR {one.family}: exponent {one.exponent:.2f}, {one.at_bound_s:.2f} s at the bound")
-            print(f"    {', '.join(f'{octets}: {seconds * 1000:.1f} ms' for octets, seconds in one.points)}")
-    return not told.finds and not any(one.harmful for one in outcome.grown)
+        _found(f"FIND {told.name}: {find.place}: {path}\n{find.text}")
+    for one in harmful:
+        how = f"COSTLY (over {one.within_s:.1f} s)" if one.costly else "SUPER-LINEAR"
+        _found(f"{how} {told.name}: {one.family}: exponent {one.exponent:.2f}, {one.at_bound_s:.2f} s at the bound\n"
+               f"    {', '.join(f'{octets}: {seconds * 1000:.1f} ms' for octets, seconds in one.points)}")  # fmt: skip
+    return not told.finds and not harmful
+
+
+def _found(what: str) -> None:
+    """Told at once, and kept for whoever asks afterwards."""
+    print(f"  {what}", flush=True)
+    _EVIDENCE.parent.mkdir(parents=True, exist_ok=True)
+    with _EVIDENCE.open("a") as file:
+        file.write(f"{what}\n")
 
 
 def _costs(outcomes: list[Outcome]) -> None:
@@ -94,15 +111,15 @@ def _costs(outcomes: list[Outcome]) -> None:
             )
 
 
-def main() -> int:
-    """The command."""
+def _given() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(sorted(TARGETS))}")
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("AIMX_FUZZ_SECONDS", "10")))
     parser.add_argument(
-        "--cost-seconds", type=float, help="for the measurements of a target; as --seconds, at most 120"
-    )
-    parser.add_argument("--seed", type=int, default=1)
+        "--cost-seconds", type=float,
+        help=f"for the measurements of a target; as --seconds, or all of them where that is {_LONG_S:.0f} or more",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=seed(), help="today's date unless given")
     parser.add_argument("--executions", type=int, help="of each target; the run is then the same every time")
     parser.add_argument("--keep", action="store_true", help="minimise the corpus and write it into the tree")
     parser.add_argument("--side-by-side", type=int, default=2)
@@ -110,9 +127,23 @@ def main() -> int:
     unknown = set(given.targets) - set(TARGETS)
     if unknown:
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
-    cost_s = min(given.seconds, 120.0) if given.cost_seconds is None else given.cost_seconds
+    return given
+
+
+def seed() -> int:
+    """Another every day, and the same to whoever repeats a run: AIMX_FUZZ_SEED, or the date."""
+    return int(os.environ.get("AIMX_FUZZ_SEED") or f"{datetime.now(UTC):%Y%m%d}")
+
+
+def main() -> int:
+    """The command."""
+    given = _given()
+    cost_s = math.inf if given.seconds >= _LONG_S else given.seconds
+    cost_s = cost_s if given.cost_seconds is None else given.cost_seconds
     options = Options(given.seconds, cost_s, given.seed, given.executions, given.keep)
     log.quiet()
+    _EVIDENCE.unlink(missing_ok=True)
+    print(f"seed {given.seed}; --seed {given.seed} begins at the same place", flush=True)
     began = time.monotonic()
     outcomes: list[Outcome] = []
     well = True
@@ -123,17 +154,26 @@ def main() -> int:
             try:
                 outcomes.append(run.result())
             except Exception as error:
-                print(f"{runs[run]}: the run itself broke: {error!r}")
+                _found(f"{runs[run]}: the run itself broke: {error!r}")
                 well = False
                 continue
             well = _report(outcomes[-1]) and well
     _costs(outcomes)
+    _summed(outcomes, time.monotonic() - began, given.seed)
+    return 0 if well else 1
+
+
+def _summed(outcomes: list[Outcome], took_s: float, seed: int) -> None:
+    short = sorted((outcome for outcome in outcomes if outcome.left_out), key=lambda one: -one.left_out)
+    if short:
+        print(f"\nNOT MEASURED: the cost of {sum(one.left_out for one in short):,} of "
+              f"{sum(one.families for one in outcomes):,} families, for want of time: "
+              f"{', '.join(f'{one.told.name} {one.left_out}' for one in short)}")  # fmt: skip
     total = sum(outcome.told.executions for outcome in outcomes)
     finds = sum(len(outcome.told.finds) for outcome in outcomes)
     slow = sum(one.harmful for outcome in outcomes for one in outcome.grown)
-    print(f"\n{len(outcomes)} targets, {total:,} executions, {finds} finds, {slow} super-linear, "
-          f"{time.monotonic() - began:.0f} s, seed {given.seed}")  # fmt: skip
-    return 0 if well else 1
+    print(f"\n{len(outcomes)} targets, {total:,} executions, {finds} finds, {slow} too costly, {took_s:.0f} s, "
+          f"seed {seed}")  # fmt: skip
 
 
 assert targets.__all__

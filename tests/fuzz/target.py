@@ -4,10 +4,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from aimx import limits
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 CORPUS = HERE / "corpus"
 FOUND = HERE / "found"
+# CPU for an input as large as the bound, on a machine that is busy.
+FRONT_S = 1.0  # read where other sessions wait for it
+WORKER_S = limits.EXAMINE_S / 4  # at the whole of it a worker is killed
+PROGRAM_S = 10.0  # a program of its own, which whoever started it can end
 
 
 class Frame(NamedTuple):
@@ -23,8 +29,9 @@ class Target(NamedTuple):
 
     `run` is one execution with all its assertions. `under` are the paths whose lines count as coverage. `words` are the
     dictionary. `seeds` are read once. `longest` bounds the mutations, `bound` the octets at which cost is measured:
-    the parser's own limit where it has one. `cost` is what is measured, `run` unless given; `units` are repeated
-    beside the words; `nests` are pairs that open and close.
+    the parser's own limit where it has one. `cost` is what is measured, `run` unless given; at the bound it may take
+    `within_s` of CPU: FRONT_S, WORKER_S or PROGRAM_S, by who waits for it. `units` are repeated beside the words;
+    `nests` are pairs that open and close.
     """
 
     name: str
@@ -38,6 +45,7 @@ class Target(NamedTuple):
     frames: tuple[Frame, ...]
     units: tuple[bytes, ...]
     nests: tuple[tuple[bytes, bytes], ...]
+    within_s: float
 
 
 TARGETS: dict[str, Target] = {}
@@ -55,13 +63,14 @@ def target(
     frames: tuple[Frame, ...] = (Frame(),),
     units: tuple[bytes, ...] = (),
     nests: tuple[tuple[bytes, bytes], ...] = (),
+    within_s: float = FRONT_S,
 ) -> Callable[[Callable[[bytes], object]], Callable[[bytes], object]]:
     """Register a function. In `words` blanks separate, `~` is a blank; `\\r`, `\\n`, `\\t`, `\\0` are themselves."""
 
     def register(run: Callable[[bytes], object]) -> Callable[[bytes], object]:
         TARGETS[name] = Target(
             name, run, tuple(under.split()), tuple(map(_word, words.split())), seeds, longest, bound, cost or run,
-            frames, units, nests,
+            frames, units, nests, within_s,
         )  # fmt: skip
         return run
 

@@ -9,7 +9,7 @@ from aimx.mailauth.spf import WORDS
 from aimx.model.authres import AuthResults
 from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
-from tests.fuzz.target import Frame, target
+from tests.fuzz.target import WORKER_S, Frame, target
 from tests.fuzz.targets.pieces import fields as cut
 from tests.mailauth.signing import message, record, sign
 from tests.mailauth.world import NOW, run, spf_result
@@ -28,6 +28,7 @@ _TAGS = (
     seeds=lambda: [sign(message())[16:600], b" v=1; a=rsa-sha256; d=e.test; s=s; h=from; bh=AAAA; b=AAAA"],
     frames=(Frame(), Frame(b"v=1; "), Frame(b"h=from"), Frame(b"b="), Frame(b"a=")),
     units=(b"a=b;", b"A", b"from:", b"\r\n ", b" "),
+    within_s=WORKER_S,
 )
 def dkim_signature(octets: bytes) -> None:
     """A field is a signature or unusable."""
@@ -49,6 +50,7 @@ def dkim_signature(octets: bytes) -> None:
     seeds=lambda: [record().encode(), record("ed25519").encode(), b"p="],
     frames=(Frame(), Frame(b"v=DKIM1; p="), Frame(b"h=sha256")),
     units=(b"a=b;", b"A", b":sha256", b" "),
+    within_s=WORKER_S,
 )
 def dkim_key(octets: bytes) -> None:
     """A record is a key or unusable."""
@@ -66,6 +68,7 @@ def dkim_key(octets: bytes) -> None:
     units=(b" a", b"\r\n\r\n", b"\t \t\r\n"),
     frames=(Frame(), Frame(b"", b"a")),
     seeds=lambda: [b"a  b \r\n\r\n", b"\r\n\r\n"],
+    within_s=WORKER_S,
 )
 def dkim_body(octets: bytes) -> None:
     """A canonical body is its own canonical form, and ends in one line end or is empty."""
@@ -135,6 +138,7 @@ def _answering(records: list[str]) -> "object":
         b"%{d1r.-+,/_=}",
         b" ip4:1.2.3.4",
     ),
+    within_s=WORKER_S,
 )
 def spf(octets: bytes) -> None:
     """Whatever records say, SPF ends within its rounds in one of RFC 7208's words."""
@@ -152,6 +156,7 @@ def spf(octets: bytes) -> None:
     seeds=lambda: [b"example.co.uk\x1ev=DMARC1; p=reject; adkim=s", b"a.b.test\x1ev=DMARC1;rua=mailto:x"],
     frames=(Frame(b"a.test\x1ev=DMARC1;"), Frame(b"a.test\x1e"), Frame()),
     units=(b"a=b;", b"a.", b"=", b"v=DMARC1;\x1f"),
+    within_s=WORKER_S,
 )
 def dmarc_record(octets: bytes) -> None:
     """A policy is discovered or there is none."""
@@ -197,6 +202,7 @@ def _verify(octets: bytes) -> AuthResults:
         b" x\r\n",
         b"From: a@b\r\n",
     ),
+    within_s=WORKER_S,
 )
 def verification(octets: bytes) -> None:
     """`run` asserts that no question comes twice and that rounds are bounded."""

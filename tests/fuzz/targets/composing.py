@@ -9,7 +9,7 @@ from aimx.mime.markdown import html
 from aimx.mime.read import read_message
 from aimx.model.envelope import Envelope
 from aimx.model.outbound import ComposeOrder
-from tests.fuzz.target import Frame, files, target
+from tests.fuzz.target import WORKER_S, Frame, files, target
 from tests.fuzz.targets.pieces import fields, legal
 from tests.mime.pathological import INPUTS
 from tests.mime.test_render import TAGS
@@ -95,6 +95,7 @@ def _body(octets: bytes) -> None:
         (b"_*", b"*_"),
         (b"`", b"`"),
     ),
+    within_s=WORKER_S,
 )
 def markdown(octets: bytes) -> None:
     """HTML of known tags, without scripts, the same every time; or too large."""
@@ -128,6 +129,7 @@ def _rendered(octets: bytes) -> None:
     seeds=lambda: files("fixtures/markdown/features/*.md", most=600),
     frames=(Frame(), Frame(b"- ")),
     units=(b"**a** ", b"a\n\n", b"[a](b)", b"- a\n", b"|a|b|\n"),
+    within_s=WORKER_S,
 )
 def rendered(octets: bytes) -> None:
     """A whole document, within its bound."""
@@ -176,6 +178,7 @@ def _composed(octets: bytes) -> "tuple[object, object] | None":
         )
     ),
     units=(b"a@b.test, ", b"<a@b>\r\n ", b"X-A: b\r\n", b"\xc3\xa4", b"a ", b"--b\r\n\r\nx\r\n", b"\r\n "),
+    within_s=WORKER_S,
 )
 def submissions(octets: bytes) -> None:
     """A submission is refused, or a wire message: legal lines, no Bcc, the same to our reader."""

@@ -11,7 +11,7 @@ from aimx.errors import AimxError, ConfigInvalid
 from aimx.integrations import json5
 from aimx.integrations.json5 import NotJson5
 from aimx.model.config import Config, Hook
-from tests.fuzz.target import Frame, files, target
+from tests.fuzz.target import PROGRAM_S, Frame, files, target
 from tests.fuzz.targets.pieces import legal
 
 _KEYS = (
@@ -119,6 +119,7 @@ def _json5(octets: bytes) -> str | None:
     frames=(Frame(b"{", b"}"), Frame(b'{"a":', b"}"), Frame(), Frame(b'{"mcpServers":{', b"}}")),
     units=(b"a:1,", b"/**/", b"//\n", b"[],", b" ", b"\n", b'"a":{},'),
     nests=((b"[", b"]"), (b"{a:", b"}"), (b"/*", b"*/")),
+    within_s=PROGRAM_S,
 )
 def json5_edits(octets: bytes) -> None:
     """One member is put in and read back, taken out again, and nothing else has another value."""

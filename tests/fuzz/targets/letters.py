@@ -19,7 +19,7 @@ from aimx.mime.attachments import safe_name
 from aimx.mime.fields import message_ids
 from aimx.mime.read import read_message
 from aimx.model.envelope import Envelope
-from tests.fuzz.target import Frame, files, target
+from tests.fuzz.target import WORKER_S, Frame, files, target
 from tests.fuzz.targets.pieces import fields, legal, one_safe_line, safe_body
 from tests.mime.test_total import check
 
@@ -75,6 +75,7 @@ def _read_cost(octets: bytes) -> None:
         b"http://a.b/",
     ),
     nests=((b"(", b")"), (b"g:", b";"), (b"Content-Type: message/rfc822\r\n\r\n", b"")),
+    within_s=WORKER_S,
 )
 def mime(octets: bytes) -> None:
     """Any octets become a message that can be stored and read back, its values on one safe line each."""
@@ -107,6 +108,7 @@ _HTML = (
         (b"<a href=x>", b"</a>"),
         (b"<pre>", b"</pre>"),
     ),
+    within_s=WORKER_S,
 )
 def html(octets: bytes) -> None:
     """Text, within its bound, whatever the HTML."""
@@ -172,6 +174,7 @@ def _values(octets: bytes) -> None:
         b"x@",
     ),
     nests=((b"(", b")"), (b'"', b'"'), (b"<", b">"), (b"g:", b";"), (b"[", b"]")),
+    within_s=WORKER_S,
 )
 def header_values(octets: bytes) -> None:
     """Words, addresses, parameters, dates, names and codes: total, and what they find is safe."""
@@ -218,6 +221,7 @@ def header_values(octets: bytes) -> None:
             b"utf-16",
         )
     ),
+    within_s=WORKER_S,
 )
 def charsets(octets: bytes) -> None:
     """A label and octets: always text that UTF-8 can write."""

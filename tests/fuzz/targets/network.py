@@ -18,7 +18,7 @@ from aimx.provision.upgrade import manifest, semver, sums
 from aimx.resolver.lookup import record_text
 from aimx.smtp.responder import Responder
 from aimx.verifier.requests import Bad, Exchange, Request
-from tests.fuzz.target import Frame, target
+from tests.fuzz.target import PROGRAM_S, Frame, target
 from tests.fuzz.targets.pieces import fields, legal, pieces, step
 
 
@@ -148,6 +148,7 @@ _ZONE = records.Zone("agent.test", "aimx", "v=DKIM1; k=rsa; p=AAAA", "192.0.2.1"
         Frame(b"192.0.2.1\x1e\x1e10 agent.test\x1ev=spf1"),
         Frame(b"192.0.2.1\x1e\x1e10 agent.test\x1e\x1ev=DKIM1; p="),
     ),
+    within_s=PROGRAM_S,
 )
 def judged(octets: bytes) -> None:
     """Whatever is published, each record gets a verdict; what is shown as a zone file is lines of it."""
@@ -195,6 +196,7 @@ def judged(octets: bytes) -> None:
     frames=(Frame(), Frame(b'{"tag_name":"1.2.3","assets":['), Frame(b"https://")),
     nests=((b"[", b"]"), (b'{"a":', b"}")),
     units=(b"{},", b"a.", b"a:", b"1.", b"0" * 64 + b"  a\n"),
+    within_s=PROGRAM_S,
 )
 def release(octets: bytes) -> None:
     """Manifests, checksums, tags and URLs are read or refused in words of ours."""

@@ -11,7 +11,7 @@ from aimx.store import indexkey, layout
 from aimx.wire import answers
 from aimx.wire.frames import Response
 from aimx_tui import safe
-from tests.fuzz.target import Frame, target
+from tests.fuzz.target import PROGRAM_S, Frame, target
 from tests.fuzz.targets.pieces import legal, one_safe_line, text
 
 
@@ -103,6 +103,7 @@ def names(octets: bytes) -> None:
     bound=1 << 20,
     units=(b"a", b"\xcc\x81"),
     cost=lambda octets: safe.whole(text(octets)),
+    within_s=PROGRAM_S,
 )
 def terminal(octets: bytes) -> None:
     """What is shown has line feeds and nothing else that a terminal obeys; markup is not read."""

@@ -17,7 +17,7 @@ from aimx.model import job, message, outbound
 from aimx.model.dns import Question
 from aimx.wire import codec, frames
 from aimx.wire.streamed import Streamed
-from tests.fuzz.target import Frame, target
+from tests.fuzz.target import PROGRAM_S, Frame, target
 from tests.fuzz.targets.pieces import pieces, step
 from tests.wire.feed import an_answer_or_an_error, outcome, parse
 
@@ -193,6 +193,7 @@ _RPC = (
     frames=(Frame(), Frame(b'{"jsonrpc":"2.0","id":1,"method":"a","params":{"a":')),
     nests=((b"[", b"]"), (b'{"a":', b"}")),
     units=(b'"a":1,', b"x\n"),
+    within_s=PROGRAM_S,
 )
 def mcp_lines(octets: bytes) -> None:
     """Each line is a message or gets an error; every line that is written is one of JSON-RPC."""
