@@ -1,6 +1,8 @@
 """Every check of the project. `nox -l` lists them; `.ci/run` runs all that the machine can."""
 
+import datetime
 import os
+import pathlib
 import shlex
 import shutil
 import subprocess
@@ -25,6 +27,8 @@ _STORIES = ("tests/demo", "tests/hooks/test_pool.py", "tests/hooks/test_after_se
 # Each has a session of its own.
 _ELSEWHERE = ("tests/faults", "tests/systemd", "tests/clients", "tests/tui", "tests/root", "tests/install",
               "tests/release", "tests/fuzz", "tests/docs", "tests/structure", *_STORIES)  # fmt: skip
+
+_EVIDENCE = pathlib.Path(".nox/evidence/fuzz")
 
 _installed: list[str] = []
 
@@ -106,14 +110,26 @@ def faults(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Every parser: the property tests with many examples, then the corpus mutated; `-- --seconds 600` for each target.
 
-    Words are for `python -m tests.fuzz`. AIMX_FUZZ_EXAMPLES is the number of examples of each property,
-    HYPOTHESIS_PROFILE names another profile of tests/conftest.py.
+    Words are for `python -m tests.fuzz`. AIMX_FUZZ_EXAMPLES is the number of examples of each property, AIMX_FUZZ_SEED
+    where chance begins: the date unless given. `.nox/evidence/fuzz` is there afterwards if anything was found.
     """
     _install(session)
-    profile = os.environ.get("HYPOTHESIS_PROFILE", "fuzz")
-    _run(session, "pytest", *_PATIENCE, *_SIDE_BY_SIDE, "-m", "hypothesis", HYPOTHESIS_PROFILE=profile)
-    _run(session, "pytest", *_PATIENCE, "tests/fuzz")
-    _run(session, "python", "-m", "tests.fuzz", *session.posargs)
+    seed = os.environ.get("AIMX_FUZZ_SEED") or datetime.datetime.now(datetime.UTC).strftime("%Y%m%d")
+    examples = ("-m", "hypothesis", f"--hypothesis-seed={seed}")
+    _EVIDENCE.unlink(missing_ok=True)
+    _finding(session, *_SIDE_BY_SIDE, *examples, HYPOTHESIS_PROFILE=os.environ.get("HYPOTHESIS_PROFILE", "fuzz"))
+    _finding(session, "tests/fuzz")
+    _run(session, "python", "-m", "tests.fuzz", *session.posargs, AIMX_FUZZ_SEED=seed)
+
+
+def _finding(session: nox.Session, *words: str, **env: str) -> None:
+    """Run tests whose failure is a find, whatever a second try says."""
+    try:
+        _run(session, "pytest", *_PATIENCE, *words, **env)
+    except nox.command.CommandFailed:
+        _EVIDENCE.parent.mkdir(parents=True, exist_ok=True)
+        _EVIDENCE.write_text(f"failed: pytest {shlex.join(words)}\n")
+        raise
 
 
 @nox.session(python=False)

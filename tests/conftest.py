@@ -11,14 +11,17 @@ from tests.harness import Daemon
 from tests.root import users
 
 # Deadlines would make a busy machine fail a test, and chance one that has nothing to do with a change: the same
-# examples every time. `nox -s fuzz` takes the second profile; HYPOTHESIS_PROFILE=search finds new ones.
+# examples every time. `nox -s fuzz` takes the second profile: others every day, by the seed that it prints.
 settings.register_profile(
     "default", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
 )
 settings.register_profile(
-    "fuzz", settings.get_profile("default"), max_examples=int(os.environ.get("AIMX_FUZZ_EXAMPLES", "2000"))
+    "fuzz",
+    settings.get_profile("default"),
+    max_examples=int(os.environ.get("AIMX_FUZZ_EXAMPLES", "2000")),
+    derandomize=False,
+    print_blob=True,
 )
-settings.register_profile("search", settings.get_profile("fuzz"), derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # A job in the background of a shell ignores interrupts, and so would every program that a test starts and interrupts.
