@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aimx import limits
-from aimx.cli import asking, diagnostics, output, table
+from aimx.cli import asking, diagnostics, output, parsing, table
 from aimx.cli.parsing import Sub, subcommands
 from aimx.errors import DaemonRefused, Exit, Failed
 from aimx.wire.frames import EmailList, EmailRead, EmailSearch, MarkRead, MarkUnread, Thread
@@ -75,16 +75,10 @@ def _narrowing(parser: argparse.ArgumentParser) -> None:
     add("--before", metavar="WHEN", help="before then")
     add("--thread", metavar="ID", help="with this thread_id")
     most = f"rows of a page (default: {limits.LIST_ROWS}, at most {limits.LIST_ROWS_MAX})"
-    add("--limit", metavar="N", type=_count, help=most)
-    add("--offset", metavar="N", type=_count, help="leave out so many of the newest")
+    add("--limit", metavar="N", type=parsing.count, help=most)
+    add("--offset", metavar="N", type=parsing.count, help="leave out so many of the newest")
     add("--cursor", metavar="CURSOR", help="go on where the page before ended; it was told there")
     add("--json", action="store_true", help='print {"emails": […], "next": …} as JSON')
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not text.isascii():
-        raise argparse.ArgumentTypeError(f"'{text}' is no number")
-    return int(text)
 
 
 def _list(options: argparse.Namespace) -> int:

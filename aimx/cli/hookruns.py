@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aimx import limits
-from aimx.cli import asking, diagnostics, output
+from aimx.cli import asking, diagnostics, output, parsing
 from aimx.cli.parsing import Sub
 from aimx.errors import Exit
 from aimx.wire.frames import HookExplain, HookRuns, HookTest
@@ -47,7 +47,10 @@ def _runs_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mailbox", metavar="NAME", help="only those of one mailbox of yours")
     add("--hook", metavar="NAME", help="only those of one hook")
     add("--email", "--id", dest="id", metavar="ID", help="only those for one email")
-    add("--limit", metavar="N", type=int, default=limits.HOOK_RUNS_ROWS_MAX, help="how many of the last 500")
+    most = limits.HOOK_RUNS_ROWS_MAX
+    add(
+        "--limit", metavar="N", type=parsing.count, default=most, help=f"how many of the last; default and most: {most}"
+    )
     _json(parser, "the rows")
 
 

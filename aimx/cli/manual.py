@@ -11,7 +11,7 @@ from aimx.errors import Exit
 _EXITS = {
     Exit.OK: "Done.",
     Exit.FAILED: "Failed, or refused; standard error says why.",
-    Exit.USAGE: "The command line is wrong, or the command needs a daemon and none answers.",
+    Exit.USAGE: "Not tried: the command line does not parse, nobody is there to answer, or no daemon answers.",
     Exit.NO_ANSWER: "The daemon took the request and did not answer: what became of it is not known.",
     Exit.INTERRUPTED: "Interrupted.",
     Exit.BROKEN_PIPE: "The reader of standard output went away.",

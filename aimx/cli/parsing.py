@@ -203,6 +203,13 @@ def parser(name: str, about: str, arguments: Callable[[argparse.ArgumentParser],
     return Parser(f"aimx {name}", about, arguments)
 
 
+def count(text: str) -> int:
+    """The type of an option that counts. Raises: ArgumentTypeError."""
+    if not text.isdecimal() or not text.isascii():
+        raise argparse.ArgumentTypeError(f"'{text}' is no number")
+    return int(text)
+
+
 def data_dir(after: str | None, before: str | None) -> str | None:
     """The flag where it was given, nearest to the command's end first."""
     chosen = before if after is None else after

@@ -223,6 +223,14 @@ def test_root_is_asked_for_an_owner(office):
     assert all(word in done.stderr for word in ("nobody-has-this-name", "AIMX_NONINTERACTIVE", "--owner", "useradd"))
 
 
+@pytest.mark.skipif(not ROOT, reason="only root is asked for an owner")
+@pytest.mark.parametrize("name", ["A b", "a..b", "", "catchall"])
+def test_a_name_is_refused_before_its_owner_is_asked_for(office, name):
+    done = office.aimx("mailboxes", "create", name)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Mailbox name ")
+
+
 @pytest.mark.skipif(not ROOT, reason="needs root")
 def test_root_needs_no_daemon(tmp_path):
     stopped = Daemon(tmp_path, config_text(HOOKS))
