@@ -13,6 +13,7 @@ from aimx import limits
 
 HEADER = struct.Struct(">I")
 MAX_FDS = 8
+_TRUNCATED = int(socket.MSG_CTRUNC)  # the enumeration's own `&` takes longer than the call that it is about
 _ANCILLARY = socket.CMSG_SPACE(MAX_FDS * array.array("i").itemsize)
 
 
@@ -67,8 +68,9 @@ class Pipe:
         got = 0
         while got < count:
             size, ancillary, flags, _ = self.sock.recvmsg_into([view[got:]], _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
-            self.fds.extend(fds_of(ancillary))
-            if flags & socket.MSG_CTRUNC:
+            if ancillary:
+                self.fds.extend(fds_of(ancillary))
+            if flags & _TRUNCATED:
                 # Every later frame would be served with the descriptors of another one.
                 raise OSError(errno.EMFILE, "descriptors were lost")
             if size == 0:

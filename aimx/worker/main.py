@@ -15,14 +15,15 @@ from aimx.worker.job import Examiner
 
 # Packages that import parts of themselves at first use.
 _PACKAGES = ("aimx.mailauth", "aimx.mime", "aimx.mime.markdown", "dkim", "email", "encodings", "html2text", "idna")
-_MAIN = ("__main__", "cli")  # programs, not parts
+# Programs, not parts; some of dkimpy's set up logging as they are imported, and every verification writes records then.
+_PROGRAMS = ("__main__", "cli", "arcsign", "arcverify", "dkimsign", "dkimverify", "dknewkey")
 
 
 def preload() -> None:
     """Import what would otherwise be imported at first use: after dropping privileges files may be out of reach."""
     for package in _PACKAGES:
         for part in pkgutil.iter_modules(importlib.import_module(package).__path__):
-            if part.name not in _MAIN:
+            if part.name not in _PROGRAMS:
                 _load(f"{package}.{part.name}")
     for name in sorted(set(encodings.aliases.aliases.values())):
         try:
