@@ -99,6 +99,9 @@ class LoggedEvents:
     def _from_any_thread(self, act: Callable[[], None]) -> None:
         if self._token is None:
             return  # nobody listens in a process that only asks itself; it flushes at its end
+        if trio.lowlevel.in_trio_run():
+            act()  # a token would wake the thread that runs already: a pass of the scheduler for each mail
+            return
         try:
             self._token.run_sync_soon(act, idempotent=True)
         except trio.RunFinishedError:
