@@ -1,5 +1,6 @@
 """The store on trio: commits in a thread, events and hooks told afterwards, the spool tried again."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -158,12 +159,13 @@ class Storage:
         self._token = trio.lowlevel.current_trio_token()
         if self._group.add(task):
             trio.lowlevel.start_thread_soon(self._group.drive, _driven)
-        with trio.CancelScope(shield=True):
-            while not ended.is_set():
-                with trio.move_on_after(limits.COMMIT_STALL_S):
-                    await ended.wait()
-                if not ended.is_set() and self._group.stalled(task):
-                    trio.lowlevel.start_thread_soon(self._group.drive, _driven)
+        while not ended.is_set():
+            # Nobody looks after a commit that has begun: it ends, and each look costs as much as a reply.
+            until = math.inf if task.begun else trio.current_time() + limits.COMMIT_STALL_S
+            with trio.CancelScope(shield=True, deadline=until):
+                await ended.wait()
+            if not ended.is_set() and self._group.stalled(task):
+                trio.lowlevel.start_thread_soon(self._group.drive, _driven)
         return task.result()
 
     def tell(self, events: Told) -> None:

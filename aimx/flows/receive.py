@@ -3,7 +3,6 @@
 import hashlib
 
 import msgspec
-import trio
 
 from aimx import limits, log
 from aimx.effects.api import Effects
@@ -38,8 +37,7 @@ async def accept(
     mailboxes = [config.mailboxes[name] for name in rcpts]
     copies = tuple(_copy(message, body, envelope, rcpts[mailbox.name], mailbox) for mailbox in mailboxes)
     key = repeat_key(envelope, payload.digest) if deduplicate else None
-    with trio.CancelScope(shield=True):
-        outcomes = await fx.store.commit(CommitPlan(copies, envelope.received_at, key))
+    outcomes = await fx.store.commit(CommitPlan(copies, envelope.received_at, key))
     for copy, outcome in zip(copies, outcomes, strict=True):
         _log(envelope, payload, outcome)
         _log_skips(copy, outcome)

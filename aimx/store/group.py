@@ -35,11 +35,12 @@ Steps = Generator[Step, Any, T]
 
 
 class Task:
-    """One commit. When `done`, it has a `value` or a `problem`."""
+    """One commit. `begun`: a thread carries it, or is started for it. When `done`, it has a `value` or a `problem`."""
 
     def __init__(self, steps: Steps[Any]) -> None:
         self._steps = steps
         self.step: Step | None = None
+        self.begun = False
         self.done = False
         self.value: Any = None
         self.problem: BaseException | None = None
@@ -77,12 +78,13 @@ class Group:
             if self._threads:
                 return False
             self._threads = 1
+            task.begun = True
             return True
 
     def stalled(self, task: Task) -> bool:
         """Whether nobody has begun with this commit though it waits too long; the caller must then start a thread."""
         with self._lock:
-            if task not in self._arrived or self._threads >= limits.COMMIT_THREADS:
+            if task.begun or self._threads >= limits.COMMIT_THREADS:
                 return False
             self._threads += 1
             return True
@@ -100,7 +102,9 @@ class Group:
     def _take(self, running: list[Task]) -> bool:
         with self._lock:
             while self._arrived and len(running) < limits.COMMIT_GROUP:
-                running.append(self._arrived.popleft())
+                task = self._arrived.popleft()
+                task.begun = True
+                running.append(task)
             if not running:
                 self._threads -= 1
             return bool(running)
