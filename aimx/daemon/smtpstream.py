@@ -5,6 +5,7 @@ import re
 import trio
 
 from aimx import limits, replies
+from aimx.effects.tcp import TcpStream
 from aimx.replies import SmtpReply
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -48,12 +49,17 @@ class Writer:
         if self._torn:
             raise SessionEnd("an earlier reply was cut off")
         await trio.lowlevel.checkpoint_if_cancelled()  # a reply that has not begun to leave may still be said
-        octets, self._pending = bytes(self._pending), bytearray()
+        rest: bytes | memoryview = bytes(self._pending)
+        self._pending = bytearray()
         self._torn = True
         try:
-            with trio.CancelScope(deadline=trio.current_time() + limits.IDLE_S):
-                await self._stream.send_all(octets)
-                self._torn = False
+            if isinstance(self._stream, TcpStream):
+                rest = self._stream.send_now(rest)  # nearly always all of it, which needs no deadline
+            if rest:
+                with trio.CancelScope(deadline=trio.current_time() + limits.IDLE_S):
+                    await self._stream.send_all(rest)
+                    rest = b""
+            self._torn = bool(rest)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise SessionEnd("peer does not read") from error
         if self._torn:

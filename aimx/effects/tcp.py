@@ -22,17 +22,23 @@ class TcpStream(trio.abc.HalfCloseableStream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Write everything. Raises: BrokenResourceError, ClosedResourceError."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        rest = self.send_now(data)
+        while rest:
+            await trio.lowlevel.wait_writable(self.socket)
+            rest = self.send_now(rest)
+
+    def send_now(self, data: bytes | bytearray | memoryview) -> memoryview:
+        """Write what the socket takes at once; what is left. Raises: BrokenResourceError, ClosedResourceError."""
         if self._ended:
             raise trio.ClosedResourceError("the end of output was sent")
-        await trio.lowlevel.checkpoint_if_cancelled()
         rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[self.socket.send(rest) :]
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self.socket)
-            except OSError as error:
-                raise _translated(error) from error
+        try:
+            return rest[self.socket.send(rest) :] if rest else rest
+        except BlockingIOError:
+            return rest
+        except OSError as error:
+            raise _translated(error) from error
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until something can be written. Raises: ClosedResourceError."""
