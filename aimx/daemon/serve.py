@@ -202,12 +202,15 @@ class Daemon:
 
     def _fit_descriptors(self) -> None:
         """After the spawner has started, so that hooks keep the usual limit: select(2) of old programs needs it."""
-        allowed = descriptors.raise_limit()
-        reserved = min(limits.RESERVED_DESCRIPTORS, allowed // 2)
-        self.listener.ceiling = (allowed - reserved) // limits.DESCRIPTORS_PER_CONNECTION
-        wanted = self.live.current.max_connections
+        self._nofile = descriptors.raise_limit()
+        reserved = min(limits.RESERVED_DESCRIPTORS, self._nofile // 2)
+        self.listener.ceiling = (self._nofile - reserved) // limits.DESCRIPTORS_PER_CONNECTION
+        self._warn_of_connections(self.live.current.max_connections)
+
+    def _warn_of_connections(self, wanted: int) -> None:
+        """What is configured and cannot be served."""
         if wanted > self.listener.ceiling:
-            log.warning("descriptor-limit", nofile=allowed, max_connections=wanted, served=self.listener.ceiling)
+            log.warning("descriptor-limit", nofile=self._nofile, max_connections=wanted, served=self.listener.ceiling)
 
     async def _reload(self) -> None:
         try:
@@ -235,6 +238,8 @@ class Daemon:
         self.signing.follow()
         self.hooks.wake()  # it may allow more at once
         self.storage.retry_spool()
+        if config.max_connections != before.max_connections:
+            self._warn_of_connections(config.max_connections)
         await self.announcer.tell(config)
         if by_hand.source != before.source:
             if by_hand is not config:

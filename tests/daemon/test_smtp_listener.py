@@ -140,6 +140,9 @@ def test_the_descriptor_limit_is_raised_and_hooks_do_not_get_it(tmp_path):
         assert [
             line for line in daemon.log if "event=descriptor-limit nofile=600 max_connections=512 served=150" in line
         ]
+        daemon.write_config(config_text(top="max_connections = 151"))
+        os.kill(daemon.pid, signal.SIGHUP)
+        daemon.wait_log("event=descriptor-limit nofile=600 max_connections=151 served=150")
     finally:
         daemon.stop()
         daemon.close()

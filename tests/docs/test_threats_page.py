@@ -32,3 +32,9 @@ def test_the_fixtures_after_the_first_are_as_many_as_it_says():
     (count,) = re.findall(r"60-end-lf-dot-lf\.smtp` and the (\d+) after it", PAGE.read_text())
     ends = list((ROOT / "fixtures" / "dialogs").glob("[6-9]?-end-*.smtp"))
     assert len(ends) == int(count) + 1
+
+
+def test_the_readme_says_how_many_rows_there_are():
+    rows = sum(len(pages.rows(PAGE, heading)) for heading in SECTIONS)
+    words = {80: "eighty", 90: "ninety", 100: "a hundred", 110: "a hundred and ten"}
+    assert f"lists about {words[round(rows, -1)]} attacks and failures" in (ROOT / "README.md").read_text()

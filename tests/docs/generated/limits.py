@@ -42,6 +42,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
         ("FRONTMATTER_OCTETS", "frontmatter that is read back"),
         ("SPOOL_RETRY_S", "between two tries of a copy that waits in the spool"),
         ("EVENTS_KEPT", "events that are remembered"),
+        ("EVENTS_UNLOGGED", "events that wait in memory while `state.db` cannot be written; the oldest go first"),
         ("RUNS_KEPT", "finished hook runs that are always remembered"),
     ),
     "Lists and searches": (
