@@ -24,7 +24,8 @@ from tests.harness import DOMAIN
 class Plan(NamedTuple):
     """What one run sends. mode: `kept`, `fresh` (a connection per mail). `pause`: hold connections, send nothing.
 
-    `rate`: messages per second, evenly; 0: as fast as they are taken.
+    `rate`: messages per second, evenly; 0: as fast as they are taken. `mark`: every message answers one of that name,
+    which its file then tells (`marked`).
     """
 
     port: int
@@ -35,6 +36,12 @@ class Plan(NamedTuple):
     tls: bool = False
     pipelined: bool = True
     rate: float = 0.0
+    mark: str = ""
+
+
+def marked(mark: str, index: int) -> str:
+    """The Message-ID that a message with a mark answers, without its brackets. The header is no part of a signature."""
+    return f"{mark}.{index}@marks.test"
 
 
 class Peer:
@@ -104,7 +111,8 @@ def _sender(plan: Plan, number: int, wires: list[bytes], peer: Peer | None, late
             time.sleep(max(0.0, begun + index / plan.rate - time.monotonic()))
         started = time.monotonic()
         current = Peer(plan.port, plan.tls) if peer is None else peer
-        current.send(MAILBOXES[index % len(MAILBOXES)], wires[index % len(wires)], plan.pipelined)
+        head = f"In-Reply-To: <{marked(plan.mark, index)}>\r\n".encode() if plan.mark else b""
+        current.send(MAILBOXES[index % len(MAILBOXES)], head + wires[index % len(wires)], plan.pipelined)
         latencies.append(time.monotonic() - started)
         if peer is None:
             current.quit()

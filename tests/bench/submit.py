@@ -28,6 +28,7 @@ class Plan(NamedTuple):
     clients: int
     count: int
     rate: float = 0.0
+    mark: str = "Briefing"
 
 
 def markdown(size: int, number: int) -> str:
@@ -40,7 +41,7 @@ def markdown(size: int, number: int) -> str:
 
 def message(plan: Plan, number: int) -> bytes:
     """A submission."""
-    head = f"From: {plan.mailbox}@{DOMAIN}\nTo: bob@sink.test\nSubject: Briefing {number}\n\n"
+    head = f"From: {plan.mailbox}@{DOMAIN}\nTo: bob@sink.test\nSubject: {plan.mark} {number}\n\n"
     return (head + markdown(plan.size, number)).replace("\n", "\r\n").encode()
 
 

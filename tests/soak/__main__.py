@@ -5,14 +5,17 @@ Prints a line per interval and a verdict; its exit code is 1 when something grew
 
 import argparse
 import os
+import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
 
+from aimx import limits
 from tests.bench import corpus, gauge
 from tests.bench.__main__ import machine
 from tests.mcp.talk import environment
@@ -20,10 +23,13 @@ from tests.root import users
 from tests.soak import sample
 from tests.soak.agents import Agents
 from tests.soak.stand import Stand
-from tests.soak.traffic import Rates, Told, Traffic
+from tests.soak.traffic import KEPT_SHARE, Companion, Rates, Told, Traffic
 
 HOUR_S, LINES = 3600.0, 30
 WARM = 8000  # mails before the first interval: what is cached of an index is, afterwards
+PACE_S = 30.0  # an interval that is shorter says how fast its clients start
+WAL = 2 * limits.STATE_WAL_OCTETS
+_EVIDENCE = Path(".nox/evidence/soak")
 AGENTS = 2
 _HEAD = f"{'min':>5}{'in':>7}{'p50 ms':>8}{'max':>7}{'out':>6}{'p50 ms':>8}{'hooks':>8}{'waiting':>8}{'CPU %':>7}"
 
@@ -39,26 +45,28 @@ class Interval(NamedTuple):
 class Soak:
     """One run."""
 
-    def __init__(self, stand: Stand, seconds: float) -> None:
-        self._stand, self._each_s = stand, seconds / LINES
-        self._count = LINES
-        self._traffic = Traffic(stand.daemon.port, stand.daemon.socket, stand.corpus_file, Rates())
+    def __init__(self, stand: Stand, seconds: float, rates: Rates) -> None:
+        self._stand, self._each_s, self._rates = stand, seconds / LINES, rates
+        self._traffic = Traffic(stand.daemon.port, stand.daemon.socket, stand.corpus_file, rates)
         self.done: list[Interval] = []
-        self._before = 0
-
-    def warm(self) -> None:
-        """Fill what fills once."""
-        self._before = self._traffic.burst(WARM)
+        self._marks: set[str] = set()
+        self._subjects: set[str] = set()
 
     def run(self, agents: Agents) -> None:
-        """All intervals, one line each."""
+        """Fill what fills once, then all intervals, one line each."""
+        self._marks |= self._traffic.burst(WARM)
+        self._companion = Companion(
+            self._stand.daemon.socket, LINES * sum(self._rates.coming(self._each_s)), LINES * self._each_s
+        )
         print(f"\n{_HEAD}   PSS MB by role, descriptors of the front", flush=True)
-        for number in range(1, self._count + 1):
+        for number in range(1, LINES + 1):
             before, began = self._cpu(), time.monotonic()
-            told = self._traffic.interval(self._each_s)
+            told = self._traffic.interval(number, self._each_s)
             took = time.monotonic() - began
             held = sample.take({**self._stand.roles(), **agents.pids(), os.getpid(): "soak"})
             self.done.append(Interval(told, held, (self._cpu() - before) / took))
+            self._marks |= told.marks
+            self._subjects |= told.subjects
             self._line(number, self.done[-1])
 
     def _cpu(self) -> float:
@@ -69,45 +77,87 @@ class Soak:
         ran, waiting = self._stand.hooks()
         sizes = "  ".join(f"{role} {kb / 1024:.0f}" for role, kb in held.pss.items() if role != "soak")
         print(
-            f"{number * self._each_s / 60:>5.1f}{told.accepted:>7}{told.in_ms[0]:>8.1f}{told.in_ms[1]:>7.0f}"
-            f"{told.delivered:>6}{told.out_ms[0]:>8.1f}{ran:>8}{waiting:>8}{100 * done.cpu_share:>7.0f}"
+            f"{number * self._each_s / 60:>5.1f}{len(told.marks):>7}{told.in_ms[0]:>8.1f}{told.in_ms[1]:>7.0f}"
+            f"{len(told.subjects):>6}{told.out_ms[0]:>8.1f}{ran:>8}{waiting:>8}{100 * done.cpu_share:>7.0f}"
             f"   {sizes}, {held.descriptors.get('front', 0)}",
             flush=True,
         )
 
-    def _paces(self) -> list[sample.Drift]:
-        """What a mail costs and how long it takes, early and late."""
-        share = [100 * one.cpu_share for one in self.done]
-        return [
-            sample.drift("median of receiving, ms", [one.told.in_ms[0] for one in self.done], 1.5, 10),
-            sample.drift("median of sending, ms", [one.told.out_ms[0] for one in self.done], 1.5, 20),
-            sample.drift("processor time, %", share, 1.25, 5),
-        ]
-
     def verdict(self, agents: Agents) -> list[str]:
         """What was not as it has to be."""
-        wrong = list(agents.broken)
-        for drift in (*sample.drifts([one.held for one in self.done]), *self._paces()):
+        waiting = self._stand.drained()
+        lost = [*agents.broken, *self._counted(), *self._watched()]
+        if waiting:
+            lost.append(f"{waiting} runs of the hook never came")
+        evidence(lost)
+        print(f"  {agents.calls} calls of {AGENTS} agents")
+        return [*lost, *self._grown(), *self._left()]
+
+    def _counted(self) -> list[str]:
+        """Everything that was promised is there once."""
+        ids = self._stand.hooked()
+        return [
+            *_differences("messages", self._marks, self._stand.stored()),
+            *_differences("records of deliveries", self._subjects, self._stand.recorded()),
+            *_differences("runs of the hook", set(ids), self._stand.ran()),
+            *_differences("messages of the hook", set(ids), ids),
+        ]
+
+    def _watched(self) -> list[str]:
+        seen = [self._companion.end(), *((one.told.unseen, one.told.wrong) for one in self.done)]
+        missed, numbers = sum(unseen for unseen, _ in seen), sum(wrong for _, wrong in seen)
+        print(f"  watchers missed {missed}, {numbers} numbers were wrong")
+        return [f"watchers missed {missed}, {numbers} numbers were wrong"] if missed or numbers else []
+
+    def _grown(self) -> list[str]:
+        """What grew, got slower, or is gone."""
+        samples = [one.held for one in self.done]
+        found = [f"no {role} is left" for role in sample.gone(samples)]
+        for drift in (*sample.drifts(samples), *self._paces()):
             if not drift.name.startswith("soak "):
                 sign = "flat " if drift.flat else "GREW "
                 print(f"  {sign}{drift.name:<24}{drift.before:>10.6g} -> {drift.after:.6g} (at most {drift.most:.6g})")
-                wrong += [] if drift.flat else [f"{drift.name} grew from {drift.before:.0f} to {drift.after:.0f}"]
-        accepted = self._before + sum(one.told.accepted for one in self.done)
-        sent = sum(one.told.delivered for one in self.done)
-        unseen, doubled = (sum(getattr(one.told, what) for one in self.done) for what in ("unseen", "wrong"))
-        stored, recorded = self._stand.stored(), self._stand.recorded()
-        ran, waiting = self._stand.drained()
-        wanted = self._traffic.hooked(self._before) + sum(one.told.hooked for one in self.done)
-        print(f"  accepted {accepted}, stored {stored}; sent {sent}, recorded as delivered {recorded}")
-        print(f"  hooks: {wanted} promised, {ran} ran, {waiting} waiting; watchers missed {unseen}, {doubled} wrong")
-        print(f"  {agents.calls} calls of {AGENTS} agents")
-        for what, have, want in (
-            ("stored messages", stored, accepted), ("records of deliveries", recorded, sent),
-            ("hook runs", ran, wanted), ("mails a watcher did not see", unseen, 0), ("wrong event numbers", doubled, 0),
-        ):  # fmt: skip
-            if have != want:
-                wrong.append(f"{what}: {have}, not {want}")
-        return wrong
+                found += [] if drift.flat else [f"{drift.name} grew from {drift.before:.6g} to {drift.after:.6g}"]
+        return found
+
+    def _paces(self) -> list[sample.Drift]:
+        """What mail costs and how long it takes, early and late; nothing where intervals are too short to tell."""
+        if self._each_s < PACE_S:
+            return []
+        share = [100 * one.cpu_share for one in self.done]
+        behind = [max(0.0, self._rates.inbound - one.told.rate) for one in self.done]
+        return [
+            sample.drift("receiving, median ms", [one.told.in_ms[0] for one in self.done], 1.5, 10, statistics.median),
+            sample.drift("sending, median ms", [one.told.out_ms[0] for one in self.done], 1.5, 20, statistics.median),
+            sample.drift("processor time, %", share, 1.25, 5, statistics.median),
+            sample.drift("behind the rate, /s", behind, 0, 2, statistics.median),
+        ]
+
+    def _left(self) -> list[str]:
+        """Complaints of the daemon, helpers that were replaced, and what fills the disk."""
+        found = [f"the log says: {line}" for line in self._stand.complaints()[:5]]
+        if (more := self._stand.started() - self._stand.helpers) > 0:
+            found.append(f"{more} helpers had to be started again")
+        disk = self._stand.disk()
+        print("  " + ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in disk.items() if "." in name))
+        found += [f"{name} has {disk[name]} octets" for name in disk if name.endswith("-wal") and disk[name] > WAL]
+        return found + [f"{disk[name]} entries in {name}" for name in ("staging", "spool") if disk[name]]
+
+
+def _differences(what: str, owed: set[str], there: Counter[str]) -> list[str]:
+    """Missing, doubled and unknown ones."""
+    missing, strange = owed - set(there), set(there) - owed
+    doubled = [name for name, count in there.items() if count > 1]
+    print(f"  {what}: {len(owed)} promised, {there.total()} found, {len(missing)} lost, {len(doubled)} doubled")
+    told = (("lost", missing), ("doubled", doubled), ("nobody asked for", strange))
+    return [f"{what}, {word}: {len(names)}, as {min(names)}" for word, names in told if names]
+
+
+def evidence(lost: list[str]) -> None:
+    """Leave word of what no second run can make good."""
+    if lost:
+        _EVIDENCE.parent.mkdir(parents=True, exist_ok=True)
+        _EVIDENCE.write_text("".join(f"{line}\n" for line in lost))
 
 
 def main() -> int:
@@ -121,12 +171,12 @@ def main() -> int:
         print(machine(Path(tree)))
         rates = Rates()
         print(
-            f"{seconds:.0f} s: {rates.inbound:.0f} mails/s in, {rates.outbound:.0f}/s out, a hook for every mail of one"
-            f" mailbox of {len(corpus.MAILBOXES)}, {rates.watchers} watchers, {AGENTS} agents"
+            f"{seconds:.0f} s: {rates.inbound:.0f} mails/s in, one in {KEPT_SHARE} by TLS, {rates.outbound:.0f}/s out,"
+            f" a hook for every mail of one mailbox of {len(corpus.MAILBOXES)}, {rates.watchers} watchers, {AGENTS}"
+            f" agents"
         )
         with Stand(Path(tree)) as stand, Agents(AGENTS, environment(stand.daemon.run)) as agents:
-            soak = Soak(stand, seconds)
-            soak.warm()
+            soak = Soak(stand, seconds, rates)
             soak.run(agents)
             wrong = soak.verdict(agents)
         left = [child for child in psutil.Process().children() if child.is_running()]

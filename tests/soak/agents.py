@@ -10,6 +10,7 @@ from tests.bench.corpus import MAILBOXES
 from tests.mcp.talk import Talk
 
 _PAUSE_S = 0.5
+_WAIT_S = 5
 
 
 class Agents(AbstractContextManager["Agents"]):
@@ -59,6 +60,7 @@ class Agents(AbstractContextManager["Agents"]):
         self._call(talk, "email_read", mailbox=mailbox, id=newest)
         self._call(talk, "email_mark_read" if turn % 2 else "email_mark_unread", mailbox=mailbox, id=newest)
         self._call(talk, "email_search", query="invoice is:unread", mailbox=mailbox, limit=5)
+        self._call(talk, "email_wait", mailbox=mailbox, timeout_s=_WAIT_S)
 
     def _call(self, talk: Talk, tool: str, **arguments: object) -> str:
         answer = talk.call(tool, **arguments)

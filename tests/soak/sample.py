@@ -1,7 +1,6 @@
 """What a daemon holds at one moment, and whether that stays as it was. Reads /proc only."""
 
-import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,8 +29,8 @@ class Drift(NamedTuple):
         return self.after <= self.most
 
 
-# What a figure may grow by before it is called growth: allocators and caches breathe.
-_KB_SHARE, _KB_MORE, _COUNT_MORE = 1.10, 4096, 8
+# Between the middles of the two quarters, half of the time; what a role holds at least, since it breathes.
+_KB_SHARE, _KB_MORE, _COUNT_MORE = 1.05, 2048, 1
 
 
 def take(processes: dict[int, str]) -> Sample:
@@ -53,21 +52,26 @@ def _entries(pid: int, what: str) -> int:
     return sum(1 for _ in Path(f"/proc/{pid}/{what}").iterdir())
 
 
-def drift(name: str, figures: Sequence[float], share: float, more: float) -> Drift:
-    """The second quarter of the figures against the last one, by medians; the first is for caches to fill."""
+def drift(
+    name: str, figures: Sequence[float], share: float, more: float, of: Callable[[Sequence[float]], float]
+) -> Drift:
+    """The second quarter of the figures against the last one, by `of`; the first is for caches to fill."""
     quarter = max(1, len(figures) // 4)
-    before, after = (
-        statistics.median(part) for part in (figures[quarter : 2 * quarter] or figures[:1], figures[-quarter:])
-    )
+    before, after = (of(part) for part in (figures[quarter : 2 * quarter] or figures[:1], figures[-quarter:]))
     return Drift(name, before, after, before * share + more)
 
 
 def drifts(samples: Sequence[Sample]) -> list[Drift]:
-    """Of all roles."""
+    """Of every role that there ever was; one that is gone grew to nothing, which `gone` tells."""
     return [
-        drift(f"{role} {what}", [getattr(one, what).get(role, 0) for one in samples], share, more)
-        for role in samples[-1].pss
+        drift(f"{role} {what}", [getattr(one, what).get(role, 0) for one in samples], share, more, min)
+        for role in dict.fromkeys(role for one in samples for role in one.pss)
         for what, share, more in (
             ("pss", _KB_SHARE, _KB_MORE), ("descriptors", 1.0, _COUNT_MORE), ("threads", 1.0, _COUNT_MORE),
         )
     ]  # fmt: skip
+
+
+def gone(samples: Sequence[Sample]) -> list[str]:
+    """Roles that there were, and are not at the end."""
+    return sorted({role for one in samples for role in one.pss} - set(samples[-1].pss))

@@ -2,22 +2,29 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import msgspec
 
 from tests.bench import corpus, gauge
+from tests.bench.bench import certificate
 from tests.harness import DOMAIN, Daemon, owner
 from tests.mailauth import signing
 
 _DISTINCT, _OCTETS = 500, 4000
 _PATIENCE_S = 300.0
-HOOKED = corpus.MAILBOXES[1]
+SENDER, HOOKED = corpus.MAILBOXES[:2]
+_MARK = re.compile(rb'^in_reply_to = "(.*)"$', re.M)
+_SUBJECT = re.compile(rb'^subject = "(.*)"$', re.M)
+_FILES = ("state.db", "state.db-wal", "index.db", "index.db-wal")
 
 
 class Stand(AbstractContextManager["Stand"]):
@@ -34,6 +41,8 @@ class Stand(AbstractContextManager["Stand"]):
         self._ran = tree / "ran"
         self.daemon = Daemon(tree / "daemon", _configuration(self._ran), zone, AIMX_TEST_MX_PORT=port)
         signing.install(self.daemon.etc)
+        cert, key = certificate(tree)
+        self.daemon.arguments = ["--tls-cert", cert, "--tls-key", key]
         file = tree / "corpus"
         file.write_bytes(msgspec.msgpack.encode(made.messages(_OCTETS, _DISTINCT, corpus.alternative)))
         self.corpus_file = str(file)
@@ -42,6 +51,7 @@ class Stand(AbstractContextManager["Stand"]):
         self.daemon.start()
         while len(gauge.helpers(self.daemon.log)) <= len(os.sched_getaffinity(0)):
             self.daemon.wait_log("event=helper-ready")
+        self.helpers = self.started()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,31 +69,61 @@ class Stand(AbstractContextManager["Stand"]):
         """How many runs there were, and how many have not ended."""
         with closing(sqlite3.connect(self.daemon.data / ".aimx/state.db", timeout=60)) as db:
             (waiting,) = db.execute("SELECT count(*) FROM jobs WHERE state IN ('pending', 'started')").fetchone()
-        return (self._ran.stat().st_size if self._ran.exists() else 0), int(waiting)
+        return self.ran().total(), int(waiting)
 
-    def drained(self) -> tuple[int, int]:
-        """The same once nothing waits any more, or patience is over."""
+    def drained(self) -> int:
+        """How many runs still wait when nothing waits any more, or patience is over."""
         deadline = time.monotonic() + _PATIENCE_S
-        while (found := self.hooks())[1] and time.monotonic() < deadline:
+        while (waiting := self.hooks()[1]) and time.monotonic() < deadline:
             time.sleep(0.2)
-        return found
+        return waiting
 
-    def stored(self) -> int:
-        """Messages in the inboxes."""
-        return sum(len(self.daemon.messages(name)) for name in corpus.MAILBOXES)
+    def ran(self) -> Counter[str]:
+        """The mails that the hook was run for, and how often."""
+        return Counter(self._ran.read_text().split() if self._ran.exists() else [])
 
-    def recorded(self) -> int:
-        """Records of sent mail that say it was delivered."""
-        files = self.daemon.messages("agent0", "sent")
-        return sum(b'delivery_status = "delivered"' in path.read_bytes() for path in files)
+    def stored(self) -> Counter[str]:
+        """The marks of the messages in the inboxes."""
+        return _fields(_MARK, (path for name in corpus.MAILBOXES for path in self.daemon.messages(name)))
+
+    def hooked(self) -> Counter[str]:
+        """The ids of the messages in the mailbox with the hook."""
+        return Counter(path.stem for path in self.daemon.messages(HOOKED))
+
+    def recorded(self) -> Counter[str]:
+        """The subjects of the records of sent mail that say it was delivered."""
+        files = self.daemon.messages(SENDER, "sent")
+        return _fields(_SUBJECT, (path for path in files if b'delivery_status = "delivered"' in path.read_bytes()))
+
+    def complaints(self) -> list[str]:
+        """Lines of the log that are errors."""
+        return [line.strip() for line in self.daemon.log if "level=error" in line or "Traceback" in line]
+
+    def started(self) -> int:
+        """How many helpers were started so far."""
+        return sum("event=helper-ready" in line for line in self.daemon.log)
+
+    def disk(self) -> dict[str, int]:
+        """Octets of the databases; entries of what empties itself."""
+        home = self.daemon.data / ".aimx"
+        sizes = {name: (home / name).stat().st_size for name in _FILES if (home / name).exists()}
+        return {**sizes, **{name: len(os.listdir(home / name)) for name in ("staging", "spool")}}
+
+
+def _fields(field: re.Pattern[bytes], files: Iterable[Path]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for path in files:
+        told = field.search(path.read_bytes())
+        found[told[1].decode() if told else f"nothing in {path.name}"] += 1
+    return found
 
 
 def _configuration(ran: Path) -> str:
-    """Every mailbox trusts the sender; a hook of one of them leaves an octet for every mail."""
+    """Every mailbox trusts the sender; a hook of one of them leaves a line for every mail."""
     lines = [f'domain = "{DOMAIN}"', "allow_private_mx = true", "hook_thread_budget = 0", 'trust = "verified"']
     lines.append(f'trusted_senders = ["*@{corpus.SENDER}"]')
     for name in corpus.MAILBOXES:
         lines += [f"[mailboxes.{name}]", f'address = "{name}@{DOMAIN}"', f'owner = "{owner()}"']
-    cmd = ["/bin/sh", "-c", f"cat >/dev/null; printf x >>{ran}"]
+    cmd = ["/bin/sh", "-c", f'cat >/dev/null; echo "$AIMX_ID" >>{ran}']
     lines += [f"[[mailboxes.{HOOKED}.hooks]]", 'event = "on_receive"', 'name = "count"', f"cmd = {json.dumps(cmd)}"]
     return "\n".join(lines) + "\n"

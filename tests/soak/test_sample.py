@@ -1,6 +1,7 @@
 """What a soak calls flat, and what it calls growth."""
 
 import os
+import statistics
 
 import pytest
 
@@ -20,13 +21,37 @@ from tests.soak import sample
     ids=["level", "a-cache-that-fills", "one-peak", "slow-growth", "a-step", "one-figure"],
 )
 def test_drift(figures, flat):
-    assert sample.drift("x", figures, 1.1, 4).flat is flat
+    assert sample.drift("x", figures, 1.1, 4, statistics.median).flat is flat
 
 
 def test_a_role_that_grows_is_named():
     samples = [sample.Sample({"front": 50_000 + 2000 * number, "mcp": 9000}, {"front": 20}, {"front": 3})
                for number in range(12)]  # fmt: skip
     assert [drift.name for drift in sample.drifts(samples) if not drift.flat] == ["front pss"]
+
+
+@pytest.mark.parametrize(
+    ("an_hour_more", "named"),
+    [
+        ({"pss": 20_000}, ["front pss"]),
+        ({"descriptors": 14}, ["front descriptors"]),
+        ({"threads": 14}, ["front threads"]),
+        ({"pss": 3000, "descriptors": 1}, []),
+    ],
+    ids=["memory", "descriptors", "threads", "nothing-to-speak-of"],
+)
+def test_a_leak_within_an_hour_is_named(an_hour_more, named):
+    at_first = {"pss": 68_000, "descriptors": 40, "threads": 8}
+    samples = [
+        sample.Sample(*({"front": at_first[what] + an_hour_more.get(what, 0) * number // 30} for what in at_first))
+        for number in range(30)
+    ]
+    assert [drift.name for drift in sample.drifts(samples) if not drift.flat] == named
+
+
+def test_a_role_that_ended_is_named():
+    samples = [sample.Sample({"front": 1, "worker": 1}, {}, {}), sample.Sample({"front": 1}, {}, {})]
+    assert sample.gone(samples) == ["worker"]
 
 
 def test_a_sample_counts_this_process():

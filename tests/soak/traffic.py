@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.bench.bench import load, tell
-from tests.bench.corpus import MAILBOXES
 from tests.bench.load import Plan as Inbound
+from tests.bench.load import marked
 from tests.bench.submit import Plan as Outbound
 from tests.bench.watchers import Watchers
-from tests.soak.stand import HOOKED
+from tests.soak.stand import SENDER
+
+KEPT_SHARE = 5  # of so many mails one comes over a connection with TLS that stays for the interval
+_PATIENCE_S = 60.0
 
 
 class Rates(NamedTuple):
@@ -21,17 +24,25 @@ class Rates(NamedTuple):
     outbound: float = 5.0
     watchers: int = 20
 
+    def coming(self, seconds: float) -> tuple[int, int]:
+        """How many mails of an interval have a connection each, and how many share kept ones."""
+        count = int(self.inbound * seconds)
+        return count - count // KEPT_SHARE, count // KEPT_SHARE
+
+    def going(self, seconds: float) -> int:
+        """How many mails of an interval are sent."""
+        return max(1, int(self.outbound * seconds))
+
 
 class Told(NamedTuple):
-    """What the clients of one interval say: counts, milliseconds (median and worst), what watchers saw too little.
-
-    `hooked`: how many of the accepted mails were for the mailbox with the hook.
+    """What the clients of one interval say: counts, messages per second, milliseconds (median and worst), what watchers
+    saw too little. Every mail that was taken has one of the `marks`, every one that was sent a subject of `subjects`.
     """
 
-    accepted: int
-    hooked: int
+    marks: frozenset[str]
+    rate: float
     in_ms: tuple[float, float]
-    delivered: int
+    subjects: frozenset[str]
     out_ms: tuple[float, float]
     unseen: int
     wrong: int
@@ -43,42 +54,62 @@ class Traffic:
     def __init__(self, port: int, socket: Path, corpus: str, rates: Rates) -> None:
         self._port, self._socket, self._corpus, self._rates = port, str(socket), corpus, rates
 
-    def burst(self, count: int) -> int:
-        """So many mails as fast as they are taken; how many were."""
-        plan = Inbound(self._port, self._corpus, 10, count)
+    def burst(self, count: int) -> frozenset[str]:
+        """So many mails as fast as they are taken; their marks."""
+        plan = Inbound(self._port, self._corpus, 10, count, mark="burst")
         with load("tests.bench.load", plan) as process:
             tell(process.stdin, "go")
-            return int(_last(process)["sent"])
+            return _marks(plan, _last(process))
 
-    @staticmethod
-    def hooked(count: int) -> int:
-        """How many of so many mails are for the mailbox with the hook: they go round."""
-        return len(range(MAILBOXES.index(HOOKED), count, len(MAILBOXES)))
-
-    def interval(self, seconds: float) -> Told:
+    def interval(self, number: int, seconds: float) -> Told:
         """Traffic for so long. Raises: SystemExit when a client gave up."""
         rates = self._rates
-        coming, going = int(rates.inbound * seconds), max(1, int(rates.outbound * seconds))
-        inbound = Inbound(self._port, self._corpus, 4, coming, mode="fresh", rate=rates.inbound)
-        outbound = Outbound(self._socket, "agent0", 1000, 2, going, rates.outbound)
-        watching = Watchers(self._socket, rates.watchers, coming, seconds + 60.0)
+        fresh, kept = rates.coming(seconds)
+        share = rates.inbound / KEPT_SHARE
+        each = Inbound(self._port, self._corpus, 4, fresh, "fresh", rate=rates.inbound - share, mark=f"each-{number}")
+        shared = Inbound(self._port, self._corpus, 2, kept, "kept", True, rate=share, mark=f"kept-{number}")
+        outbound = Outbound(self._socket, SENDER, 1000, 2, rates.going(seconds), rates.outbound, f"Letter {number}")
+        watching = Watchers(self._socket, rates.watchers, fresh + kept, seconds + _PATIENCE_S)
         with ExitStack() as running:
             parts = [
                 running.enter_context(load(f"tests.bench.{module}", plan))
-                for module, plan in (("watchers", watching), ("load", inbound), ("submit", outbound))
+                for module, plan in (("watchers", watching), ("load", each), ("load", shared), ("submit", outbound))
             ]
             for process in parts:
                 tell(process.stdin, "go")
-            seen, came, went = (_last(process) for process in parts)
+            seen, came, came_kept, went = (_last(process) for process in parts)
         return Told(
-            came["sent"],
-            self.hooked(coming),
-            (came["median"] * 1000, came["worst"] * 1000),
-            going,
+            _marks(each, came) | _marks(shared, came_kept),
+            came["sent"] / came["wall"] + came_kept["sent"] / came_kept["wall"],
+            (came["median"] * 1000, max(came["worst"], came_kept["worst"]) * 1000),
+            frozenset(f"{outbound.mark} {mail}" for mail in range(outbound.count)),
             (went["median"] * 1000, went["worst"] * 1000),
-            coming - int(seen["least"]),
+            fresh + kept - int(seen["least"]),
             int(seen["wrong"]),
         )
+
+
+class Companion:
+    """One watcher for the whole of a soak, and what it has seen at the end."""
+
+    def __init__(self, socket: Path, count: int, seconds: float) -> None:
+        self._running = ExitStack()
+        plan = Watchers(str(socket), 1, count, seconds * 2 + _PATIENCE_S)
+        self._process = self._running.enter_context(load("tests.bench.watchers", plan))
+        self._count = count
+        tell(self._process.stdin, "go")
+
+    def end(self) -> tuple[int, int]:
+        """How many mails it was told of too little, and how many events had a number that was wrong."""
+        with self._running:
+            seen = _last(self._process)
+        return self._count - int(seen["least"]), int(seen["wrong"])
+
+
+def _marks(plan: Inbound, told: dict[str, Any]) -> frozenset[str]:
+    if told["sent"] != plan.count:
+        raise SystemExit(f"{told['sent']} of {plan.count} messages were accepted")
+    return frozenset(marked(plan.mark, index) for index in range(plan.count))
 
 
 def _last(process: "subprocess.Popen[str]") -> dict[str, Any]:
