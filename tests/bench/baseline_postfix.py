@@ -8,21 +8,23 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from aimx.demo.zone import Zone
 from tests.bench.corpus import MAILBOXES
 from tests.harness import DOMAIN
-from tests.lab import world
 from tests.lab.postfix import Postfix
 
 PROGRAMS = ("postfix", "opendkim")
+_PATIENCE_S = 30.0
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 # InternalHosts: whose mail is not verified; by default loopback. TestPublicKeys: instead of the DNS, because OpenDKIM
 # 2.11 with libunbound dies of a protection fault when ten connections ask at once; it spares it the questions.
 _MILTER = """Mode v
-Socket inet:{port}@127.0.0.1
+Socket local:{tree}/milter
+UMask 000
 InternalHosts 192.0.2.1
 AuthservID {domain}
 TestPublicKeys {tree}/keys
@@ -40,9 +42,9 @@ def missing() -> str:
 
 
 class Receiver(Postfix):
-    """The same as the lab's, for the mailboxes of the bench, behind a milter at that port."""
+    """The same as the lab's, for the mailboxes of the bench, behind a milter at that socket."""
 
-    def __init__(self, tree: Path, port: int, milter: int) -> None:
+    def __init__(self, tree: Path, port: int, milter: Path) -> None:
         self.milter = milter
         super().__init__(tree, "127.0.0.1", DOMAIN, None, port)
 
@@ -50,7 +52,7 @@ class Receiver(Postfix):
         """Each mailbox a Maildir."""
         boxes = " ".join(f"{{ {name}@{DOMAIN} = {name}/ }}" for name in MAILBOXES)
         return f"""virtual_mailbox_maps = inline:{{ {boxes} }}
-smtpd_milters = inet:127.0.0.1:{self.milter}
+smtpd_milters = unix:{self.milter}
 milter_default_action = tempfail
 smtpd_client_connection_count_limit = 0
 """
@@ -60,21 +62,32 @@ smtpd_client_connection_count_limit = 0
 def running(tree: Path, zone: Zone) -> Iterator[tuple[Receiver, list[int]]]:
     """Both, and their process ids."""
     tree.mkdir(parents=True)
-    milter = free_port()
+    milter = tree / "milter"  # by TCP each command waits for an acknowledgement that is delayed
     keys = [f"{name} {records['TXT'][0]}\n" for name, records in zone.items() if "._domainkey." in name]
     (tree / "keys").write_text("".join(keys))
-    (tree / "opendkim.conf").write_text(_MILTER.format(port=milter, domain=DOMAIN, tree=tree))
+    (tree / "opendkim.conf").write_text(_MILTER.format(domain=DOMAIN, tree=tree))
     argv = [shutil.which("opendkim", path=_PATH) or "opendkim", "-f", "-x", str(tree / "opendkim.conf")]
     with subprocess.Popen(argv) as opendkim:
         postfix = Receiver(tree / "postfix", free_port(), milter)
         try:
-            if not world.until_open("127.0.0.1", milter, opendkim):
+            if not _listens(milter, opendkim):
                 raise SystemExit("OpenDKIM does not answer")
             postfix.start()
             yield postfix, [postfix.pid, opendkim.pid]
         finally:
             opendkim.kill()  # it holds nothing
             postfix.stop()
+
+
+def _listens(path: Path, process: "subprocess.Popen[bytes]") -> bool:
+    """Once somebody answers there; False when it ends before, or patience is over."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+            probe.connect(str(path))
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def free_port() -> int:

@@ -13,10 +13,14 @@ from typing import IO, NamedTuple
 
 import msgspec
 
+from aimx import client
+from aimx.wire.frames import EmailList
 from tests.bench import corpus, gauge
 from tests.bench.load import Plan
 from tests.harness import DOMAIN, Daemon, owner
 from tests.root import users
+
+_PATIENCE_S = 60.0
 
 
 class Figures(NamedTuple):
@@ -116,6 +120,8 @@ class Bench:
             before = gauge.cpu(self.roles)
             tell(process.stdin, "go")
             told = json.loads(process.stdout.readline())
+            # A list waits until the index has what was stored before it.
+            client.call(self.daemon.socket, EmailList(mailbox=corpus.MAILBOXES[-1], limit=1), _PATIENCE_S)
             after = gauge.cpu(self.roles)
         if told["sent"] != plan.count:
             raise SystemExit(f"{told['sent']} of {plan.count} messages were accepted")

@@ -69,7 +69,7 @@ class Traffic:
         each = Inbound(self._port, self._corpus, 4, fresh, "fresh", rate=rates.inbound - share, mark=f"each-{number}")
         shared = Inbound(self._port, self._corpus, 2, kept, "kept", True, rate=share, mark=f"kept-{number}")
         outbound = Outbound(self._socket, SENDER, 1000, 2, rates.going(seconds), rates.outbound, f"Letter {number}")
-        watching = Watchers(self._socket, rates.watchers, fresh + kept, seconds + _PATIENCE_S)
+        watching = Watchers(self._socket, rates.watchers, fresh + kept, 3 * seconds + _PATIENCE_S)
         with ExitStack() as running:
             parts = [
                 running.enter_context(load(f"tests.bench.{module}", plan))
