@@ -36,7 +36,7 @@ def _feed(octets: bytes, step: int) -> tuple[bytes, Unstuffer, bytes]:
     return out, data, b""
 
 
-def _by_the_line(octets: bytes) -> tuple[bytes, bytes] | None:
+def by_the_line(octets: bytes) -> tuple[bytes, bytes] | None:
     """RFC 5321 section 4.5.2 word by word: lines end with CRLF, `.` alone ends the text, one dot in front goes."""
     out, rest = b"", octets
     while True:
@@ -53,7 +53,7 @@ def _by_the_line(octets: bytes) -> tuple[bytes, bytes] | None:
 @settings(max_examples=300, deadline=None)
 def test_the_end_is_crlf_dot_crlf_and_nothing_else_however_it_is_cut(step, octets):
     out, data, rest = _feed(octets, step)
-    expected = _by_the_line(octets)
+    expected = by_the_line(octets)
     assert (data.rest is not None) == (expected is not None)
     if expected is not None:
         assert (out, rest) == expected

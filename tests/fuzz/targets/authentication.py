@@ -1,5 +1,15 @@
 """DKIM, SPF and DMARC: fields, records, and whole verifications whose DNS the input brings along."""
 
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
 from aimx import limits
 from aimx.mailauth import dmarc, fields, keys, signature
 from aimx.mailauth.canonical import relaxed, simple
@@ -11,8 +21,8 @@ from aimx.model.dns import Answer, Question
 from aimx.model.envelope import Envelope
 from tests.fuzz.target import WORKER_S, Frame, target
 from tests.fuzz.targets.pieces import fields as cut
-from tests.mailauth.signing import message, record, sign
-from tests.mailauth.world import NOW, run, spf_result
+from tests.mailauth.signing import SIGNED, message, private, record, sign
+from tests.mailauth.world import FIXTURES, NOW, run, spf_result
 
 _TAGS = (
     b"v=1; a=rsa-sha256; a=ed25519-sha256; d=example.test; s=s1; h=from:subject; bh= b= c=relaxed/simple; i=@example.test; l=0; "
@@ -41,6 +51,16 @@ def dkim_signature(octets: bytes) -> None:
     assert len(found.names) <= limits.DKIM_HEADER_NAMES
 
 
+_DIGEST = hashlib.sha256(b"ours").digest()
+_SIGNATURES = {
+    "rsa": load_pem_private_key((FIXTURES / "keys" / "rsa2048.pem").read_bytes(), None).sign(
+        _DIGEST, PKCS1v15(), Prehashed(SHA256())
+    ),
+    "ed25519": private("ed25519").key.sign(_DIGEST),
+}
+_OURS = {"rsa": keys.read(record()), "ed25519": keys.read(record("ed25519"))}
+
+
 @target(
     "dkim-key",
     "aimx/mailauth/",
@@ -53,11 +73,23 @@ def dkim_signature(octets: bytes) -> None:
     within_s=WORKER_S,
 )
 def dkim_key(octets: bytes) -> None:
-    """A record is a key or unusable."""
+    """A record is a key or unusable; what our key signed, only our key verifies."""
     try:
-        keys.read.__wrapped__(octets.decode("latin-1"))
+        key = keys.read.__wrapped__(octets.decode("latin-1"))
     except Unusable as unusable:
         assert str(unusable).isprintable()
+        return
+    ours = key.public == _OURS[key.key_type].public
+    assert key.verifies(_DIGEST, _SIGNATURES[key.key_type]) == ours
+    assert not key.verifies(bytes(32), _SIGNATURES[key.key_type])
+    if key.key_type == "rsa":
+        numbers = key.public.public_numbers()
+        assert 1024 <= numbers.n.bit_length() <= 4096 and numbers.e < 2**32
+    form = PublicFormat.SubjectPublicKeyInfo if key.key_type == "rsa" else PublicFormat.Raw
+    encoding = Encoding.DER if key.key_type == "rsa" else Encoding.Raw
+    published = base64.b64encode(key.public.public_bytes(encoding, form)).decode()
+    again = keys.read.__wrapped__(f"v=DKIM1; k={key.key_type}; t={'s' if key.exact_identity else 'y'}; p={published}")
+    assert (again.public, again.exact_identity) == (key.public, key.exact_identity)
 
 
 @target(
@@ -96,7 +128,7 @@ def _spf_input(octets: bytes) -> tuple[str, str, str | None, list[str]]:
     )
 
 
-def _answering(records: list[str]) -> "object":
+def _answering(records: list[str]) -> Callable[[Question], Answer]:
     """The n-th name that is asked for gets the n-th record, round and round."""
     order: dict[str, int] = {}
 
@@ -175,8 +207,13 @@ def dmarc_record(octets: bytes) -> None:
 def _verify(octets: bytes) -> AuthResults:
     reverse_path, one, two, mail = cut(octets, 4)
     envelope = Envelope(reverse_path.decode("utf-8", "replace"), (), "192.0.2.1", "h.test", NOW)
-    seen = run(mail, {}, envelope, _answering([one.decode("latin-1"), two.decode("latin-1"), record()]))
-    return seen.results
+    others = _answering([one.decode("latin-1"), two.decode("latin-1"), record()])
+
+    def resolve(question: Question) -> Answer:
+        ours = question == Question("s1._domainkey.example.test", "TXT")
+        return Answer(question, "ok", (record(),)) if ours else others(question)
+
+    return run(mail, {}, envelope, resolve).results
 
 
 @target(
@@ -205,6 +242,24 @@ def _verify(octets: bytes) -> AuthResults:
     within_s=WORKER_S,
 )
 def verification(octets: bytes) -> None:
-    """`run` asserts that no question comes twice and that rounds are bounded."""
+    """Only what our key signed passes, unchanged; `run` asserts that no question comes twice and rounds are bounded."""
     results = _verify(octets)
     assert results.detail.isprintable()
+    passing = set(results.passing_sdids)
+    assert set(results.strict_sdids) <= set(results.aligned_sdids) <= passing
+    assert (results.dkim == "pass") == bool(passing)
+    assert not passing or passing == {"example.test"}
+    assert results.dmarc != "pass" or results.aligned_sdids or results.spf == "pass"
+    if passing:
+        assert _signed_parts(cut(octets, 4)[3]) == _signed_parts(message())
+
+
+def _signed_parts(mail: bytes) -> tuple[bytes, ...]:
+    """What the one signature that there can be is over, in the relaxed form (RFC 6376 section 3.4)."""
+    head, _, body = mail.replace(b"\r\n", b"\n").partition(b"\n\n")
+    named: dict[bytes, bytes] = {}
+    for line in re.sub(rb"\n[ \t]", b" ", head).split(b"\n"):  # the last of a name is the one that counts
+        name, _, value = line.partition(b":")
+        named[name.strip(b" \t").lower()] = re.sub(rb"[ \t]+", b" ", value).strip(b" \t")
+    lines = [re.sub(rb"[ \t]+", b" ", line).rstrip(b" \t") for line in body.split(b"\n")]
+    return (*(named.get(name, b"") for name in SIGNED), b"\n".join(lines).rstrip(b"\n"))

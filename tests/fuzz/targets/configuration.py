@@ -1,13 +1,14 @@
 """Files that people write: config.toml and its edits, JSON5 of other programs, hooks in JSON, settings."""
 
 import json
+import re
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from aimx import limits
 from aimx.config import change, hookedit, load
-from aimx.errors import AimxError, ConfigInvalid
+from aimx.errors import AimxError, ConfigInvalid, MailboxTaken
 from aimx.integrations import json5
 from aimx.integrations.json5 import NotJson5
 from aimx.model.config import Config, Hook
@@ -19,6 +20,7 @@ _KEYS = (
     b'"verified" "none" trusted_senders~=~["*@a.test"]\\n event~=~"on_receive"\\n cmd~=~["/bin/true"]\\n name~=~"h"\\n timeout_secs~=~ fire_on_untrusted~=~true '
     b'signature~=~ """ \'\'\' { } [ ] , . = # \\n \\\\u0000 0x 1e5 nan 1979-05-27 "*" catchall run_as~= dkim_selector~= enable_ipv6~= max_connections~='
 )
+_TABLE = re.compile(r"^[ \t]*\[\[?[ \t]*mailboxes(\.[A-Za-z0-9_-]+(\.hooks)?)?[ \t]*\]\]?", re.MULTILINE)
 _HOOK = Hook("fuzz-hook", "on_receive", ("/bin/true", "a"), timeout_secs=5)
 
 
@@ -69,7 +71,7 @@ def config(octets: bytes) -> None:
         again = load.parse(tomlkit.dumps(back).encode(), "config.toml", None)
         assert again.mailboxes == found.mailboxes
     except AimxError as error:
-        assert error.reason.isprintable(), ascii(error.reason)
+        _refused(error, text)
     _hook_edits(text, found)
 
 
@@ -84,7 +86,19 @@ def _hook_edits(text: str, found: Config) -> None:
             shorter = load.parse(hookedit.removed(longer, mailbox, _HOOK.name).encode(), "config.toml", None)
             assert shorter.mailboxes == found.mailboxes
         except AimxError as error:
-            assert error.reason.isprintable(), ascii(error.reason)
+            _refused(error, text)
+
+
+def _refused(error: AimxError, text: str) -> None:
+    """An edit may be refused where the name is taken, or where mailboxes are written otherwise than in tables."""
+    assert error.reason.isprintable(), ascii(error.reason)
+    if isinstance(error, MailboxTaken):
+        assert "fuzz" in text.lower()
+        return
+    if "catchall does not support hooks" in error.reason:
+        return
+    assert isinstance(error, ConfigInvalid) and "edit it by hand" in error.reason, error.reason
+    assert "mailboxes" in _TABLE.sub("", text), error.reason
 
 
 _PATH = ("mcpServers", "aimx")

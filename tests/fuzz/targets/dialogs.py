@@ -14,6 +14,7 @@ from aimx.daemon.smtpstream import Rejected
 from aimx.replies import SmtpReply
 from aimx.smtp.parser import Garbled, ReplyParser, shown
 from tests.daemon.stage import Stage
+from tests.daemon.test_smtp_data import by_the_line
 from tests.fuzz.target import Frame, files, target
 from tests.fuzz.targets.pieces import fields, legal, pieces, step
 from tests.smtp.stage import STAGES, Script, World
@@ -143,13 +144,20 @@ def _unstuffed(chunks: list[bytes]) -> tuple[object, ...]:
     units=(b"x",),
 )
 def smtp_data(octets: bytes) -> None:
-    """Unstuffing does not depend on the cuts, loses nothing, and stops at the first end only."""
+    """Unstuffing does not depend on the cuts, and is what the RFC says of lines; no bare line end gets through."""
     size, octets = step(octets)
     message, rest, problem, open_ = _unstuffed(pieces(octets, size))
     assert (message, rest, problem, open_) == _unstuffed([octets] if octets else [])
-    if problem is None and not open_:
-        stuffed = (b"\r\n" + message).replace(b"\r\n.", b"\r\n..")[2:]
-        assert stuffed + b".\r\n" + rest == octets or b"\r\n." in b"\r\n" + octets
+    expected = by_the_line(octets)
+    assert open_ == (expected is None)
+    if expected is None:
+        whole = by_the_line(octets + b"\r\n.\r\n")
+        assert whole is not None and whole[0].startswith(message) and len(whole[0]) - len(message) <= 6
+        return
+    assert (message, rest) == expected
+    bare = octets[: len(octets) - len(rest)].replace(b"\r\n", b"")
+    assert (problem == replies.BARE_LINE_END) == (b"\r" in bare or b"\n" in bare)
+    assert problem in (None, replies.BARE_LINE_END)
 
 
 def _read(chunks: list[bytes]) -> list[object]:

@@ -1,5 +1,8 @@
 """Mail that arrives: structure, headers, words, charsets, HTML, and the document that is stored."""
 
+import re
+from html import escape
+
 from aimx import limits
 from aimx.errors import Refused
 from aimx.mime import (
@@ -118,6 +121,16 @@ def html(octets: bytes) -> None:
     found.encode()
     safe_body(clean.body(found))
     assert text.from_html(source) == found
+    # Whatever follows, or stands inside: scripts are gone and words stay.
+    after = text.from_html(f"<style>zqgone</style><script>zqgone</script><p>zqkept</p>{source}")
+    assert "zqkept" in after and "zqgone" not in after
+    if "</script" not in source.lower():
+        assert text.from_html(f"<script>{source}</script><p>zqkept</p>") == "zqkept\n"
+    assert _words(text.from_html(f"<p>{escape(source)}</p>")) == _words(source)
+
+
+def _words(value: str) -> list[str]:
+    return re.findall(r"[^\W_]+", value)
 
 
 _VALUES = (

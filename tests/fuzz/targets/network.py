@@ -1,5 +1,7 @@
 """What comes over the network beside SMTP and AIMX/1: HTTP of the verifier, greetings, DNS, releases, records judged."""
 
+import json
+
 import dns.exception
 import dns.message
 import dns.rdataclass
@@ -15,6 +17,8 @@ from aimx.model.dns import Answer, Question
 from aimx.model.domain import a_label
 from aimx.provision import records, zonefile
 from aimx.provision.upgrade import manifest, semver, sums
+from aimx.provision.upgrade.manifest import FileUrl
+from aimx.provision.verifyhost import VerifyHost
 from aimx.resolver.lookup import record_text
 from aimx.smtp.responder import Responder
 from aimx.verifier.requests import Bad, Exchange, Request
@@ -181,6 +185,11 @@ def judged(octets: bytes) -> None:
             assert "\n" not in line
 
 
+def _as_json(value: manifest.Manifest) -> bytes:
+    rows = [{"name": asset.name, "browser_download_url": asset.url} for asset in value.assets]
+    return json.dumps({"tag_name": value.tag, "assets": rows}).encode()
+
+
 @target(
     "release",
     "aimx/provision/upgrade/ aimx/provision/verifyhost",
@@ -199,13 +208,25 @@ def judged(octets: bytes) -> None:
     within_s=PROGRAM_S,
 )
 def release(octets: bytes) -> None:
-    """Manifests, checksums, tags and URLs are read or refused in words of ours."""
+    """Manifests, checksums, tags and URLs are refused in words of ours, or written and read the same."""
     text = legal(octets)
-    for read in (lambda: manifest.parse(octets, "here"), lambda: manifest.where(text), lambda: sums._parsed(octets)):
+    ways = (
+        (lambda one: manifest.parse(one, "here"), _as_json),
+        (lambda one: manifest.where(one.decode("utf-8", "replace")), lambda where: str(where).encode()),
+        (sums._parsed, lambda rows: "".join(f"{found}  {name}\n" for name, found in rows.items()).encode()),
+    )
+    for read, written in ways:
         try:
-            read()
+            value = read(octets)
         except (Failed, Refused) as error:
             assert error.reason
+            continue
+        if isinstance(value, FileUrl):
+            assert value.path.startswith("/") and "\0" not in value.path
+            continue
+        assert read(written(value)) == value
+        if isinstance(value, VerifyHost):
+            assert value.scheme == "https" or value.host == "::1" or value.host.startswith("127."), value
     found = semver.version(text)
     if found is not None:
         assert not found < found and semver.version(semver.bare(text)) == found

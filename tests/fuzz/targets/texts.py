@@ -1,5 +1,9 @@
 """Small languages and texts for people: searches, cursors, addresses of resources, what a terminal is shown, units."""
 
+import contextlib
+import json
+import re
+
 from aimx import limits
 from aimx.effects import unitstate
 from aimx.errors import Refused, WireCode
@@ -87,12 +91,24 @@ def names(octets: bytes) -> None:
         key = None
     assert key is None or indexkey.read_cursor(indexkey.cursor(key)) == key
     half = len(value) // 2
-    trust.matches(value[:half], value[half:][: limits.AUTHOR_CHARACTERS])
+    _glob(value[:half], value[half:][: limits.AUTHOR_CHARACTERS])
     assert folded(folded(value)) == folded(value) or not value.isascii()
     try:
         mailboxname.check(value)
     except Refused as refused:
         _told(refused)
+        return
+    assert re.fullmatch(r"(?!\.)[a-z0-9._-]{1,64}(?<!\.)", value) and ".." not in value and value != "catchall"
+
+
+def _glob(pattern: str, author: str) -> None:
+    """As a regular expression says it; of few stars, which that is slow with."""
+    wild = {"*": ".*", "?": "."}
+    glob = re.sub(r"\*+", "*", pattern.strip().lower())
+    found = trust.matches(pattern, author)
+    if glob.count("*") <= 3:
+        expression = "".join(wild.get(character) or re.escape(character) for character in glob)
+        assert found == bool(re.fullmatch(expression, author.lower(), re.DOTALL))
 
 
 @target(
@@ -120,6 +136,15 @@ def terminal(octets: bytes) -> None:
 _SHOWN = "".join(f"{name}=0\n" for name in unitstate.PROPERTIES).encode()
 
 
+def _units(octets: bytes) -> None:
+    value = text(octets)
+    unitstate.variables(value)
+    unitstate.told(value)
+    unitstate.problem(None, value)
+    with contextlib.suppress(ValueError):
+        unitstate.seen(value)
+
+
 @target(
     "unit-state",
     "aimx/effects/unitstate",
@@ -130,17 +155,51 @@ _SHOWN = "".join(f"{name}=0\n" for name in unitstate.PROPERTIES).encode()
         b'{"MESSAGE_ID":"641257651c1b4ec9a8624d7a40a9e1e7","MESSAGE":"x at step EXEC y","ERRNO":"2"}\n',
     ],
     bound=limits.TOOL_OUTPUT_OCTETS,
+    cost=_units,
     nests=((b"[", b"]"), (b'{"a":', b"}")),
     units=(b"a=b\n",),
 )
 def unit_state(octets: bytes) -> None:
-    """What systemd tells of a unit is read, or is no answer; a journal never breaks anything."""
+    """What systemd tells of a unit is read as it is written, or is no answer; a journal never breaks anything."""
     value = text(octets)
-    unitstate.told(value)
-    unitstate.variables(value)
-    unitstate.is_missing(value)
-    unitstate.problem(None, value)
+    names = [line.partition("=")[0] for line in value.split("\n") if "=" in line]
+    assert list(unitstate.variables(value)) == [name for name in names if name.isascii() and name.isidentifier()]
+    _journal(value)
+    begins = "\n" + value
+    at = begins.find("\nFailed to find executable ")
+    assert unitstate.is_missing(value) == (at >= 0 and ": " in begins[at:])
+    assert unitstate.problem(None, value).startswith(("exec: ", "systemd-run: "))
     try:
-        unitstate.seen(value)
+        unit = unitstate.seen(value)
     except ValueError:
         return
+    if unit is None:
+        assert "\nLoadState=loaded\n" not in f"\n{value}\n" or value.count("LoadState=") > 1
+        return
+    assert unitstate.seen(_shown(unit)) == unit
+    ended = unitstate.ended(unit)
+    assert ended.lost == (unit.main_code == 0)
+    assert not (unitstate.untouched(unit) and unit.stage in ("running", "stopping"))
+    assert unitstate.problem(unit, value)
+
+
+def _journal(value: str) -> None:
+    entries = []
+    for line in value.splitlines():
+        with contextlib.suppress(ValueError, RecursionError):
+            entries.append(json.loads(line))
+    entries = [entry for entry in entries if isinstance(entry, dict) and entry]
+    failed = any(entry.get("MESSAGE_ID") == "641257651c1b4ec9a8624d7a40a9e1e7" for entry in entries)
+    told = unitstate.told(value)
+    assert (told.anything, bool(told.problem)) == (bool(entries), failed)
+    assert told.problem.isprintable()
+
+
+def _shown(unit: unitstate.Seen) -> str:
+    """The unit as systemctl would write it."""
+    numbers = (
+        unit.main_pid, unit.main_code, unit.main_status, unit.main_start_us, unit.main_exit_us, int(unit.executed),
+    )  # fmt: skip
+    counts = ("[not set]" if count is None else count for count in (unit.cpu_ns, unit.peak_octets))
+    values = ("loaded", unit.active, unit.sub, unit.result, *numbers, *counts, unit.control_group)
+    return "".join(f"{name}={told}\n" for name, told in zip(unitstate.PROPERTIES, values, strict=True))

@@ -3,6 +3,7 @@
 import json
 import socket
 import tempfile
+from collections.abc import Callable
 
 import msgspec
 import trio
@@ -154,7 +155,12 @@ _DECODERS = [
     ],
 )
 def helper_frames(octets: bytes) -> None:
-    """A helper that lies gets its peer to see the end, an OSError, or Garbled: never anything else."""
+    """A helper that lies gets its peer to see the end, an OSError, or Garbled: never anything else.
+
+    The frames are those that lengths in front of them cut; what one of them says is written and read the same.
+    """
+    expected, over = _framed(octets[:65536])
+    got = []
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.setblocking(False)
@@ -163,17 +169,37 @@ def helper_frames(octets: bytes) -> None:
         pipe = Pipe(ours)
         try:
             while (payload := pipe.receive()) is not None:
+                got.append(payload)
                 for decode in _DECODERS:
                     _decoded(decode, payload)
         except OSError:
-            return
+            assert over
+        else:
+            assert not over
+    assert got == expected
 
 
-def _decoded(decode: object, payload: bytes) -> None:
+def _framed(octets: bytes) -> tuple[list[bytes], bool]:
+    """Whole frames, and whether one claims to be longer than any may be."""
+    found = []
+    while len(octets) >= 4:
+        length = int.from_bytes(octets[:4], "big")
+        if length > limits.FRAME_OCTETS:
+            return found, True
+        if len(octets) < 4 + length:
+            break
+        found.append(octets[4 : 4 + length])
+        octets = octets[4 + length :]
+    return found, False
+
+
+def _decoded(decode: Callable[[bytes], object], payload: bytes) -> None:
     try:
-        helpers.decoded(decode, payload)  # type: ignore[arg-type]
+        value = helpers.decoded(decode, payload)
     except helpers.Garbled:
         return
+    written = msgspec.msgpack.encode(value)
+    assert msgspec.msgpack.encode(decode(written)) == written
 
 
 _RPC = (
