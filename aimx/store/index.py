@@ -162,7 +162,8 @@ class Index:
             for touched in self._watched.get(place, ()):
                 touched.add(stem)
             self._items.append(_Item(work))
-            self._changed.notify_all()
+            if len(self._items) in (1, limits.INDEX_BATCH_ROWS):  # between them the thread waits for its time anyway
+                self._changed.notify_all()
         return True
 
     @contextlib.contextmanager
