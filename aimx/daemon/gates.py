@@ -27,12 +27,15 @@ class Gates:
         names = frozenset(mailboxes)
         while closed := [self._closed[name] for name in names if name in self._closed]:
             await closed[0].wait()
-        self._writers.update(names)
+        for name in names:
+            self._writers[name] += 1
         try:
             yield
         finally:
-            self._writers.subtract(names)
-            self._writers += Counter()  # drops the zeros
+            for name in names:
+                self._writers[name] -= 1
+                if not self._writers[name]:
+                    del self._writers[name]
             self._left.set()
 
     @asynccontextmanager

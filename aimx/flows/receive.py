@@ -50,7 +50,7 @@ def _copy(message: Examined, body: bytes, envelope: Envelope, rcpt: str, mailbox
     headers = message.headers
     verdict = trust.evaluate(mailbox, headers, message.auth)
     firings = firing.on_receive(mailbox, verdict.trusted, headers.automated)
-    env = firing.mail_environment(headers)
+    env = firing.mail_environment(headers) if firings.fire else {}
     conversation = firing.conversation(headers)
     return Copy(
         mailbox=mailbox.name,
