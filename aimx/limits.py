@@ -517,6 +517,7 @@ TUI_EVENTS = 500  # that the dashboard keeps of the event stream
 TUI_PAGE = 200  # rows that it asks for at a time
 TUI_ROWS = 10_000  # about 1 KB each; when more are loaded, only the first page of them stays at the next news
 TUI_NEWS_S = 0.05  # between two pictures of what events tell: many of them are one change
+TUI_FIRST_S = 0.2  # that the first picture waits for what is to stand in it; a daemon answers in some milliseconds
 TUI_REST_RATIO = 10  # a question that took a second is not asked again for ten, up to TUI_REST_MAX_S
 TUI_REST_MAX_S = 5.0
 TUI_FIRST_OCTETS = 64 * KIB  # of a mail, shown before the rest is asked for

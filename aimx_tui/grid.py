@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+from rich.console import Console
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import Click
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -24,10 +26,21 @@ class Column(NamedTuple):
     least: int = 8
 
 
+class _View:
+    """What all lines of a picture share. `room`: cells for the columns."""
+
+    def __init__(self, ground: Style, width: int, top: int, columns: Sequence[Column], room: int) -> None:
+        self.ground, self.width, self.top, self.columns, self.room = ground, width, top, columns, room
+        fixed = sum(column.width for column in columns if column.width) + len(columns) - 1
+        flexible = [column for column in columns if not column.width]
+        share = max(0, room - fixed) // max(1, len(flexible))
+        self.widths = [column.width or max(column.least, share) for column in columns]
+
+
 class Grid(ScrollView, Generic[T], can_focus=True):
     """Rows with a cursor that stays on its row when others come and go.
 
-    `key` names a row for good; `draw` makes its cells, one Text per column.
+    `columns` may be a function of the width. `key` names a row for good; `draw` makes its cells, one Text per column.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"grid--head", "grid--cursor", "grid--empty"}
@@ -64,16 +77,17 @@ class Grid(ScrollView, Generic[T], can_focus=True):
 
     def __init__(
         self,
-        columns: Sequence[Column],
+        columns: Callable[[int], Sequence[Column]] | Sequence[Column],
         key: Callable[[T], str],
         draw: Callable[[T], Sequence[Text]],
         empty: str = "",
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
-        self._columns, self._key_of, self._draw, self.empty = tuple(columns), key, draw, empty
+        self._shape, self._key_of, self._draw, self.empty = columns, key, draw, empty
         self._items: Sequence[T] = ()
         self._at = 0
+        self._view = _View(Style(), 0, 0, (), 0)
 
     def put(self, items: Sequence[T]) -> None:
         """Other rows. The cursor stays on its row as long as it is among them, and that where it is on the screen.
@@ -87,7 +101,7 @@ class Grid(ScrollView, Generic[T], can_focus=True):
         moved = None if before is None else self._position(items, before)
         was, self._items = self._at, items
         self._at = moved if moved is not None else min(was, max(0, len(items) - 1))
-        self.virtual_size = Size(self._room, len(items) + 1)
+        self.virtual_size = Size(1, len(items) + 1)  # no line is wider than there is room for
         top = self.scroll_offset.y
         if moved is not None and moved != was and top:
             self.scroll_to(y=top + moved - was, animate=False)
@@ -96,12 +110,6 @@ class Grid(ScrollView, Generic[T], can_focus=True):
         self.refresh()
         if self.key != before:
             self.post_message(self.Moved(self, self.key))
-
-    def set_columns(self, columns: Sequence[Column]) -> None:
-        """Other columns; whoever draws makes cells for them from now on."""
-        if tuple(columns) != self._columns:
-            self._columns = tuple(columns)
-            self.refresh()
 
     @property
     def item(self) -> T | None:
@@ -149,7 +157,6 @@ class Grid(ScrollView, Generic[T], can_focus=True):
 
     def on_resize(self) -> None:
         """The cursor stays in view."""
-        self.virtual_size = Size(self._room, len(self._items) + 1)
         self._follow()
 
     def _to(self, position: int) -> None:
@@ -172,24 +179,22 @@ class Grid(ScrollView, Generic[T], can_focus=True):
         return next((number for number, item in enumerate(items) if self._key_of(item) == key), None)
 
     @property
-    def _room(self) -> int:
-        """Cells of a line; the scroll bar has its own."""
-        return self.scrollable_content_region.width
+    def _columns(self) -> Sequence[Column]:
+        return self._shape(self.size.width) if callable(self._shape) else self._shape
 
-    def _widths(self) -> list[int]:
-        room = self._room - len(_CURSOR)
-        fixed = sum(column.width for column in self._columns if column.width) + len(self._columns) - 1
-        flexible = [column for column in self._columns if not column.width]
-        share = max(0, room - fixed) // max(1, len(flexible))
-        return [column.width or max(column.least, share) for column in self._columns]
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What all lines share is looked up once: each of it is asked of all that this stands in."""
+        columns = self._columns
+        room = self.scrollable_content_region.width - len(_CURSOR)  # the scroll bar has its own
+        self._view = _View(self.rich_style, self.size.width, self.scroll_offset.y, columns, room)
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Head, then rows."""
-        width = self.size.width
+        view = self._view
         if y == 0:
-            cells = [Text(column.title) for column in self._columns]
-            return self._strip(_BLANK, cells, "grid--head")
-        position = self.scroll_offset.y + y - 1
+            return self._strip(_BLANK, [Text(column.title) for column in view.columns], "grid--head")
+        position = view.top + y - 1
         if position < len(self._items):
             here = position == self._at
             cursor = here and self.has_focus
@@ -197,16 +202,24 @@ class Grid(ScrollView, Generic[T], can_focus=True):
             return self._strip(_CURSOR if here else _BLANK, cells, "grid--cursor" if cursor else "")
         if not self._items and y == 1 and self.empty:
             return self._strip(_BLANK, [Text(self.empty)], "grid--empty", whole=True)
-        return Strip.blank(width, self.rich_style)
+        return Strip.blank(view.width, view.ground)
 
     def _strip(self, mark: str, cells: list[Text], component: str, whole: bool = False) -> Strip:
-        line = Text(mark, no_wrap=True, end="")
-        widths = [self._room - len(mark)] if whole else self._widths()
-        for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        view, console = self._view, self.app.console
+        segments = [Segment(mark)]
+        for number, (cell, width) in enumerate(zip(cells, [view.room] if whole else view.widths, strict=True)):
             shown = cell.copy()
             shown.truncate(width, overflow="ellipsis", pad=True)
-            line.append(" " if number else "").append_text(shown)
-        segments: list[Segment] = list(line.render(self.app.console))
-        strip = Strip(segments).adjust_cell_length(self.size.width)
-        base = self.rich_style + self.get_component_rich_style(component) if component else self.rich_style
+            if number:
+                segments.append(Segment(" "))
+            segments += _segments(shown, console)
+        strip = Strip(Segment.simplify(segments)).adjust_cell_length(view.width)
+        base = view.ground + self.get_component_rich_style(component) if component else view.ground
         return strip.apply_style(base)
+
+
+def _segments(cell: Text, console: Console) -> list[Segment]:
+    """Of a text; nearly all are of one style."""
+    if cell.spans:
+        return list(cell.render(console))
+    return [Segment(cell.plain, console.get_style(cell.style) if cell.style else None)]

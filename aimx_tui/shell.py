@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 
 from aimx_tui import theme
 from aimx_tui.help import Help
+from aimx_tui.sheets import Sheets
 
 if TYPE_CHECKING:  # it imports a dozen widgets that nobody needs before the first picture
     from textual.types import CSSPathType
@@ -45,6 +46,7 @@ class Shell(App[None]):
         for known in (theme.DARK, theme.LIGHT):
             self.register_theme(known)
         self.theme = theme.preferred().name
+        self.stylesheet = Sheets(self.get_css_variables())
 
     def on_mount(self) -> None:
         """Signals end the program as a key does."""

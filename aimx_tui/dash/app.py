@@ -39,6 +39,7 @@ class Dashboard(Configured):
 
     TITLE = "aimx"
     CSS_PATH: ClassVar["CSSPathType | None"] = ["../shell.tcss", "dash.tcss", "hooks/hooks.tcss", "health/health.tcss"]
+    DEFAULT_MODE = modes.MODES[0].name
     MODES = {mode.name: mode.screen for mode in modes.MODES}  # noqa: RUF012  as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
@@ -59,12 +60,17 @@ class Dashboard(Configured):
         self._asking: dict[Stale, Worker[None]] = {}
         self._rest_s: dict[Stale, float] = {}
         self._hurry = asyncio.Event()
+        self._begun = asyncio.Event()  # there is something to show
 
-    def on_mount(self) -> None:
-        """The first mode, and the stream of events."""
-        super().on_mount()
-        self.switch_mode(modes.MODES[0].name)
+    async def on_load(self) -> None:
+        """The stream of events. A picture of nothing costs as much as one of mail: what is told soon is waited for."""
         self.run_worker(later(self._follow), group="events")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._begun.wait(), limits.TUI_FIRST_S)
+
+    def after_picture(self, do: Callable[[], None]) -> None:
+        """What the first picture has not to wait for; at once when it has been drawn."""
+        self.call_later(self.call_after_refresh, do)
 
     def put(self, changed: State) -> None:
         """Another state: shown at once, and what is stale in it is asked for soon. Another list is asked for now."""
@@ -119,6 +125,8 @@ class Dashboard(Configured):
 
     def _picture(self) -> None:
         self._pictured = _now()
+        if _shows(self.state):
+            self._begun.set()
         for screen in self.screen_stack[-1:]:  # none once the app has ended
             if isinstance(screen, Frame) and self.is_running:  # a screen that is taken down has lost its widgets
                 screen.show(self.state)
@@ -133,11 +141,11 @@ class Dashboard(Configured):
                 self._later(self._rest_s.get(kind, 0.0), partial(self._ask_now, kind))
 
     def _later(self, wait_s: float, do: Callable[[], None]) -> None:
-        """A timer of Textual's cannot be one of no time."""
+        """A timer of Textual's cannot be one of no time, and what it calls later it calls after the first picture."""
         if wait_s > 0:
             self.set_timer(wait_s, do)
         else:
-            self.call_later(do)
+            do()
 
     def _ask_now(self, kind: Stale) -> None:
         self._asking[kind] = self.run_worker(later(self._ask_again, kind), group=f"stale {kind}", exclusive=True)
@@ -196,6 +204,12 @@ class Dashboard(Configured):
     def _fresh(self, kind: Stale) -> None:
         """Before the question: what happens while it is answered outdates the answer, and is in the state by then."""
         self.state = self.state._replace(stale=self.state.stale - {kind})
+
+
+def _shows(state: State) -> bool:
+    """Whether the first mode has all that it shows, or will not have it soon."""
+    known = state.listing.loaded and state.mailboxes_loaded and state.status is not None
+    return known or state.link == "away"
 
 
 def _elsewhere(before: State, after: State) -> frozenset[Stale]:

@@ -26,7 +26,14 @@ class Frame(Screen[None]):
     MODE: ClassVar[str]
     ABOUT: ClassVar[str] = ""
 
+    BLANK = True  # title, body and keys cover it
+
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
+
+    def __init__(self) -> None:
+        """With the class of its width from the start: another one later has all styles looked up again."""
+        width = self.app.size.width
+        super().__init__(classes=max((least, name) for least, name in self.HORIZONTAL_BREAKPOINTS if width >= least)[1])
 
     @property
     def dashboard(self) -> "Dashboard":
@@ -52,9 +59,10 @@ class Frame(Screen[None]):
         """Bring it to the screen. Callers extend it."""
         if not self.is_mounted:
             return
-        self.query_one("#title", Static).update(self._title(state))
+        self.query_one("#title", Static).update(self._title(state), layout=False)
         away = self.query_one("#away", Static)
-        away.display = state.link == "away"
+        if away.display != (state.link == "away"):
+            away.display = state.link == "away"
         if state.link == "away":
             again = f" Trying again in {state.again_s:g} s; what is shown was true before."
             away.update(safe.text(f"✗ {state.why}.{again}"))

@@ -29,9 +29,12 @@ def remind(app: "Dashboard") -> None:
 async def _remind(app: "Dashboard") -> None:
     import asyncio
 
+    kept = await asyncio.to_thread(_count)
+    if kept:
+        app.say(f"{'1 draft is' if kept == 1 else f'{kept} drafts are'} kept; c offers what is not sent yet.")
+
+
+def _count() -> int:
     from aimx_tui.dash.compose import drafts
 
-    kept = await asyncio.to_thread(drafts.Drafts(drafts.directory()).all)
-    if kept:
-        many = "1 draft is" if len(kept) == 1 else f"{len(kept)} drafts are"
-        app.say(f"{many} kept; c offers what is not sent yet.")
+    return len(drafts.Drafts(drafts.directory()).all())

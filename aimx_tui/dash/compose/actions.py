@@ -27,7 +27,7 @@ class Writing(Opening):
 
     def on_mount(self) -> None:
         """What was written before is not forgotten."""
-        compose.remind(self.dashboard)
+        self.dashboard.after_picture(lambda: compose.remind(self.dashboard))
 
     def action_write(self, kind: "Kind") -> None:
         """A letter; all but a new one are about the mail that is meant."""

@@ -18,7 +18,15 @@ from aimx_tui.dash.mail import rows
 from aimx_tui.dash.mail.reader import Reader
 from aimx_tui.dash.state import Asked, Folder, Listing, Mail, Mailbox, Stale, State, extended
 from aimx_tui.dash.working import later
-from aimx_tui.grid import Grid
+from aimx_tui.grid import Column, Grid
+
+
+class _Panes(Horizontal):
+    BLANK = True  # what they contain covers them
+
+
+class _List(Vertical):
+    BLANK = True
 
 
 class Looking(Frame):
@@ -41,22 +49,22 @@ class Looking(Frame):
         self.narrowing = ""  # of the loaded rows: what is typed after \\
         self._before = Listing()
         self._wish: Asked | None = None  # asked for, not answered yet
-        self._shape = (Asked(), 0)  # what the columns were made for
         self._narrowed = ""  # what the rows that the table has hold
         self.moved_by_rows: str | None = None  # the row that the cursor came to because others came or went
         self.same_question = True  # and they are an answer to the same question
 
         # Held, not looked up: what is under way when the program ends may still tell them something.
         self.boxes = Grid[Mailbox](rows.BOXES, lambda box: box.name, rows.box, id="mailboxes")
-        self.mails = Grid[Mail](rows.columns(*self._shape), lambda row: row.key, self._drawn, id="mails")
+        self.mails = Grid[Mail](self._columns, lambda row: row.key, self._drawn, id="mails")
         self.reader = Reader(id="reader")
         self._place = Static("", id="place")
+        self._placed = ""
 
     def body(self) -> ComposeResult:
         """The panes."""
-        with Horizontal(id="panes"):
+        with _Panes(id="panes"):
             yield self.boxes
-            with Vertical(id="list"):
+            with _List(id="list"):
                 yield self._place
                 yield self.mails
                 yield from self.bar()
@@ -88,17 +96,22 @@ class Looking(Frame):
         shown = tuple(row for row in listing.rows if wanted in _words(row)) if wanted else listing.rows
         table = self.mails
         was = table.key
-        self._shape = (listing.asked, table.size.width)
-        table.set_columns(rows.columns(*self._shape))
         table.empty = _nothing(listing, self.narrowing, self.dashboard.state)
         anew = before.asked != listing.asked or self._narrowed != self.narrowing
         self._narrowed = self.narrowing
+        if before.asked != listing.asked:
+            table.refresh()  # the same rows may stand in other columns
         if anew and was is not None and not any(row.key == was for row in shown):
             table.put(())
         table.put(shown)
         if table.key != was:
             self.moved_by_rows, self.same_question = table.key, not anew
-        self._place.update(safe.text(rows.place(listing, len(shown), self.narrowing)))
+        self._put_place(rows.place(listing, len(shown), self.narrowing))
+
+    def _put_place(self, text: str) -> None:
+        if text != self._placed:
+            self._placed = text
+            self._place.update(safe.text(text))
 
     def look(self, asked: Asked) -> None:
         """The table to that; the newest wish counts."""
@@ -153,7 +166,7 @@ class Looking(Frame):
         """The mail of that one; a directory that is no mailbox has none that could be asked for."""
         box = next((one for one in self.dashboard.state.mailboxes if one.name == key), None)
         if box is not None and not box.registered:
-            self._place.update(safe.text(f"{box.name}: a directory without a mailbox; its mail is not listed"))
+            self._put_place(f"{box.name}: a directory without a mailbox; its mail is not listed")
         elif (key or None) != self.asked.mailbox:
             self.narrowing = ""
             self.look(Asked(key or None, self.asked.folder))
@@ -176,12 +189,11 @@ class Looking(Frame):
         """Only unread mail, or all again."""
         self.look(self.asked._replace(unread=None if self.asked.unread else True))
 
-    def _drawn(self, row: Mail) -> list[Text]:
-        return rows.mail(row, *self._shape, self.now())
+    def _columns(self, width: int) -> tuple[Column, ...]:
+        return rows.columns(self._before.asked, width)
 
-    def on_resize(self) -> None:
-        """Other columns for another width."""
-        self.call_after_refresh(lambda: self._list(self.dashboard.state.listing))
+    def _drawn(self, row: Mail) -> list[Text]:
+        return rows.mail(row, self._before.asked, self.mails.size.width, self.now())
 
     def now(self) -> datetime:
         """The clock."""

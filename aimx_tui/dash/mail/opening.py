@@ -45,6 +45,7 @@ class Opening(Looking):
         self._entered = ""  # the mail that Enter opened before it was there
         self._by_hand = ""  # the mail that the cursor was moved to
         self._link = "connecting"
+        self._begun = False
 
     @property
     def reads(self) -> bool:
@@ -65,6 +66,7 @@ class Opening(Looking):
         mail, back = self.reader.mail, state.link == "live" and self._link != "live"
         self._link = state.link
         if mail is None:
+            self._begin()
             return
         now = next((row for row in state.listing.rows if row.key == mail.key), None)
         if back and self.reader.message is None:
@@ -76,6 +78,19 @@ class Opening(Looking):
             self.reader.mail = now
         elif any(row.key == mail.key for row in before.rows):
             self.run_worker(later(self._look_for, mail), group="gone", exclusive=True)
+
+    def _begin(self) -> None:
+        """What the row says of the first mail stands in the first picture, its text comes after that."""
+        mail = self.mails.item
+        if mail is not None and not self._begun:
+            self._begun = True
+            self.reader.turn(mail)
+            self.dashboard.after_picture(self._load_shown)
+
+    def _load_shown(self) -> None:
+        mail = self.reader.mail
+        if mail is not None and self.reader.message is None:
+            self.run_worker(later(self._load, mail), group="preview", exclusive=True)
 
     def on_grid_moved(self, moved: Grid.Moved) -> None:
         """The other panes follow."""

@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.events import Click
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -49,6 +49,7 @@ class Page(ScrollView, can_focus=True):
         self._lines: Sequence[Line] = ()
         self._width = 0
         self._marks: tuple[str, ...] = ()
+        self._ground, self._cells, self._from = Style(), 0, 0  # of the picture that is made
 
     @property
     def measure(self) -> int:
@@ -63,7 +64,7 @@ class Page(ScrollView, can_focus=True):
     def put(self, lines: Sequence[Line], top: int | None = None) -> None:
         """Other lines, from that one on; None: from where it is."""
         self._lines = lines
-        self.virtual_size = Size(self.scrollable_content_region.width, len(lines))
+        self.virtual_size = Size(1, len(lines))  # no line is wider than there is room for
         if top is not None:
             self.scroll_to(y=top, animate=False, force=True, immediate=True)
         self.refresh()
@@ -130,7 +131,6 @@ class Page(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Only another width matters."""
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._lines))
         if self.measure != self._width:
             self._width = self.measure
             self.post_message(self.Resized())
@@ -150,14 +150,19 @@ class Page(ScrollView, can_focus=True):
         """It is drawn."""
         self.refresh()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What all lines share is looked up once: each of it is asked of all that this stands in."""
+        self._ground, self._cells, self._from = self.rich_style, self.size.width, int(self.scroll_offset.y)
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """One line in view."""
-        width, position = self.size.width, self.scroll_offset.y + y
+        width, position = self._cells, self._from + y
         if position >= len(self._lines):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._ground)
         line = self._lines[position]
         strip = Strip([Segment(" "), Segment(line)] if isinstance(line, str) else [Segment(" "), *line])
-        strip = strip.apply_style(self.rich_style).crop_extend(0, width, self.rich_style)
+        strip = strip.apply_style(self._ground).crop_extend(0, width, self._ground)
         for start, end in _spans(self.text(position), self._marks) if self._marks else ():
             strip = _styled(strip, start + 1, end + 1, _FOUND)
         marked = self.text_selection

@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message as Posted
+from textual.timer import Timer
 from textual.widgets import Static
 
 from aimx import limits
@@ -31,6 +32,8 @@ class _Drawn(NamedTuple):
 
 class Reader(Vertical):
     """Header block, text, attachments and conversation of a mail on one page."""
+
+    BLANK = True  # what it contains covers it
 
     class More(Posted):
         """The end of what is loaded comes near."""
@@ -72,6 +75,8 @@ class Reader(Vertical):
         self._drawn = _Drawn(None, [])
         self._shown = ""  # the key whose text has been drawn
         self._note = Static("", id="reader-note")
+        self._noted = ("", False)
+        self._patience: Timer | None = None
         self.page = Page(id="page")  # what scrolls
 
     def compose(self) -> ComposeResult:
@@ -82,7 +87,6 @@ class Reader(Vertical):
     def on_mount(self) -> None:
         """Colours are part of what is drawn."""
         self.watch(self.app, "theme", self._again, init=False)
-        self.note("")
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -105,11 +109,24 @@ class Reader(Vertical):
         look = self._look()
         self._drawn = _Drawn(None, [])
         self.page.put(sheet.top(mail, None, (), look), 0)
-        self.note("… loading")
+        self.note("")
+        self._stop_patience()
+        self._patience = self.set_timer(limits.TUI_SETTLE_S, self._still)
+
+    def _stop_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.stop()
+            self._patience = None
+
+    def _still(self) -> None:
+        """Said only when it takes a while: the line moves the page."""
+        if self.mail is not None and self.message is None and not self._note.display:
+            self.note("… loading")
 
     def put(self, message: Message) -> None:
         """The mail, or more of it."""
         if self.mail is not None and message.key == self.mail.key:
+            self._stop_patience()
             self.message = message
             self.note("")
             self._again()
@@ -127,9 +144,11 @@ class Reader(Vertical):
 
     def note(self, text: str, trouble: bool = False) -> None:
         """A line above the page; nothing hides it."""
-        self._note.update(Text(safe.line(text)))
-        self._note.display = bool(text)
-        self._note.set_class(trouble, "trouble")
+        if (text, trouble) != self._noted:
+            self._noted = (text, trouble)
+            self._note.update(Text(safe.line(text)))
+            self._note.display = bool(text)
+            self._note.set_class(trouble, "trouble")
 
     def on_page_resized(self) -> None:
         """Another width."""

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from aimx import limits
 from aimx.errors import Failed, Refused
-from aimx.mime import frontmatter
 from aimx.wire.frames import EmailRead
 from aimx_tui.dash.gateway import Gateway
 
@@ -91,12 +90,16 @@ async def _piece(gateway: Gateway, request: EmailRead, version: str) -> dict[str
 
 def _has_head(source: str) -> bool:
     """Whether more text would not change what the frontmatter is."""
+    from aimx.mime import frontmatter  # rows are shown before any mail is
+
     if not source.startswith(frontmatter.DELIMITER) or len(source) >= limits.FRONTMATTER_OCTETS:
         return True
     return frontmatter.span(source.encode()) is not None
 
 
 def _read(source: str) -> tuple[dict[str, Any] | None, str]:
+    from aimx.mime import frontmatter
+
     octets = source.encode("utf-8", "replace")
     try:
         fields, body = frontmatter.read(octets)

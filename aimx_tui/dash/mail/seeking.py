@@ -1,15 +1,17 @@
 """Mode 1: search in the language of `aimx emails search`, filter of the loaded rows, conversations."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from aimx.errors import Refused
-from aimx.policy import search as language
 from aimx_tui.dash.mail.bar import Bar
 from aimx_tui.dash.mail.opening import Opening
 from aimx_tui.dash.state import Asked, Folder, State
+
+if TYPE_CHECKING:
+    from aimx.policy.search import Word
 
 
 class Seeking(Opening):
@@ -139,7 +141,11 @@ class Seeking(Opening):
         self.look(Asked(mail.mailbox, "all", f"thread:{mail.thread_id}", about=(mail.folder, mail.id)))
 
 
-def _words(query: str) -> list[language.Word]:
+def _words(query: str) -> "list[Word]":
+    if not query:
+        return []
+    from aimx.policy import search as language  # mail is shown before any is searched for
+
     try:
         return list(language.words(query))
     except Refused:
