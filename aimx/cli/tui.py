@@ -17,11 +17,13 @@ def run(options: argparse.Namespace) -> int:
 
     if not terminal.suitable():
         raise Refused("aimx tui needs a terminal with UTF-8; `aimx emails list` and `aimx watch` work without one")
-    gc.disable()  # of what modules are made of nothing becomes garbage, and looking for it takes a sixth of the start
+    # Until the first picture stands: nothing becomes garbage, and looking for it takes a sixth of the start.
+    gc.disable()
     from aimx_tui.dash import app
     from aimx_tui.dash.gateway import Gateway
 
-    gc.freeze()
-    gc.enable()
-    app.run(Gateway(places.socket_name()), options.data_dir)
+    try:
+        app.run(Gateway(places.socket_name()), options.data_dir)
+    finally:
+        gc.enable()
     return Exit.OK

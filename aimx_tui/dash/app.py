@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -67,6 +68,12 @@ class Dashboard(Configured):
         self.run_worker(later(self._follow), group="events")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._begun.wait(), limits.TUI_FIRST_S)
+
+    def on_mount(self) -> None:
+        """What was put off for the first picture."""
+        super().on_mount()
+        if not gc.isenabled():
+            self.after_picture(_collect)
 
     def after_picture(self, do: Callable[[], None]) -> None:
         """What the first picture has not to wait for; at once when it has been drawn."""
@@ -217,6 +224,12 @@ def _elsewhere(before: State, after: State) -> frozenset[Stale]:
     rows: frozenset[Stale] = frozenset({"rows"} if before.listing.asked != after.listing.asked else ())
     runs: frozenset[Stale] = frozenset({"runs"} if before.runs_of != after.runs_of else ())
     return rows | runs
+
+
+def _collect() -> None:
+    """From now on; what the start has made stays for good."""
+    gc.freeze()
+    gc.enable()
 
 
 def _now() -> float:

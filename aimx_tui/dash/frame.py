@@ -30,11 +30,6 @@ class Frame(Screen[None]):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
 
-    def __init__(self) -> None:
-        """With the class of its width from the start: another one later has all styles looked up again."""
-        width = self.app.size.width
-        super().__init__(classes=max((least, name) for least, name in self.HORIZONTAL_BREAKPOINTS if width >= least)[1])
-
     @property
     def dashboard(self) -> "Dashboard":
         """The app."""
@@ -42,6 +37,8 @@ class Frame(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Title, banner, body, keys."""
+        width = self.app.size.width  # its class at once: a later one has the styles of all widgets looked up again
+        self.add_class(max((least, name) for least, name in self.HORIZONTAL_BREAKPOINTS if width >= least)[1])
         yield Static("", id="title")
         yield Static("", id="away")
         yield from self.body()

@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +34,7 @@ def path() -> Path:
 def read(file: Path) -> Settings:
     """What it says. A file that is not there says nothing."""
     try:
-        return _settings(tomllib.loads(_text(file)))
+        return _settings(_loads(_text(file)))
     except FileNotFoundError:
         return Settings()
     except OSError as error:
@@ -44,6 +43,12 @@ def read(file: Path) -> Settings:
         return Settings(troubles=(f"{file} is not valid: {error}",))
     except Refused as refused:
         return Settings(troubles=(f"{file} {refused.reason}",))
+
+
+def _loads(text: str) -> dict[str, Any]:
+    import tomllib  # most people have no such file
+
+    return tomllib.loads(text)
 
 
 def _text(file: Path) -> str:
@@ -98,7 +103,7 @@ def save_theme(file: Path, theme: str) -> None:
 
 def _with_theme(text: str, theme: str) -> str:
     """Raises: ValueError (not TOML), Refused."""
-    wanted = {**tomllib.loads(text), "theme": theme}
+    wanted = {**_loads(text), "theme": theme}
     line = f'theme = "{theme}"'
     table = _TABLE.search(text)
     top = text[: table.start()] if table else text
@@ -114,7 +119,7 @@ def _with_theme(text: str, theme: str) -> str:
 
 def _says(text: str, wanted: dict[str, Any]) -> bool:
     try:
-        return tomllib.loads(text) == wanted
+        return _loads(text) == wanted
     except ValueError:
         return False
 

@@ -129,7 +129,8 @@ modes.MODES[0].screen()
 LATER = (
     *("mcp", "trio", "markdown_it", "rich.markdown", "aimx.provision", "aimx.daemon", "aimx.smtp", "aimx.drafting"),
     *("aimx.mime.sample", "aimx_tui.setup", "aimx_tui.agents", "aimx_tui.dash.compose.screen", "aimx_tui.dash.hooks"),
-    *("aimx_tui.dash.health", "aimx_tui.dash.mailboxes", "aimx_tui.dash.mail.dialogs"),
+    *("aimx_tui.dash.health", "aimx_tui.dash.mailboxes", "aimx_tui.dash.mail.dialogs", "aimx.mime", "aimx.policy"),
+    *("aimx.model", "msgspec", "tomllib"),
 )
 
 

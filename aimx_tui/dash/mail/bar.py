@@ -1,8 +1,8 @@
 """The line below the table where a search or a filter is typed. It asks nobody; what is wrong is shown where it is."""
 
+from functools import cached_property
 from typing import ClassVar, Literal
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
@@ -20,7 +20,7 @@ _SIGNS: dict[Kind, str] = {"search": "words to search for", "filter": "text to f
 
 
 class Bar(Vertical):
-    """Hidden until it is opened."""
+    """Hidden until it is opened; the first picture has none, so that its field is made then."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "past(-1)", "Before", id="bar.up", show=False, tooltip="What was searched for before"),
@@ -42,21 +42,20 @@ class Bar(Vertical):
         self.kind: Kind = "search"
         self._past: dict[Kind, list[str]] = {"search": [], "filter": []}
         self._at = 0
-        self._field = Input(id="wanted", compact=True, select_on_focus=False)
-        self._hint = Static("", id="wanted-hint")
 
-    def compose(self) -> ComposeResult:
-        """A field and what it takes."""
-        yield self._field
-        yield self._hint
+    @cached_property
+    def _field(self) -> Input:
+        return Input(id="wanted", compact=True, select_on_focus=False)
 
-    def on_mount(self) -> None:
-        """Nothing is asked for yet."""
-        self.display = False
+    @cached_property
+    def _hint(self) -> Static:
+        return Static("", id="wanted-hint")
 
     def open(self, kind: Kind, text: str) -> None:
         """For that, beginning with what is in force."""
         self.kind, self.display = kind, True
+        if not self.children:
+            self.mount(self._field, self._hint)
         self._at = len(self._past[kind])
         field = self._field
         field.placeholder, field.value = _SIGNS[kind], text

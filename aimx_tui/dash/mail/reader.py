@@ -106,12 +106,15 @@ class Reader(Vertical):
         """To another mail, of which so far the row is known."""
         self.mail, self.message, self.thread, self.source, self._shown = mail, None, (), False, ""
         self.workers.cancel_group(self, "draw")
-        look = self._look()
         self._drawn = _Drawn(None, [])
-        self.page.put(sheet.top(mail, None, (), look), 0)
+        self.page.put(self._top(mail), 0)
         self.note("")
         self._stop_patience()
         self._patience = self.set_timer(limits.TUI_SETTLE_S, self._still)
+
+    def _top(self, mail: Mail) -> list[Line]:
+        """What its row says. Before the first layout no line has a width."""
+        return sheet.top(mail, None, (), self._look()) if self.page.size else []
 
     def _stop_patience(self) -> None:
         if self._patience is not None:
@@ -152,7 +155,10 @@ class Reader(Vertical):
 
     def on_page_resized(self) -> None:
         """Another width."""
-        self._again()
+        if self.mail is not None and self.message is None:
+            self.page.put(self._top(self.mail))
+        else:
+            self._again()
 
     def on_page_near_end(self) -> None:
         """More is wanted, if there is any."""
