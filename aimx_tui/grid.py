@@ -1,6 +1,6 @@
 """A table that draws only the rows in view, so that its size costs nothing. Its owner draws the cells."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from rich.console import Console
@@ -97,7 +97,7 @@ class Grid(ScrollView, Generic[T], can_focus=True):
         """
         if items and items == self._items:
             return
-        before = self.key
+        before, rows = self.key, self._items
         moved = None if before is None else self._position(items, before)
         was, self._items = self._at, items
         self._at = moved if moved is not None else min(was, max(0, len(items) - 1))
@@ -107,7 +107,12 @@ class Grid(ScrollView, Generic[T], can_focus=True):
             self.scroll_to(y=top + moved - was, animate=False)
         elif moved is None or top:
             self._follow()
-        self.refresh()
+        if items and len(items) == len(rows) and self._at == was:
+            self._draw_again(
+                number for number, (one, other) in enumerate(zip(rows, items, strict=True)) if one != other
+            )
+        else:
+            self.refresh()
         if self.key != before:
             self.post_message(self.Moved(self, self.key))
 
@@ -162,12 +167,19 @@ class Grid(ScrollView, Generic[T], can_focus=True):
     def _to(self, position: int) -> None:
         position = max(0, min(position, len(self._items) - 1))
         if position != self._at:
+            self._draw_again((self._at, position))
             self._at = position
             self.post_message(self.Moved(self, self.key))
         self._follow()
-        self.refresh()
         if position >= len(self._items) - self.size.height:
             self.post_message(self.NearEnd(self, self.key))
+
+    def _draw_again(self, positions: Iterable[int]) -> None:
+        """Of those rows the ones in view; scrolling draws all."""
+        top = self.scroll_offset.y
+        for position in positions:
+            if top <= position < top + self.size.height:
+                self.refresh_line(position + 1)
 
     def _follow(self) -> None:
         """Scroll as far as needed; the head takes a line."""

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -110,8 +111,10 @@ class Looking(Frame):
 
     def _put_place(self, text: str) -> None:
         if text != self._placed:
+            longest = max(cell_len(text), cell_len(self._placed)) if self._placed else 0
             self._placed = text
-            self._place.update(safe.text(text))
+            # As it counts mail it changes often: other lines are laid out anew only where it needs a second one.
+            self._place.update(safe.text(text), layout=not 0 < longest <= self._place.size.width)
 
     def look(self, asked: Asked) -> None:
         """The table to that; the newest wish counts."""
