@@ -61,6 +61,7 @@ class Dashboard(Configured):
         self._asking: dict[Stale, Worker[None]] = {}
         self._rest_s: dict[Stale, float] = {}
         self._hurry = asyncio.Event()
+        self._listens = False  # to what it is sent
         self._begun = asyncio.Event()  # there is something to show
 
     async def on_load(self) -> None:
@@ -72,6 +73,7 @@ class Dashboard(Configured):
     def on_mount(self) -> None:
         """What was put off for the first picture."""
         super().on_mount()
+        self._listens = True
         if not gc.isenabled():
             self.after_picture(_collect)
 
@@ -148,9 +150,11 @@ class Dashboard(Configured):
                 self._later(self._rest_s.get(kind, 0.0), partial(self._ask_now, kind))
 
     def _later(self, wait_s: float, do: Callable[[], None]) -> None:
-        """A timer of Textual's cannot be one of no time, and what it calls later it calls after the first picture."""
+        """A timer of Textual's cannot be one of no time, and what it calls later waits until the app has begun."""
         if wait_s > 0:
             self.set_timer(wait_s, do)
+        elif self._listens:
+            self.call_later(do)
         else:
             do()
 
