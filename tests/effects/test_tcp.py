@@ -52,6 +52,25 @@ def test_more_than_the_buffers_hold_arrives_whole():
     both(script)
 
 
+def test_what_the_socket_does_not_take_at_once_is_left_to_the_caller():
+    octets = bytes(range(256)) * 40_000
+
+    async def script(ours, theirs):
+        assert not ours.send_now(b"hello")
+        assert theirs.recv(5, socket.MSG_WAITALL) == b"hello"
+        rest = memoryview(octets)
+        while len(left := ours.send_now(rest)) < len(rest):
+            rest = left
+        taken = len(octets) - len(rest)
+        assert 0 < taken < len(octets)
+        assert theirs.recv(taken, socket.MSG_WAITALL) == octets[:taken]
+        await ours.send_eof()
+        with pytest.raises(trio.ClosedResourceError):
+            ours.send_now(b"x")
+
+    both(script)
+
+
 def test_reading_waits_and_ends_at_end_of_input():
     async def script(ours, theirs):
         async with trio.open_nursery() as nursery:

@@ -140,8 +140,10 @@ def test_a_hanging_thread_does_not_hold_the_next_commit(state):
     assert hanging.wait(30)
     task = Task(goes_on())
     assert not carrier.add(task)
+    assert not task.begun
     assert carrier.stalled(task)
     carrier.drive()
+    assert task.begun
     assert [one.result() for one in told] == ["next"]
     assert not carrier.stalled(task), "it has ended"
     release.set()
