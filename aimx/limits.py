@@ -523,6 +523,7 @@ TUI_REST_MAX_S = 5.0
 TUI_FIRST_OCTETS = 64 * KIB  # of a mail, shown before the rest is asked for
 TUI_BODY_CHARACTERS = 16 * MIB  # of a mail that the reader holds; beyond it stands the command that prints all
 TUI_MARKDOWN_CHARACTERS = 64 * KIB  # drawn as Markdown, in some tenths of a second; the rest as it was written
+TUI_LABEL_CHARACTERS = 200  # of a link's text, as many as are shown, looked through for the name of another place
 TUI_MEASURE = 100  # cells of a line of text; longer ones are hard to follow
 TUI_REFLOW_CELLS = 56  # a line of a paragraph that is longer was wrapped by a program; a shorter one ends there
 TUI_HISTORY = 100  # searches that are remembered

@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from aimx import limits
 from aimx_tui import safe
 from aimx_tui.dash.mail import links
 from aimx_tui.dash.mail.document import Link
@@ -79,7 +80,9 @@ class Leading(ModalScreen[str | None]):
             with VerticalScroll(classes="what", can_focus=False):
                 yield Static(safe.text(safe.line(self._link.target)), classes="target")
             if self._link.label and self._link.label != self._link.target:
-                yield Static(safe.text(f"Its text: {safe.line(self._link.label)[:200]}"), classes="hint")
+                yield Static(
+                    safe.text(f"Its text: {safe.line(self._link.label)[: limits.TUI_LABEL_CHARACTERS]}"), classes="hint"
+                )
             for warning in self._target.warnings:
                 yield Static(safe.text(warning), classes="warning")
             with Horizontal(classes="buttons"):

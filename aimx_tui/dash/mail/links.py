@@ -4,11 +4,14 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from aimx import limits
 from aimx_tui import safe
 from aimx_tui.dash.mail.document import Link
 
 _HOST = re.compile(r"(?:https?://)?(?:[^\s/@:]+@)?((?:[\w-]+\.)+[A-Za-z]{2,})", re.IGNORECASE)
 _WEB = ("http", "https")
+# Browsers read some of these as a slash or as another character, and would go elsewhere than what is told here.
+_DOUBTFUL = re.compile(r'[\\%"<>^`{|}]|(?<!^)(?<!@)\[|\](?!:\d*\Z|\Z)')
 
 
 class Target(NamedTuple):
@@ -25,14 +28,17 @@ def judge(link: Link) -> Target:
         parts = urlsplit(link.target)
         scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
         named = parts.username is not None
+        _ = parts.port
     except ValueError:
         return Target("", ("It is no address that could be opened.",))
     if scheme == "mailto":
         return Target("mail", (), safe.line(unquote(parts.path)))
+    if _DOUBTFUL.search(parts.netloc):
+        return Target("", ("It is no address that could be opened.",))
     if scheme not in _WEB or not host or not link.target.isprintable() or " " in link.target:
         return Target("", ("Only http, https and mailto are opened from here.",))
     warnings = []
-    said = _HOST.search(link.label)
+    said = _HOST.search(link.label[: limits.TUI_LABEL_CHARACTERS])
     if said and not _same(said[1].lower(), host):
         warnings.append(f"! The text names {said[1]}, but it leads to {host}.")
     if not host.isascii() or "xn--" in host:

@@ -1,5 +1,6 @@
 """What stands in the rows and the header block of a mail, and what its text and its links become."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -185,6 +186,12 @@ LINKS = {
     "control": (Link("x", "https://a.example/\x1b[2J"), "", 1),
     "broken": (Link("x", "http://[::1"), "", 1),
     "option": (Link("x", "--help"), "", 1),
+    "address": (Link("x", "https://[2001:db8::1]:8443/"), "web", 0),
+    # A browser goes elsewhere: a backslash is a slash to it, %2e a dot; or nowhere.
+    "backslash": (Link("bank.example", "https://evil.example\\@bank.example/"), "", 1),
+    "escaped": (Link("x", "https://evil%2eexample/"), "", 1),
+    "port": (Link("x", 'https://a.example:"'), "", 1),
+    "brackets": (Link("x", "https://evil.example[::1]/"), "", 1),
 }
 
 
@@ -192,6 +199,12 @@ LINKS = {
 def test_what_a_link_may_open_and_what_is_odd_about_it(link, opens, warnings):
     judged = links.judge(link)
     assert (judged.opens, len(judged.warnings)) == (opens, warnings)
+
+
+def test_a_long_text_of_a_link_costs_little():
+    began = time.process_time()
+    links.judge(Link("a-" * 100_000, "https://a.example"))
+    assert time.process_time() - began < 1
 
 
 def test_a_mail_to_write_goes_to_the_address_only():
