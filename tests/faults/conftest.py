@@ -1,11 +1,30 @@
-"""The counters of a fault run, added up over its processes."""
+"""The counters of a fault run, added up over its processes, and what they say of it whatever its tests say."""
 
+from pathlib import Path
+
+from tests.faults.shapes import FULL
 from tests.faults.tally import TALLY
+
+HERE = Path(__file__).parent
+EVIDENCE = Path(".nox/evidence/faults")  # there when mail was lost or doubled: no second try makes that good
+
+
+def pytest_sessionstart(session):
+    if not hasattr(session.config, "workerinput"):
+        (session.config.rootpath / EVIDENCE).unlink(missing_ok=True)
 
 
 def pytest_sessionfinish(session):
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["tally"] = TALLY.told()
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["tally"] = TALLY.told()
+        return
+    if TALLY.untrue():
+        evidence = config.rootpath / EVIDENCE
+        evidence.parent.mkdir(parents=True, exist_ok=True)
+        evidence.write_text("\n".join(TALLY.lines()) + "\n")
+    if _verdict(config) and session.exitstatus == 0:
+        session.exitstatus = 1
 
 
 def pytest_testnodedown(node):
@@ -14,8 +33,28 @@ def pytest_testnodedown(node):
         TALLY.add(told)
 
 
-def pytest_terminal_summary(terminalreporter):
-    if TALLY.faults:
-        terminalreporter.section("faults")
-        for line in TALLY.lines():
-            terminalreporter.write_line(line)
+def pytest_terminal_summary(terminalreporter, config):
+    if not TALLY.faults:
+        return
+    terminalreporter.section("faults")
+    for line in [*TALLY.lines(), *(f"FAILED: {reason}" for reason in _verdict(config))]:
+        terminalreporter.write_line(line)
+
+
+def _verdict(config):
+    return TALLY.untrue() + (TALLY.few() if FULL and _whole(config) else [])
+
+
+def _whole(config):
+    """Whether all of this directory is run."""
+    chosen = {(config.invocation_params.dir / word).resolve() for word in config.args}
+    options = config.option
+    part = (
+        options.keyword
+        or options.markexpr
+        or getattr(options, "lf", False)
+        or options.deselect
+        or options.ignore
+        or options.maxfail
+    )
+    return not part and not options.collectonly and bool(chosen & {HERE, *HERE.parents})

@@ -73,6 +73,11 @@ def whole(directory: Path) -> dict[str, list[Path]]:
     return found
 
 
+def counted(found: dict[str, list[Path]]) -> dict[str, int]:
+    """Marker → copies."""
+    return {marker: len(paths) for marker, paths in found.items()}
+
+
 def copies(daemon: Daemon, mailbox: str, marker: str) -> int:
     """How many times a message is visible in a mailbox."""
     return len(stored(daemon, mailbox).get(marker, []))

@@ -1,11 +1,16 @@
 """The wall clock jumps, stands still and comes back: nothing is overwritten, stuck, sent twice or run twice.
 
-The daemon's wall clock is libfaketime's; time that is measured (deadlines, pauses) goes on as it does in a real jump.
+The front's wall clock is libfaketime's; time that is measured (deadlines, pauses) goes on as it does in a real jump. It
+gives every name, date and age that the daemon writes. Its spawner, workers, resolver and hooks get an environment of
+their own, and have the true time.
 """
 
 import json
 import random
 import time
+import tomllib
+from collections import Counter
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +19,7 @@ from aimx import client
 from aimx.wire.frames import EmailList, MarkRead, MarkUnread, Send, Status
 from tests.daemon.watchers import Watcher
 from tests.faults import shapes
-from tests.faults.tally import TALLY
+from tests.faults.tally import PROMISED, TALLY
 from tests.faults.traffic import PATIENCE_S, ROUNDS, Traffic, until
 from tests.harness import DOMAIN, Daemon, mail
 from tests.mailauth import signing
@@ -25,6 +30,8 @@ pytestmark = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not inst
 JUMPS = (
     "+1h", "+0", "-1h", "+2s", "-2s", "+1d", "-1d", "+30d", "-8d", "+3y", "-3y", "+0", "+11y", "-25y", "+60y", "+0",
 )  # fmt: skip
+UNITS_S = {"s": 1, "h": 3600, "d": 86400, "y": 365 * 86400, "0": 1}  # as libfaketime counts them
+SECOND = timedelta(seconds=1)  # what is written is cut to whole ones
 STILL = ("2031-12-31 23:59:59", "2024-02-29 12:00:00", "1970-01-01 00:00:10")
 
 
@@ -36,7 +43,6 @@ def clock(tmp_path_factory):
     def turn(text):
         path.with_suffix(".new").write_text(f"{text}\n")
         path.with_suffix(".new").rename(path)
-        TALLY.fault("clock stands still" if text in STILL else "clock jumps")
 
     path.write_text("+0\n")
     turn.path = path
@@ -78,7 +84,9 @@ def test_mail_goes_on_across_jumps(daemon, clock):
         for number, jump in enumerate(_jumps()):
             traffic.more(2)
             clock(jump)
-            traffic.recovers(time.monotonic())
+            began = time.monotonic()
+            _seen(daemon, jump, f"jump.{number}")
+            traffic.recovers(began)
             _everything_else_works(daemon, f"key-{number}")
     traffic.account()
     ids = {path.stem for path in (daemon.data / "inbox/ops").iterdir()}
@@ -86,10 +94,32 @@ def test_mail_goes_on_across_jumps(daemon, clock):
     with Watcher(daemon.socket, cursor) as watcher:
         owed = sum(mailbox == "ops" for _, mailbox in traffic.promised)
         assert watcher.hello["type"] == "hello"
-        seen = [event["id"] for event in watcher.events("received", len(traffic.promised)) if event["mailbox"] == "ops"]
-    assert len(seen) == len(set(seen)) >= owed
+        seen = [
+            event["id"]
+            for event in watcher.events("received", len(traffic.promised) + len(_jumps()))
+            if event["mailbox"] == "ops"
+        ]
+    assert len(seen) == len(set(seen)) >= owed + len(_jumps())
     assert set(seen) <= ids
     clock("+0")
+
+
+def _seen(daemon, jump, marker):
+    """What arrives now has the date of the jump, in its name and in itself."""
+    before = time.time()
+    daemon.send(shapes.message(marker, 0))
+    (path,) = shapes.stored(daemon, "ops")[marker]
+    told = tomllib.loads(path.read_text().split("+++\n", 2)[1])["received_at"]
+    at = told if isinstance(told, datetime) else datetime.fromisoformat(told)
+    earliest, latest = (datetime.fromtimestamp(one, at.tzinfo) + _offset(jump) for one in (before, time.time()))
+    assert earliest - SECOND <= at <= latest + SECOND, (jump, at)
+    assert path.stem.startswith(f"{at:%Y-%m-%d-%H%M%S}")
+    TALLY.fault("clock jumps")
+    TALLY.account({marker: PROMISED}, {marker: 1})
+
+
+def _offset(jump):
+    return timedelta(seconds=float(jump.rstrip("shdy")) * UNITS_S[jump[-1]])
 
 
 def _everything_else_works(daemon, key):
@@ -121,6 +151,8 @@ def test_a_clock_that_stands_still_gives_every_message_its_own_name(daemon, cloc
     assert len(daemon.messages()) == before + number
     mine = [path for path in found if path.stem.startswith(moment[:10])]
     assert len({path.read_text().split("number ")[1].split()[0] for path in mine}) == number
-    TALLY.count(promised=number, found=len(mine))
+    TALLY.fault("clock stands still")
+    marks = [f"{moment} {path.read_text().split('number ')[1].split()[0]}" for path in mine]
+    TALLY.account({f"{moment} {count}": PROMISED for count in range(number)}, Counter(marks))
     for path in mine:
         path.unlink()

@@ -1,7 +1,9 @@
 """No descriptor left, for this process or on the whole machine: refused or late, never untrue, well again by itself."""
 
+import contextlib
 import os
 import resource
+import socket
 import time
 
 import psutil
@@ -13,7 +15,7 @@ from aimx.wire.frames import EmailList, MailboxList, Status
 from tests.faults import shapes
 from tests.faults.strace import NEEDED, inject
 from tests.faults.tally import TALLY
-from tests.faults.traffic import ROUNDS, Traffic, until
+from tests.faults.traffic import PATIENCE_S, ROUNDS, Traffic, until
 from tests.harness import Daemon
 
 CALLS = [
@@ -22,7 +24,8 @@ CALLS = [
 ]  # fmt: skip
 EVERY = (2, 3, 5) if shapes.FULL else (2,)
 CASES = [(call, error, every) for call, error in CALLS for every in EVERY]
-SPARE = range(max(4, ROUNDS // 4))
+LIMITED = range(max(4, ROUNDS // 4))
+SPARE = 8  # more are enough for so few senders
 ASKED = (MailboxList(), Status(), EmailList(mailbox="ops", limit=5))
 
 
@@ -63,15 +66,18 @@ def test_a_call_that_fails_every_so_often(daemon, tmp_path, call, error, every):
     assert fault.hit
 
 
-@pytest.mark.parametrize("spare", SPARE)
-def test_a_limit_that_is_reached(daemon, spare):
-    """The daemon has so many more than it uses when nothing happens."""
-    with Traffic(daemon, f"limit.{spare}", senders=5) as traffic:
+@pytest.mark.parametrize("number", LIMITED)
+def test_a_limit_that_is_reached(daemon, number):
+    """The daemon has a few more than it uses when nothing happens, and silent clients take them one by one."""
+    with Traffic(daemon, f"limit.{number}", senders=5) as traffic, contextlib.ExitStack() as idle:
         traffic.more()
         usual = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (_highest(daemon) + spare, usual[1]))
-        TALLY.fault("RLIMIT_NOFILE reached")
+        limit = _highest(daemon) + number % SPARE
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (limit, usual[1]))
         seen = len(traffic.tried)
+        while _used(daemon) < limit:
+            idle.enter_context(socket.create_connection(("127.0.0.1", daemon.port), PATIENCE_S))
+        TALLY.fault("RLIMIT_NOFILE reached")
         # One whose connection waits in the queue tries nothing more: as many as there are senders.
         until(lambda: len(traffic.tried) >= seen + 5 or traffic.refused or traffic.doubtful, "traffic")
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, usual)
@@ -81,6 +87,10 @@ def test_a_limit_that_is_reached(daemon, spare):
 
 def _highest(daemon):
     return max(int(name) for name in os.listdir(f"/proc/{daemon.pid}/fd")) + 1
+
+
+def _used(daemon):
+    return len(os.listdir(f"/proc/{daemon.pid}/fd"))
 
 
 def test_none_was_kept(daemon):

@@ -11,7 +11,7 @@ import trio
 
 from tests.faults import exchanges_play
 from tests.faults.exchanges_play import AFTERWARDS, BREAKS, REPLIES, SLOW, Case
-from tests.faults.tally import TALLY
+from tests.faults.tally import DOUBTFUL, PROMISED, REFUSED, TALLY
 
 ROUNDS = int(os.environ.get("AIMX_FAULT_ROUNDS", "12"))
 FULL = ROUNDS >= 100
@@ -75,23 +75,24 @@ def _free_port():
 
 
 def _check(ended):
-    wrong = {}
+    wrong, told, found = {}, {}, {}
     for case, end in ended.items():
         assert end.happened, case
-        TALLY.fault(f"mail server misbehaves {'at' if case.stage == '.' else 'before'} the final dot", end.happened)
+        TALLY.fault(f"mail server misbehaves {'at' if case.stage == '.' else 'before'} the final dot")
+        TALLY.note("times that a mail server misbehaved", end.happened)
         taken = end.backup + (case.misdeed in AFTERWARDS) * end.dots
         if case.stage == "STARTTLS" or (case.misdeed, case.stage) == ("554", "EHLO"):
             taken += end.dots
         promised = end.answer == "OK"
-        TALLY.count(
-            promised=promised, found=promised and taken > 0, lost=promised and not taken, duplicated=taken > 1,
-            refused=not promised,
-        )  # fmt: skip
+        unknown = end.record == "pending" or end.answer not in ("OK", "DELIVERY", "TEMP")
+        told[case] = PROMISED if promised else DOUBTFUL if unknown else REFUSED
+        found[case] = taken
         # Nobody was asked twice: a message whose dot has left went to one server, unless that one refused it.
         refused = end.answer == "OK" and (case.misdeed, case.stage) in FATES and case.stage == "."
         if (end.answer, end.record) != expected(case) or taken != promised or end.dots + end.backup > 1 + refused:
             wrong[case.name] = end
     assert wrong == {}
+    TALLY.account(told, found)
 
 
 @pytest.mark.parametrize("number", range(REPEATED))

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tests.faults import shapes
-from tests.faults.tally import TALLY
+from tests.faults.tally import PROMISED, REFUSED, TALLY
 from tests.harness import DOMAIN, Daemon
 
 pytestmark = pytest.mark.root
@@ -27,25 +27,26 @@ def full(request, tmp_path):
 
 
 def test_full_and_free_again(full):
-    acknowledged, refused = [], 0
+    told, refused = {}, 0
     for number in range(2000):
         marker = f"n{number}"
         try:
             full.send(shapes.message(marker, 8), f"ops@{DOMAIN}", f"dev@{DOMAIN}")
-            acknowledged.append(marker)
+            told[marker] = PROMISED
         except smtplib.SMTPResponseException as error:
             assert 400 <= error.smtp_code < 500
             refused += 1
+            told[marker] = REFUSED
             TALLY.fault("a disk that is full")
             assert os.listdir(full.data / ".aimx/staging") == []
         if refused == 5:
             break
-    assert acknowledged
+    assert PROMISED in told.values()
     assert refused == 5
     for mailbox in ("ops", "dev"):
-        found = shapes.stored(full, mailbox)
-        TALLY.count(promised=len(acknowledged), found=len(found), refused=refused)
-        assert {marker: len(paths) for marker, paths in found.items()} == dict.fromkeys(acknowledged, 1)
+        found = shapes.counted(shapes.stored(full, mailbox))
+        TALLY.account(told, found)
+        assert set(found) == {marker for marker, how in told.items() if how == PROMISED}
     assert shapes.spooled(full) == []
     for entry in list((full.data / "inbox/ops").iterdir())[:3]:
         shutil.rmtree(entry)

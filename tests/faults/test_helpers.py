@@ -11,7 +11,7 @@ from aimx.errors import AimxError
 from aimx.wire.frames import Send
 from tests.faults import hostile, lies
 from tests.faults.helpers_stage import Stage, message
-from tests.faults.tally import TALLY
+from tests.faults.tally import DOUBTFUL, PROMISED, REFUSED, TALLY
 from tests.harness import DOMAIN
 from tests.hooks.test_pool import until
 
@@ -65,11 +65,15 @@ def _cases(*tables):
     ] * REPEATED
 
 
-def _counted(stage, who, kind, slot, began, **mail):
+def _verdict(answer):
+    """Of a submission."""
+    return {"OK": PROMISED, None: DOUBTFUL}.get(answer, REFUSED)
+
+
+def _counted(stage, who, kind, slot, began):
     how = "ends" if kind in lies.ENDS else "hangs" if kind in HANGING else "lies"
     TALLY.fault(f"{who} {how}", min(stage.happened(slot), ATTEMPTS))  # an answer to each of many rounds is one
     TALLY.recovered(time.monotonic() - began)
-    TALLY.count(**mail)
 
 
 def _arrives(stage, kind, times, lines=1):
@@ -77,10 +81,10 @@ def _arrives(stage, kind, times, lines=1):
     slot = stage.slot()
     marker, began = f"{kind}.{slot}", time.monotonic()
     _receive(stage, f"fault {kind} {slot} {times}", marker, lines)
-    fields = stage.stored().get(marker)
-    _counted(stage, "worker", kind, slot, began, promised=1, found=fields is not None, lost=fields is None)
-    assert fields is not None
-    return stage.happened(slot), fields
+    stored = stage.stored()  # each once
+    _counted(stage, "worker", kind, slot, began)
+    TALLY.account({marker: PROMISED}, dict.fromkeys(stored, 1))
+    return stage.happened(slot), stored[marker]
 
 
 @pytest.mark.parametrize(("kind", "times"), _cases(lies.ENDS, lies.LIES, lies.EXAMINE_LIES))
@@ -120,14 +124,10 @@ def _leaves(stage, kind, times):
     slot = stage.slot()
     subject, began = f"fault {kind} {slot} {times}", time.monotonic()
     answer = _send(stage, subject)
-    taken, record = stage.arrived()[subject], stage.records().get(subject)
-    promised = answer == "OK"
-    _counted(
-        stage, "composing worker", kind, slot, began,
-        promised=promised, found=promised and taken > 0, lost=promised and not taken, duplicated=taken > 1,
-        refused=not promised,
-    )  # fmt: skip
-    assert (taken, record) == ((1, "delivered") if promised else (0, None))
+    taken, record = stage.arrived(), stage.records().get(subject)
+    _counted(stage, "composing worker", kind, slot, began)
+    TALLY.account({subject: _verdict(answer)}, taken)
+    assert (taken[subject], record) == ((1, "delivered") if answer == "OK" else (0, None))
     return stage.happened(slot), answer
 
 
@@ -168,11 +168,13 @@ def _asked(stage, kind, name="ok"):
     slot = stage.slot()
     to, began = f"{name}@{kind}.{slot}.1.fault.test", time.monotonic()
     stage.daemon.dns.zone[f"{kind}.{slot}.1.fault.test"] = {"MX": ["10 mx.test."]}
-    answers = [_send(stage, f"resolver {kind} {slot} {number}", to) for number in range(2)]
+    subjects = [f"resolver {kind} {slot} {number}" for number in range(2)]
+    answers = [_send(stage, subject, to) for subject in subjects]
     assert stage.happened(slot) == 1
-    _counted(stage, "resolver", kind, slot, began, refused=answers[0] != "OK")
-    assert not [subject for subject in stage.arrived() if subject == f"resolver {kind} {slot} 0"]
-    assert stage.arrived()[f"resolver {kind} {slot} 1"] == (answers[1] == "OK")
+    _counted(stage, "resolver", kind, slot, began)
+    arrived = stage.arrived()
+    TALLY.account(dict(zip(subjects, map(_verdict, answers), strict=True)), arrived)
+    assert [arrived[subject] for subject in subjects] == [0, answers[1] == "OK"]
     return answers
 
 

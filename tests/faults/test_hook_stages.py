@@ -2,8 +2,10 @@
 is reported as interrupted; none is lost, and the hooks of one mail keep their order."""
 
 import contextlib
+import itertools
 import json
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -17,7 +19,7 @@ from aimx.errors import AimxError
 from aimx.wire.frames import Send
 from tests import mx
 from tests.faults.strace import NEEDED, inject
-from tests.faults.tally import TALLY
+from tests.faults.tally import PROMISED, TALLY
 from tests.harness import DOMAIN, Daemon, config_text, mail
 from tests.hooks.stage import alive
 from tests.mailauth import signing
@@ -54,6 +56,8 @@ class Story:
         self.out, self.gate, self.closed, self.trace = (tree / name for name in ("out", "gate", "closed", "trace"))
         os.mkfifo(self.gate)
         self.out.touch()
+        self._numbers = itertools.count()
+        self._told = {}  # since the last account
         self.held = os.open(self.gate, os.O_RDWR)
         wait = f"[ ! -e {self.closed} ] || read x < {self.gate}"
         text = "".join(
@@ -98,8 +102,10 @@ class Story:
         """Mails whose first hook waits inside its program; nothing else can begin."""
         self.closed.touch()
         before = len(self.lines())
-        for number in range(MAILS):
-            self.daemon.send(mail(f"m {number}"))
+        for _ in range(MAILS):
+            subject = f"m {next(self._numbers)}"
+            self.daemon.send(mail(subject))
+            self._told[subject] = PROMISED
         until(lambda: len(self.lines()) > before)
 
     def unplug(self):
@@ -115,8 +121,14 @@ class Story:
             self.daemon.start()
         until(lambda: not self.busy())
 
+    def _account(self):
+        texts = (path.read_text() for path in self.daemon.messages())
+        TALLY.account(self._told, Counter(re.search('^subject = "(.*)"$', text, re.MULTILINE)[1] for text in texts))
+        self._told = {}
+
     def check(self):
         """What must be true of all that ever happened."""
+        self._account()
         jobs = self.rows("id, email_id, hook, state, reason")
         told = Counter(self.finished())
         lines = self.lines()
@@ -172,6 +184,7 @@ def test_the_front_is_killed(story, step):
         story.unplug()
         until(lambda: story.daemon.process.poll() is not None or not story.busy())
     story.daemon.kill()
+    print("HIT", step, injection.hit)
     assert injection.hit or not step.endswith(":1")
     story.settle()
     story.check()
@@ -193,10 +206,11 @@ def test_the_spawner_is_killed(story, step):
 def test_both_are_killed(story, step):
     story.plug()
     pid = story.spawner()
-    with inject(pid, story.trace, _at(step), follow=False):
+    with inject(pid, story.trace, _at(step), follow=False) as injection:
         story.unplug()
         until(lambda: not alive(pid) or not story.busy())
         story.daemon.kill()
+    print("HITBOTH", step, injection.hit)
     story.settle()
     story.check()
 
@@ -250,9 +264,10 @@ def test_a_kill_between_fork_and_exec(story, whom):
 @pytest.mark.parametrize("step", ["fdatasync:1", "fdatasync:2", "pipe2:1", "sendmsg:1", "sendmsg:2"])
 def test_a_stop_at_any_step_leaves_nothing_half_done(story, step):
     story.plug()
-    with inject(story.daemon.pid, story.trace, _at(step).replace("KILL", "TERM")):
+    with inject(story.daemon.pid, story.trace, _at(step).replace("KILL", "TERM")) as injection:
         story.unplug()
         until(lambda: story.daemon.process.poll() is not None or not story.busy())
+    print("HITSTOP", step, injection.hit)
     assert story.daemon.process.wait(PATIENCE_S) == 0
     assert not [state for (state,) in story.rows("state") if state in ("started", "held")]
     story.settle()
@@ -280,12 +295,13 @@ def test_runs_that_wait_for_an_answer_happen_after_the_crash(story, step):
     answered = 0
     before = len([hook for (hook,) in story.rows("hook") if hook == "sent"])
     octets = f"From: Ops <ops@{DOMAIN}>\r\nTo: ok@one.test\r\nSubject: s\r\n\r\nHi\r\n".encode()
-    with inject(story.daemon.pid, story.trace, _at(step)):
+    with inject(story.daemon.pid, story.trace, _at(step)) as injection:
         for _ in range(MAILS):
             with contextlib.suppress(AimxError, OSError):
                 answered += client.call(story.daemon.socket, Send(octets)).kind == "ok"
         until(lambda: story.daemon.process.poll() is not None or not story.busy())
     story.daemon.kill()
+    print("HITSENT", step, injection.hit)
     story.settle()
     story.check()
     assert len([hook for (hook,) in story.rows("hook") if hook == "sent"]) - before >= answered

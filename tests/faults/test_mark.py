@@ -10,6 +10,7 @@ from aimx.errors import DaemonUnavailable, WireError
 from aimx.wire.frames import MarkRead, MarkUnread
 from tests.faults import shapes
 from tests.faults.strace import NEEDED, inject
+from tests.faults.tally import PROMISED, TALLY
 from tests.harness import DOMAIN, Daemon
 
 pytestmark = NEEDED
@@ -20,7 +21,7 @@ FAULTS = [
     ("write", "ENOSPC"), ("write", "EIO"), ("write", "EDQUOT"), ("pread64", "EIO"), ("openat", "EMFILE"),
     ("openat2", "EMFILE"), ("openat2", "EIO"), ("fsync", "EIO"), ("fsync", "ENOSPC"), ("fdatasync", "EIO"),
     ("pwrite64", "ENOSPC"), ("renameat2", "EIO"), ("renameat2", "ENOSPC"), ("renameat2", "EACCES"),
-    ("fchmod", "EIO"), ("unlinkat", "EIO"), ("unlink", "EIO"), ("fstat", "EIO"),
+    ("fchmod", "EIO"), ("unlink,unlinkat", "EIO"), ("fstat,newfstatat,statx", "EIO"),
 ]  # fmt: skip
 CASES = [
     (call, error, often)
@@ -55,7 +56,8 @@ def is_read(octets: bytes) -> bool:
 
 @pytest.mark.parametrize(("call", "error", "often"), CASES, ids=["-".join(case) for case in CASES])
 def test_a_failing_call(daemon, tmp_path, call, error, often):
-    path = daemon.data / "inbox/ops" / f"{call}-{error}-{often.replace(' ', '-')}.md"
+    case = f"{call.replace(',', '-')}-{error}-{often.replace(' ', '-')}"
+    path = daemon.data / "inbox/ops" / f"{case}.md"
     for k in range(1, 60):
         path.write_bytes(UNREAD)
         nth = f"{k}" if often == "once" else f"{k}+"
@@ -65,10 +67,13 @@ def test_a_failing_call(daemon, tmp_path, call, error, often):
         assert marked or not answer
         assert mark(daemon, MarkUnread("ops", path.stem)) is True
         assert path.read_bytes() == UNREAD
-        daemon.send(shapes.message(f"{call}.{k}", 0), f"ops@{DOMAIN}")
+        daemon.send(shapes.message(f"{case}.{k}", 0), f"dev@{DOMAIN}")
         shapes.assert_nothing_unfinished(daemon)
         if not fault.hit:
             assert answer is True
+            assert k > 1, "nothing was injected"
+            mails = [f"{case}.{number}" for number in range(1, k + 1)]
+            TALLY.account(dict.fromkeys(mails, PROMISED), shapes.counted(shapes.stored(daemon, "dev")))
             return
     pytest.fail("the call never stopped happening")
 

@@ -34,7 +34,7 @@ def daemon(tmp_path_factory, somebody):
         yield running
 
 
-def _plant(place, kind, victim):
+def plant(place, kind, victim):
     if kind == "link":
         place.symlink_to(victim)
     elif kind == "link to another mailbox":
@@ -57,7 +57,7 @@ def _of(path):
     return found.st_uid, found.st_gid
 
 
-def _remove(place):
+def remove(place):
     """Aside, or away: what took the place holds no mail unless it is a directory."""
     if place.is_symlink() or not place.is_dir():
         place.unlink(missing_ok=True)
@@ -80,13 +80,13 @@ def test_mail_goes_on(daemon, tmp_path, kind):
             traffic.more(4)
             kept = place.with_name("kept")
             place.rename(kept)
-            _plant(place, kind, victim)
+            plant(place, kind, victim)
             TALLY.fault("mailbox directory replaced")
             traffic.tries(6)
-            aside = _remove(place)
+            aside = remove(place)
             if aside is not None:
                 elsewhere.append(aside)
-            elsewhere.extend(_back(kept, place))
+            elsewhere.extend(back(kept, place))
             traffic.recovers(time.monotonic())
     traffic.account(*elsewhere)
     assert list(victim.iterdir()) == []
@@ -95,7 +95,7 @@ def test_mail_goes_on(daemon, tmp_path, kind):
         shutil.rmtree(aside)
 
 
-def _back(kept, place):
+def back(kept, place):
     """The mailbox is where it was. Yields the directories that the daemon made meanwhile."""
     while True:
         try:
