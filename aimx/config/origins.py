@@ -9,6 +9,7 @@ only while config.toml has the very octets that the entry names. So whatever hap
 no entry ever holds for a hook that it was not made for.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -27,6 +28,7 @@ from aimx.model.hook import Origin, Written
 NAME = "hook-origins.json"
 LOSS = "every hook counts as the operator's: nothing runs differently, and only root can delete what is there"
 _VERSION = 1
+_PASSING = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # they say nothing of the register itself
 _MODE = 0o600
 Known = tuple[Iterable[Written], str]  # the hooks of config.toml, and its digest
 
@@ -87,7 +89,7 @@ class Origins:
             self._try(
                 lambda: [
                     entry._replace(source="") if _is(entry, hook) else entry
-                    for entry in self._read()
+                    for entry in self._read(to_write=True)
                     if exists or not _is(entry, hook)
                 ]
             )
@@ -114,10 +116,11 @@ class Origins:
 
     def _settled(self, hooks: Iterable[Written], source: str) -> list[Entry]:
         known = {(hook.mailbox, hook.name, digest(hook)) for hook in hooks}
-        held = (entry._replace(source="") for entry in self._read() if entry.source in ("", source))
+        held = (entry._replace(source="") for entry in self._read(to_write=True) if entry.source in ("", source))
         return [entry for entry in held if entry[:3] in known]
 
-    def _read(self) -> list[Entry]:
+    def _read(self, to_write: bool = False) -> list[Entry]:
+        """`to_write`: what is not read is written no more. Raises: StorageFailed then, when it may be read later."""
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(fd, "rb") as file:
@@ -125,6 +128,8 @@ class Origins:
         except FileNotFoundError:
             return []
         except OSError as error:
+            if to_write and error.errno in _PASSING:
+                raise StorageFailed(f"{self.path} cannot be read: {error.strerror}", detail=str(error)) from error
             log.error("hook-origins-unreadable", path=str(self.path), why=error.strerror, so=LOSS)
             return []
         try:
@@ -135,7 +140,7 @@ class Origins:
 
     def _write(self, entries: list[Entry]) -> None:
         entries = sorted(set(entries))
-        if entries == sorted(self._read()):
+        if entries == sorted(self._read(to_write=True)):
             return
         rows = [entry._asdict() for entry in entries]
         octets = json.dumps({"version": _VERSION, "mcp": rows}, indent=1).encode() + b"\n"

@@ -1,5 +1,6 @@
 """The register of origins beside config.toml: what it says after every end that a change can have."""
 
+import errno
 import os
 import stat
 
@@ -288,3 +289,21 @@ def test_nothing_is_followed_or_waited_for(file, logged):
     os.mkfifo(register.path)
     assert told(register, file) == "operator"
     assert "event=hook-origins-unreadable" in "".join(logged)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])
+def test_a_register_that_cannot_be_read_for_a_moment_is_not_written_without_what_it_has(file, logged, number):
+    register = created(file)
+    with pytest.MonkeyPatch.context() as failing:
+        real = os.open
+
+        def fail(path, *words, **more):
+            if path == register.path:
+                failing.setattr(os, "open", real)  # the next time it can be read
+                raise OSError(number, os.strerror(number))
+            return real(path, *words, **more)
+
+        failing.setattr(os, "open", fail)
+        register.settle(lambda: (hookedit.hooks(file.read_text()), load.digest(file.read_bytes())))
+    assert "event=hook-origins-not-written" in "".join(logged)
+    assert told(register, file) == told(reopened(file), file) == "mcp"
