@@ -20,11 +20,18 @@ class Certificate:
     def load(self) -> None:
         """Read both files again. Raises: Failed; `context` is then what it was."""
         cert, key = self._chosen or paths.tls_files()
-        if self._chosen is None and not cert.exists():
+        if self._chosen is None and not _exists(cert):
             if self.context is None:
                 log.warning("no-certificate", path=str(cert), note="no STARTTLS; --tls-cert and --tls-key name one")
             return
         self.context = server_context(cert, key)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise Failed(f"TLS file {path} cannot be read: {error.strerror}") from error
 
 
 def server_context(cert: Path, key: Path) -> ssl.SSLContext:
