@@ -116,6 +116,53 @@ def test_what_the_database_does_not_take_is_tried_again(state, monkeypatch, caps
     assert logged(state) == ["a", "b"]
 
 
+def _refusing(monkeypatch, full):
+    """The database takes nothing until `full` is emptied."""
+    real = eventlog.append
+
+    def append(db, one):
+        if full:
+            raise sqlite3.OperationalError("database or disk is full")
+        return real(db, one)
+
+    monkeypatch.setattr(eventlog, "append", append)
+
+
+def test_what_waits_is_told_in_its_order_and_before_what_comes_later(state, monkeypatch, capsys):
+    full = ["full"]
+    _refusing(monkeypatch, full)
+    monkeypatch.setattr(limits, "EVENT_RETRY_S", 3600)  # what is told next tries again too
+
+    async def story(events, woken):
+        await events.tell(event("a"), event("b"))
+        await events.tell(event("c"))
+        full.clear()
+        await events.tell(event("d"))
+        assert woken.lasts == [4]
+
+    in_trio(state, story)
+    assert logged(state) == ["a", "b", "c", "d"]
+
+
+def test_more_than_may_wait_costs_the_oldest_and_is_logged(state, monkeypatch):
+    full, lines = ["full"], []
+    monkeypatch.setattr("aimx.log.emit", lines.append)
+    _refusing(monkeypatch, full)
+    monkeypatch.setattr(limits, "EVENT_RETRY_S", 3600)
+    monkeypatch.setattr(limits, "EVENTS_UNLOGGED", 3)
+
+    async def story(events, woken):
+        await events.tell(event("a"), event("b"))
+        await events.tell(event("c"), event("d"))
+        full.clear()
+        await events.tell(event("e"))
+
+    in_trio(state, story)
+    assert logged(state) == ["b", "c", "d", "e"]
+    said = [line for line in lines if "event=events-not-logged" in line]
+    assert ["lost=0" in said[0], "lost=1" in said[1]] == [True, True]
+
+
 def test_nothing_posted_is_lost_by_a_process_that_only_asks_itself(state):
     events = LoggedEvents(state)
     events.post(event("a"))
