@@ -46,7 +46,8 @@ def inject(pid: int, trace: Path, what: str, follow: bool = True) -> Iterator[In
         _end(process, pid)
     text = trace.read_text()
     killed = "killed by SIGKILL" in text
-    mark = "(DELAYED)" if "delay_" in what else "(INJECTED)"
+    _, signalled, name = what.partition(":signal=")
+    mark = f"--- SIG{name.partition(':')[0]} " if signalled else "(DELAYED)" if "delay_" in what else "(INJECTED)"
     injection.hit = mark in text or killed
     if killed:
         TALLY.fault("kill -9 at a system call")

@@ -73,7 +73,6 @@ def nothing_stays(daemon):
     fds, memory = process.num_fds(), process.memory_info().rss
     yield
     until(lambda: process.num_fds() <= fds + SLACK, f"no more than {fds} descriptors")
-    print("GROWN", process.memory_info().rss - memory)
     assert process.memory_info().rss - memory < GROWN_OCTETS
     assert not [line for line in daemon.log if "Traceback" in line or "failed" in line], daemon.log[-20:]
 
