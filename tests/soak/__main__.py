@@ -25,7 +25,8 @@ from tests.soak.agents import Agents
 from tests.soak.stand import Stand
 from tests.soak.traffic import KEPT_SHARE, Companion, Rates, Told, Traffic
 
-HOUR_S, LINES = 3600.0, 30
+HOUR_S, LINES, FEW_LINES = 3600.0, 30, 10
+SETTLE_S = 2.0  # longer than the daemon takes to see that a client has gone
 WARM = 8000  # mails before the first interval: what is cached of an index is, afterwards
 PACE_S = 30.0  # an interval that is shorter says how fast its clients start
 WAL = 2 * limits.STATE_WAL_OCTETS
@@ -46,7 +47,8 @@ class Soak:
     """One run."""
 
     def __init__(self, stand: Stand, seconds: float, rates: Rates) -> None:
-        self._stand, self._each_s, self._rates = stand, seconds / LINES, rates
+        self._lines = LINES if seconds >= LINES * PACE_S else FEW_LINES
+        self._stand, self._each_s, self._rates = stand, seconds / self._lines, rates
         self._traffic = Traffic(stand.daemon.port, stand.daemon.socket, stand.corpus_file, rates)
         self.done: list[Interval] = []
         self._marks: set[str] = set()
@@ -56,14 +58,15 @@ class Soak:
         """Fill what fills once, then all intervals, one line each."""
         self._marks |= self._traffic.burst(WARM)
         self._companion = Companion(
-            self._stand.daemon.socket, LINES * sum(self._rates.coming(self._each_s)), LINES * self._each_s
+            self._stand.daemon.socket, self._lines * sum(self._rates.coming(self._each_s)), self._lines * self._each_s
         )
         print(f"\n{_HEAD}   PSS MB by role, descriptors of the front", flush=True)
-        for number in range(1, LINES + 1):
+        for number in range(1, self._lines + 1):
             before, began = self._cpu(), time.monotonic()
             told = self._traffic.interval(number, self._each_s)
             took = time.monotonic() - began
-            held = sample.take({**self._stand.roles(), **agents.pids(), os.getpid(): "soak"})
+            processes = {**self._stand.roles(), **agents.pids(), os.getpid(): "soak"}
+            held = sample.settled(processes, SETTLE_S)
             self.done.append(Interval(told, held, (self._cpu() - before) / took))
             self._marks |= told.marks
             self._subjects |= told.subjects

@@ -1,5 +1,6 @@
 """What a daemon holds at one moment, and whether that stays as it was. Reads /proc only."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,7 @@ class Drift(NamedTuple):
         return self.after <= self.most
 
 
+_LOOK_S = 0.2
 # Between the middles of the two quarters, half of the time; what a role holds at least, since it breathes.
 _KB_SHARE, _KB_MORE, _COUNT_MORE = 1.05, 2048, 1
 
@@ -46,6 +48,23 @@ def take(processes: dict[int, str]) -> Sample:
         for into, value in zip((pss, descriptors, threads), found, strict=True):
             into[role] = into.get(role, 0) + value
     return Sample(pss, descriptors, threads)
+
+
+def settled(processes: dict[int, str], seconds: float) -> Sample:
+    """The least of what they hold during so many seconds: clients that have just gone are forgotten meanwhile."""
+    least = take(processes)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+        least = _least(least, take(processes))
+    return least
+
+
+def _least(one: Sample, other: Sample) -> Sample:
+    return Sample(
+        *({role: min(mine.get(role, held), held) for role, held in its.items()}
+          for mine, its in zip(one, other, strict=True))
+    )  # fmt: skip
 
 
 def _entries(pid: int, what: str) -> int:

@@ -55,7 +55,7 @@ def test_a_role_that_ended_is_named():
 
 
 def test_a_sample_counts_this_process():
-    held = sample.take({os.getpid(): "me", 2**22 + 1: "gone"})
+    held = sample.settled({os.getpid(): "me", 2**22 + 1: "gone"}, 0.1)
     assert set(held.pss) == set(held.descriptors) == {"me"}
     assert held.pss["me"] > 0
     assert held.descriptors["me"] >= 3
