@@ -63,8 +63,11 @@ def author(original: Fields) -> tuple[NamedAddress, ...]:
 
 def listed(text: str) -> tuple[NamedAddress, ...]:
     """The sound addresses of a stored field, each once and without the name that somebody gave to it."""
-    specs = [mailbox.addr_spec for mailbox in addresses.read(text).mailboxes if mailbox.sound]
-    parts = (spec.rpartition("@") for spec in dict.fromkeys(specs))
+    found: dict[str, str] = {}
+    for mailbox in addresses.read(text).mailboxes:
+        if mailbox.sound:
+            found.setdefault(folded(mailbox.addr_spec), mailbox.addr_spec)
+    parts = (spec.rpartition("@") for spec in found.values())
     return tuple(NamedAddress("", Address(local, domain)) for local, _, domain in parts)
 
 

@@ -7,7 +7,9 @@ from tests.fuzz.targets import (
     configuration,
     dialogs,
     letters,
+    lookups,
     network,
+    programs,
     texts,
     wires,
 )
@@ -19,7 +21,9 @@ __all__ = [
     "configuration",
     "dialogs",
     "letters",
+    "lookups",
     "network",
+    "programs",
     "texts",
     "wires",
 ]
