@@ -86,21 +86,29 @@ def test_the_edit_merges_into_what_is_on_disk_now(path):
 
 
 def test_threads_lose_nothing(path):
-    errors = []
+    """Every fifth of 50 changes is none that would be valid."""
+    errors, refused = [], []
+    comments = [line for line in path.read_text().splitlines() if "#" in line]
 
     def work(number):
         try:
-            edit.transact(path, None, _add(f"box{number}"))
+            edit.transact(path, None, _add(f"box{number}" if number % 5 else f"bad/{number}"))
+        except ConfigInvalid:
+            refused.append(number)
         except Exception as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(25)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
     assert not errors
-    assert {f"box{number}" for number in range(25)} <= set(load.load(path, None).mailboxes)
+    assert sorted(refused) == list(range(0, 50, 5))
+    added = {name for name in load.load(path, None).mailboxes if name.startswith(("box", "bad"))}
+    assert added == {f"box{number}" for number in range(50) if number % 5}
+    assert comments
+    assert [line for line in path.read_text().splitlines() if "#" in line] == comments
     assert os.listdir(path.parent) == ["config.toml"]
 
 

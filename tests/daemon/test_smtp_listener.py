@@ -1,5 +1,6 @@
 """Accepting: caps, early talkers, exhausted descriptors, hostile peers, the end, and the certificate."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -401,14 +402,35 @@ def test_reload_takes_a_new_certificate_and_keeps_the_old_one_when_it_is_bad(tmp
         assert _certificate(daemon) != first
 
 
-def test_nothing_older_than_tls_1_2(busy):
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
+def test_nothing_older_than_tls_1_2(busy, version):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning):
-        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+        context.minimum_version = context.maximum_version = version
     with _greeted(busy, b"EHLO x", b"STARTTLS") as sock, pytest.raises((ssl.SSLError, ConnectionError)):
         context.wrap_socket(sock)
+    _serves(busy)
+
+
+HELLO_OF_NOTHING = b"\x16\x03\x01\x00\x05\x01\xff\xff\xff\xff" * 9
+
+
+@pytest.mark.parametrize(
+    "said", [b"GET / HTTP/1.1\r\n\r\n", bytes(300), HELLO_OF_NOTHING], ids=["HTTP", "zeros", "TLS"]
+)
+def test_garbage_in_place_of_a_handshake_ends_that_session_alone(busy, said):
+    with _greeted(busy, b"EHLO other.test") as other, _greeted(busy, b"EHLO x", b"STARTTLS") as sock:
+        sock.sendall(said)
+        sock.settimeout(20)
+        heard = b""
+        with contextlib.suppress(ConnectionError):
+            while piece := sock.recv(4096):
+                heard += piece
+        assert b"250" not in heard
+        other.sendall(b"NOOP\r\n")
+        assert _line(other) == replies.OK.line
     _serves(busy)
 
 

@@ -1,6 +1,7 @@
 """DKIM against signatures made by stock dkimpy: what passes, what is refused and why (A1)."""
 
 import base64
+import time
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -181,6 +182,7 @@ KEYS = {
     "512 bits": (record("rsa512"), "permerror", "key of 512 bits"),
     "768 bits": (record("rsa768"), "permerror", "key of 768 bits"),
     "8192 bits": (record("rsa8192"), "permerror", "key of 8192 bits"),
+    "65536 bits": (_numbers(1 << 65535 | 1, 65537), "permerror", "key record too long"),
     "huge exponent": (_numbers(MODULUS, MODULUS - 2), "permerror", "key exponent too large"),
     "another key": (record("rsa1024"), "fail", "signature does not verify"),
     "record of 60 KB": ("p=" + "A" * 60_000, "permerror", "key record too long"),
@@ -189,7 +191,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize(("text", "word", "why"), KEYS.values(), ids=KEYS)
-def test_unfit_keys_fail_without_arithmetic(text, word, why):
+def test_unfit_keys_fail(text, word, why):
     assert outcome(sign(message()), zone(text)) == ("fail", f"dkim={word} (example.test: {why})")
 
 
@@ -271,8 +273,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("octets", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_messages_are_results_in_bounded_time(octets):
-    """A super-linear step anywhere here takes minutes, not the fraction of a second that pytest shows."""
+    """A super-linear step anywhere here takes minutes."""
+    began = time.process_time()
     assert run(octets, zone()).results.dkim in ("pass", "fail", "none")
+    assert time.process_time() - began < 5
 
 
 def test_a_library_that_breaks_is_a_result(monkeypatch):

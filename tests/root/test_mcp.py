@@ -136,6 +136,12 @@ def test_a_user_makes_a_mailbox_of_his_own_again_and_again(agents, daemon):
     assert call(agents["bob"], "mailbox_delete", name="task-42", force=True) == ("Mailbox 'task-42' deleted.", False)
 
 
+@pytest.mark.parametrize("name", ["..", "a..b", ".a", "a/b", "../../etc", "A", "a b", "catchall", "aimx-catchall"])
+def test_a_name_that_is_none_is_refused(agents, name):
+    text, failed = call(agents["bob"], "mailbox_create", name=name)
+    assert (text.startswith("VALIDATION: Mailbox name "), failed) == (True, True), text
+
+
 def test_a_name_that_speaks_for_the_domain_is_roots(agents):
     text, failed = call(agents["bob"], "mailbox_create", name="postmaster")
     assert (text, failed) == ("VALIDATION: Mailbox name 'postmaster' is reserved; only root can create it", True)

@@ -3,7 +3,7 @@
 import pytest
 
 from aimx import limits
-from tests.smtp.stage import Script, World
+from tests.smtp.stage import Script, Table, World
 
 MX = {"MX": ["10 mx.test"]}
 HOST = {"A": ["192.0.2.1"]}
@@ -54,6 +54,25 @@ def test_a_domain_and_its_hosts(zone, config, tried, result, words):
     (outcome,) = world.deliver()
     assert (outcome.result, words in outcome.reply) == (result, True), outcome
     assert world.tried == tried
+
+
+class Turning(Table):
+    """An address that is public when it is looked up first, and our own from then on."""
+
+    def _answer(self, question):
+        answer = super()._answer(question)
+        if question.rtype == "A":
+            self.zone[question.name]["A"] = ["127.0.0.1"]
+        return answer
+
+
+def test_an_address_that_changes_after_the_look_up_is_not_connected_to():
+    world = World(Script(), {})
+    world.resolver = Turning({"x.test": dict(MX), "mx.test": dict(HOST)})
+    (outcome,) = world.deliver()
+    assert outcome.result == "delivered"
+    assert world.tried == ["192.0.2.1"]
+    assert [question.name for question in world.resolver.asked if question.rtype == "A"] == ["mx.test"]
 
 
 def test_hosts_by_preference_equal_ones_shuffled_at_most_ten():
