@@ -27,6 +27,9 @@ def _deliver(daemon, tried, told, stop, seed):
                 told[marker] = PROMISED
         except smtplib.SMTPResponseException:
             told[marker] = REFUSED if told[marker] == DOUBTFUL else told[marker]
+        except ConnectionRefusedError:  # it never left
+            del told[marker]
+            return
         except (OSError, smtplib.SMTPException):
             return
 

@@ -108,12 +108,12 @@ def daemon(tmp_path_factory):
 @NEEDED
 @pytest.mark.parametrize(("call", "error"), FAULTS, ids=["-".join(fault) for fault in FAULTS])
 def test_a_failing_call(daemon, tmp_path, call, error):
-    for step in shapes.steps(MOST):
+    for step in sorted({1, *shapes.steps(MOST)}):
         hits = [_make(daemon, tmp_path, f"{call}:error={error}:when={step}")]
         before = _fill(daemon)
         hits.append(_wipe(daemon, tmp_path, f"{call}:error={error}:when={step}", before))
         if not any(hits):
-            assert step > shapes.steps(MOST)[0], "nothing was injected"
+            assert step > 1, "nothing was injected"
             return
     pytest.fail("never done")
 

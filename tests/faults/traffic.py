@@ -98,8 +98,11 @@ class Traffic(AbstractContextManager["Traffic"]):
             turned_down = error.recipients
         except smtplib.SMTPResponseException as error:
             turned_down = {marker: (error.smtp_code, error.smtp_error)}
-        except (OSError, smtplib.SMTPException):
+        except (OSError, smtplib.SMTPException) as error:
             self.doubtful += 1
+            if isinstance(error, ConnectionRefusedError):  # nobody was there: it never left
+                for box in mailboxes:
+                    del self._told[marker, box]
             return False
         for box in mailboxes:
             if self._told[marker, box] != PROMISED:  # by a reply that came before the one that ended the dialog
