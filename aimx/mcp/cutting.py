@@ -12,6 +12,8 @@ from aimx.mime import clean
 Which = Literal["full", "body", "headers"]
 _FRONTMATTER = re.compile(r"\A\+\+\+\n.*?^\+\+\+(?:\n|\Z)\n?", re.DOTALL | re.MULTILINE)
 
+_END = "\n+++"
+
 
 def head(text: str) -> str:
     """The frontmatter that a file begins with; empty when it does not end in this text."""
@@ -63,9 +65,13 @@ class Cut:
     def _of_part(self, text: str, last: bool) -> str:
         """What of it belongs to the part, once it is known where the frontmatter ends."""
         assert self._head is not None
-        self._head += text
-        front = head(self._head)
-        if not front and not last and len(self._head) < limits.FRONTMATTER_OCTETS:
+        before, self._head = len(self._head), self._head + text
+        # Looked for where it can have come to its end only: all of it for each piece would be quadratic.
+        near = self._head.find(_END, max(0, before - len(_END) - 2)) >= 0
+        front = head(self._head) if near or last else ""
+        # At the end of the piece, what follows may belong to it, or show that it was none.
+        decided = front and len(front) < len(self._head)
+        if not decided and not last and len(self._head) < limits.FRONTMATTER_OCTETS:
             return ""
         body = self._head[len(front) :]
         self._head = None

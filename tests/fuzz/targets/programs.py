@@ -219,7 +219,7 @@ def _registered(home: Path, octets: bytes) -> None:
     "mcp-cutting",
     "aimx/mcp/cutting aimx/mime/clean",
     b"+++\\n \\n+++\\n +++ \\r\\n \\r \\n a \xe2\x80\xae \xe2\x80\x8b \xf3\xa0\x80\x81 \xc3\xa4 = \\0 \x1b",
-    seeds=lambda: [b"\x05\x02+++\nid = 1\n+++\n\nbody\r\ntext\n", b"\x01\x00no front\n", b"\x03\x09+++\nnever ends\n"],
+    seeds=lambda: [b"\x05+++\nid = 1\n+++\n\nbody\r\ntext\n", b"\x01no front\n", b"\x03+++\nnever ends\n"],
     longest=1200,
     bound=1 << 20,
     within_s=PROGRAM_S,
