@@ -66,17 +66,31 @@ TYPED: dict[tuple[str, str], dict[str, str]] = {
     ("getting-started.md", "sudo aimx ingest"): {},
     ("troubleshooting.md", "sudo aimx reindex"): {},
 }  # fmt: skip
+# A page, and how a block begins: the test that types it, or the same commands on a machine of their own.
 ELSEWHERE = {
-    "sending.md": "tests/docs/test_sending.py",
-    "hook-recipes.md": "tests/hooks/test_recipes.py",
-    "agents.md": "tests/integrations/test_wiring.py",
-    "events.md": "tests/cli/test_watch.py",
-    "tui.md": "tests/tui",
-    "setup.md": "tests/root/test_setup.py",
-    "installation.md": "tests/provision",
-    "upgrading.md": "tests/provision",
-    "README.md": "tests/docs/test_commands.py",
-    "cli.md": "tests/docs/test_sending.py",
+    ("sending.md", "# Markdown"): "tests/docs/test_sending.py::test_examples_send",
+    ("sending.md", "aimx send --from"): "tests/docs/test_sending.py::test_examples_send",
+    (
+        "sending.md",
+        "mkdir /tmp/letters",
+    ): "tests/daemon/test_send_story.py::test_a_submission_leaves_signed_and_is_recorded",
+    ("cli.md", "aimx send --from"): "tests/docs/test_sending.py::test_examples_send",
+    (
+        "hook-recipes.md",
+        "aimx hooks create",
+    ): "tests/hooks/test_recipes.py::test_a_recipe_runs_its_program_with_the_mail",
+    (
+        "hook-recipes.md",
+        "aimx hooks test accounts_claude",
+    ): "tests/daemon/test_hook_runs.py::test_without_a_message_there_is_a_sample",
+    ("hook-recipes.md", "sudo aimx ingest accounts"): "tests/cli/test_ingest.py",
+    ("agents.md", "aimx agents setup"): "tests/cli/test_agents.py::test_a_whole_round",
+    ("events.md", "aimx watch"): "tests/cli/test_watch.py::test_one_line_for_each_event_and_ctrl_c_is_quiet",
+    ("tui.md", "aimx tui"): "tests/tui/test_dashboard_terminal.py::test_a_day_at_the_dashboard",
+    ("setup.md", "sudo aimx setup"): "tests/root/test_setup.py::test_a_bare_machine_becomes_a_mail_server",
+    ("setup.md", "sudo AIMX_NONINTERACTIVE=1"): "tests/root/test_setup.py::test_a_bare_machine_becomes_a_mail_server",
+    ("setup.md", "sudo aimx uninstall"): "tests/root/test_uninstall.py::test_the_service_goes_and_the_rest_stays",
+    ("upgrading.md", "sudo aimx upgrade"): "tests/root/test_upgrade.py::test_mail_goes_on",
 }
 ONLY_READ = {
     "curl -fsSL": "fetches from the internet",
@@ -112,6 +126,10 @@ import aimx.cli.main
 sys.argv[:] = ["aimx", *sys.argv[2:]]
 aimx.cli.main.main()
 """
+
+
+def elsewhere(block):
+    return [one for one in ELSEWHERE if block.page.name == one[0] and block.text.startswith(one[1])]
 
 
 def key(block):
@@ -181,9 +199,16 @@ def test_every_block_is_typed_or_has_its_reason():
         if not re.search(r"(?:^|[|;&] *|sudo (?:[A-Z_]+=\S+ )*)aimx ", block.text, re.MULTILINE):
             continue  # commands of others
         reasons = [why for start, why in ONLY_READ.items() if block.text.startswith(start)]
-        assert key(block) or reasons or block.page.name in ELSEWHERE, f"{pages.name(block.page)}: {block.text}"
+        assert key(block) or reasons or elsewhere(block), f"{pages.name(block.page)}: {block.text}"
 
 
-def test_what_is_said_to_be_elsewhere_is_there():
-    assert all((ROOT / path).exists() for path in ELSEWHERE.values())
+@pytest.mark.parametrize("test", sorted(set(ELSEWHERE.values())))
+def test_what_is_said_to_be_elsewhere_is_there(test):
+    path, _, function = test.partition("::")
+    assert (ROOT / path).is_file()
+    assert f"def {function}" in (ROOT / path).read_text()
+
+
+def test_no_table_names_a_block_that_is_gone():
     assert all(any(key(block) == one for block in BLOCKS) for one in TYPED)
+    assert {one for block in BLOCKS for one in elsewhere(block)} == set(ELSEWHERE)
