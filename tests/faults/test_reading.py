@@ -24,7 +24,7 @@ ASKED = ("EMAIL-LIST", "EMAIL-SEARCH", "EMAIL-READ", "THREAD-READ", "MAILBOX-LIS
 NEVER = {
     ("EMAIL-SEARCH", "getdents64"), ("EMAIL-READ", "getdents64"), ("THREAD-READ", "getdents64"),
     ("EMAIL-LIST", "getdents64"), ("MAILBOX-SHOW", "getdents64"), ("EMAIL-LIST", "pread64"),
-    ("THREAD-READ", "pread64"), ("MAILBOX-SHOW", "pread64"),
+    ("THREAD-READ", "pread64"), ("MAILBOX-SHOW", "pread64"), ("EMAIL-SEARCH", "pread64"), ("MAILBOX-LIST", "pread64"),
 }  # fmt: skip
 CASES = [
     (verb, call, error)
