@@ -119,9 +119,10 @@ def _create_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _create(options: argparse.Namespace) -> int:
     from aimx.cli import owner
-    from aimx.policy import mailboxname
 
     if os.geteuid() == 0 and options.owner is None:
+        from aimx.policy import mailboxname
+
         mailboxname.check(options.name)  # no question about the owner of what cannot be made
     whose = owner.choose(options)
     asked = asking.ask(options, MailboxCreate(options.name, whose if os.geteuid() == 0 else None), CRUD)
