@@ -22,6 +22,9 @@ CALLERS = "11.1.0.0"  # and 65,535 more, every one of them the machine that is p
 NOWHERE = "11.2.0.0"  # as many that answer nothing at all
 PROBES = 1000
 SILENT = 300
+AT_ONCE = 90
+LATE = 8  # connections that the verifier has ended and their targets have not seen the end of
+assert limits.VERIFIER_PROBES + LATE < AT_ONCE
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +101,7 @@ def test_a_thousand_probes_are_all_answered_within_the_places_there_are(machines
     before, idle = process.memory_info().rss, process.num_fds()
     cpu = process.cpu_times()
     with targets(machines[0]) as most:
-        counts = crowd(machines[1], CALLERS, PROBES, 90)
+        counts = crowd(machines[1], CALLERS, PROBES, AT_ONCE)
         at_once = most()
     spent = process.cpu_times()
     cpu_ms = 1000 * (spent.user + spent.system - cpu.user - cpu.system) / PROBES
@@ -106,7 +109,7 @@ def test_a_thousand_probes_are_all_answered_within_the_places_there_are(machines
     print(f"CPU {cpu_ms:.2f} ms a probe; {before // 1024} KiB, grown by {grown // 1024}; {at_once} at once; {counts}")
     assert counts.pop("200 True") == PROBES
     assert set(counts) <= {"busy"}
-    assert at_once <= limits.VERIFIER_PROBES
+    assert at_once <= limits.VERIFIER_PROBES + LATE
     assert grown < 32 * limits.MIB
     assert cpu_ms < 50  # some 2 ms where nothing else runs
     until(lambda: process.num_fds() <= idle)
