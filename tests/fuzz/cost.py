@@ -103,11 +103,13 @@ def measure(target: Target, family: str, make: Make, least_of: int = 1, clock: C
 
     first = min(_FIRST, max(1, target.bound // 8))
     size = first
-    while size <= target.bound:
+    while True:
         took = measured(size)
         if took > target.within_s or (took > _ENOUGH_S if least_of == 1 else took > _PLAIN_S and _enough(points)):
             break
-        size *= 2
+        if size == target.bound:  # nothing is left to be guessed from less
+            break
+        size = min(2 * size, target.bound)
     size = first // 2
     while size >= _SMALLEST and not _enough(points) and points[min(points)] >= _TELLING_S:
         measured(size)

@@ -80,6 +80,14 @@ def test_a_bound_below_the_first_size_is_measured_too():
     assert not _judged(lambda size: 1e-5 * size, _target(bound=64)).harmful
 
 
+@pytest.mark.parametrize("bound", [64 * _K - 1, 64 * _K, 64 * _K + 1])
+def test_the_bound_itself_is_measured(bound):
+    ticks = {16 * _K: 0.004, 32 * _K: 0.008}
+    found = _judged(lambda size: ticks.get(size, 0.00001), _target(bound=bound))
+    assert found.points[-1][0] == bound
+    assert not found.harmful
+
+
 def test_the_clock_of_the_measurements_is_the_processors():
     found = cost.judged(_target(bound=4096), "x", lambda size: b"x" * size)
     assert not found.harmful and all(0 <= seconds < 1 for _, seconds in found.points)
