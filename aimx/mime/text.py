@@ -20,7 +20,6 @@ _ATTRIBUTE = re.compile(
 )
 _BLANKS = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
-_TAGS = re.compile(r"<[^<>]*>")
 _RAW_ELEMENTS = frozenset(("script", "style", "title"))  # their content is not text of the message
 _WITH_ATTRIBUTES = frozenset(("a", "img", "ol"))
 # Elements whose nesting makes html2text write an indent on every line; more of it says nothing.
@@ -55,10 +54,25 @@ class _Renderer(html2text.HTML2Text):
         super().outtextf(s)
 
 
+class _Words:
+    """What remains without any markup: for what html2text cannot render."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def handle_tag(self, *_what: object, **_how: object) -> None:
+        """Words that markup keeps apart stay apart. Links and pictures say nothing here."""
+        self.found.append(" ")
+
+    def handle_data(self, data: str, _escaped: bool) -> None:
+        """Text."""
+        self.found.append(data)
+
+
 class _Tokenizer:
     """One pass over the source; every position is left behind exactly once."""
 
-    def __init__(self, source: str, renderer: _Renderer) -> None:
+    def __init__(self, source: str, renderer: _Renderer | _Words) -> None:
         self.source = source
         self.renderer = renderer
         self.depth = dict.fromkeys(_INDENTING, 0)
@@ -200,8 +214,8 @@ def _attributes(source: str) -> dict[str, str | None]:
             if value is not None:
                 value = _BLANKS.sub(" ", _unescaped(value)).strip()
             found.setdefault(match[1].lower(), value)
-    if not (found.get("start") or "0").lstrip("-").isdecimal():
-        del found["start"]
+    if not (found.get("start") or "").lstrip("-").isdecimal():
+        found.pop("start", None)
     return found
 
 
@@ -231,5 +245,7 @@ def from_html(source: str, room: int = limits.HTML_OCTETS) -> str:
 
 
 def _stripped(source: str) -> str:
-    """The source without its tags."""
-    return _unescaped(_TAGS.sub(" ", source))
+    """The source without its markup."""
+    words = _Words()
+    _Tokenizer(source, words).run()
+    return "".join(words.found)
