@@ -116,7 +116,8 @@ class Soak:
         """What grew, got slower, or is gone."""
         samples = [one.held for one in self.done]
         found = [f"no {role} is left" for role in sample.gone(samples)]
-        for drift in (*sample.drifts(samples), *self._paces()):
+        memory = sample.HOUR if self._each_s >= PACE_S else sample.MINUTE
+        for drift in (*sample.drifts(samples, memory), *self._paces()):
             if not drift.name.startswith("soak "):
                 sign = "flat " if drift.flat else "GREW "
                 print(f"  {sign}{drift.name:<24}{drift.before:>10.6g} -> {drift.after:.6g} (at most {drift.most:.6g})")
