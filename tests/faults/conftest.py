@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
+from tests import evidence
 from tests.faults.shapes import FULL
 from tests.faults.tally import TALLY
 
 HERE = Path(__file__).parent
-EVIDENCE = Path(".nox/evidence/faults")  # there when mail was lost or doubled: no second try makes that good
+EVIDENCE = evidence.EVIDENCE / "faults"  # there when mail was lost or doubled: no second try makes that good
 
 
 def pytest_sessionstart(session):
     if not hasattr(session.config, "workerinput"):
-        (session.config.rootpath / EVIDENCE).unlink(missing_ok=True)
+        evidence.forget(session.config.rootpath / EVIDENCE)
 
 
 def pytest_sessionfinish(session):
@@ -20,9 +21,7 @@ def pytest_sessionfinish(session):
         config.workeroutput["tally"] = TALLY.told()
         return
     if TALLY.untrue():
-        evidence = config.rootpath / EVIDENCE
-        evidence.parent.mkdir(parents=True, exist_ok=True)
-        evidence.write_text("\n".join(TALLY.lines()) + "\n")
+        evidence.leave(config.rootpath / EVIDENCE, "\n".join(TALLY.lines()) + "\n")
     if _verdict(config) and session.exitstatus == 0:
         session.exitstatus = 1
 

@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from aimx import log
+from tests import evidence
 from tests.fuzz import cost, engine, targets
 from tests.fuzz.target import CORPUS, ROOT, TARGETS
 
 _OUT = ROOT / ".nox" / "fuzz"
-_EVIDENCE = ROOT / ".nox" / "evidence" / "fuzz"
+_EVIDENCE = ROOT / evidence.EVIDENCE / "fuzz"
 _WORST = 3  # families of a target that are shown
 _LONG_S = 300.0  # a run of so many seconds of each target measures the cost of every family
 
@@ -93,9 +94,7 @@ def _report(outcome: Outcome) -> bool:
 def _found(what: str) -> None:
     """Told at once, and kept for whoever asks afterwards."""
     print(f"  {what}", flush=True)
-    _EVIDENCE.parent.mkdir(parents=True, exist_ok=True)
-    with _EVIDENCE.open("a") as file:
-        file.write(f"{what}\n")
+    evidence.leave(_EVIDENCE, f"{what}\n")
 
 
 def _costs(outcomes: list[Outcome]) -> None:
@@ -142,7 +141,7 @@ def main() -> int:
     cost_s = cost_s if given.cost_seconds is None else given.cost_seconds
     options = Options(given.seconds, cost_s, given.seed, given.executions, given.keep)
     log.quiet()
-    _EVIDENCE.unlink(missing_ok=True)
+    evidence.forget(_EVIDENCE)
     print(f"seed {given.seed}; --seed {given.seed} begins at the same place", flush=True)
     began = time.monotonic()
     outcomes: list[Outcome] = []

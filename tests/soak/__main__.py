@@ -16,6 +16,7 @@ from typing import NamedTuple
 import psutil
 
 from aimx import limits
+from tests import evidence
 from tests.bench import corpus, gauge
 from tests.bench.__main__ import machine
 from tests.mcp.talk import environment
@@ -30,7 +31,7 @@ SETTLE_S = 2.0  # longer than the daemon takes to see that a client has gone
 WARM = 8000  # mails before the first interval: what is cached of an index is, afterwards
 PACE_S = 30.0  # an interval that is shorter says how fast its clients start
 WAL = 2 * limits.STATE_WAL_OCTETS
-_EVIDENCE = Path(".nox/evidence/soak")
+_EVIDENCE = evidence.EVIDENCE / "soak"
 AGENTS = 2
 _HEAD = f"{'min':>5}{'in':>7}{'p50 ms':>8}{'max':>7}{'out':>6}{'p50 ms':>8}{'hooks':>8}{'waiting':>8}{'CPU %':>7}"
 
@@ -77,7 +78,7 @@ class Soak:
 
     def _line(self, number: int, done: Interval) -> None:
         told, held = done.told, done.held
-        ran, waiting = self._stand.hooks()
+        ran, waiting = self._stand.ran().total(), self._stand.waiting()
         sizes = "  ".join(f"{role} {kb / 1024:.0f}" for role, kb in held.pss.items() if role != "soak")
         print(
             f"{number * self._each_s / 60:>5.1f}{len(told.marks):>7}{told.in_ms[0]:>8.1f}{told.in_ms[1]:>7.0f}"
@@ -92,7 +93,8 @@ class Soak:
         lost = [*agents.broken, *self._counted(), *self._watched()]
         if waiting:
             lost.append(f"{waiting} runs of the hook never came")
-        evidence(lost)
+        if lost:
+            evidence.leave(_EVIDENCE, "".join(f"{line}\n" for line in lost))
         print(f"  {agents.calls} calls of {AGENTS} agents")
         return [*lost, *self._grown(), *self._left()]
 
@@ -157,18 +159,12 @@ def _differences(what: str, owed: set[str], there: Counter[str]) -> list[str]:
     return [f"{what}, {word}: {len(names)}, as {min(names)}" for word, names in told if names]
 
 
-def evidence(lost: list[str]) -> None:
-    """Leave word of what no second run can make good."""
-    if lost:
-        _EVIDENCE.parent.mkdir(parents=True, exist_ok=True)
-        _EVIDENCE.write_text("".join(f"{line}\n" for line in lost))
-
-
 def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(prog="nox -s soak --", description=__doc__)
     parser.add_argument("--seconds", type=float, default=HOUR_S, help="how long altogether (3600)")
     seconds = parser.parse_args().seconds
+    evidence.forget(_EVIDENCE)
     if os.geteuid() == 0:
         users.need_worker()
     with tempfile.TemporaryDirectory(prefix="aimx-soak-") as tree:

@@ -65,16 +65,16 @@ class Stand(AbstractContextManager["Stand"]):
         found = gauge.roles(self.daemon.pid, self.daemon.log)
         return {pid: role for pid, role in found.items() if role != "hook"}
 
-    def hooks(self) -> tuple[int, int]:
-        """How many runs there were, and how many have not ended."""
+    def waiting(self) -> int:
+        """How many runs of the hook have not ended."""
         with closing(sqlite3.connect(self.daemon.data / ".aimx/state.db", timeout=60)) as db:
-            (waiting,) = db.execute("SELECT count(*) FROM jobs WHERE state IN ('pending', 'started')").fetchone()
-        return self.ran().total(), int(waiting)
+            query = "SELECT count(*) FROM jobs WHERE state IN ('pending', 'started')"
+            return int(db.execute(query).fetchone()[0])
 
     def drained(self) -> int:
-        """How many runs still wait when nothing waits any more, or patience is over."""
+        """The same once nothing waits any more, or patience is over."""
         deadline = time.monotonic() + _PATIENCE_S
-        while (waiting := self.hooks()[1]) and time.monotonic() < deadline:
+        while (waiting := self.waiting()) and time.monotonic() < deadline:
             time.sleep(0.2)
         return waiting
 
