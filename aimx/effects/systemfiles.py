@@ -24,7 +24,7 @@ def first_word(path: Path, key: str, quoted: int = 1) -> str:
         text = path.read_text()
     except (OSError, UnicodeDecodeError):
         return ""
-    found = next((line.partition("=")[2] for line in text.splitlines() if line.startswith(f"{key}=")), "")
+    found = next((line.partition("=")[2] for line in text.split("\n") if line.startswith(f"{key}=")), "")
     try:
         for _ in range(quoted):
             found = next(iter(shlex.split(found)), "")

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from aimx.errors import Failed
+
 NAME = "aimx"
+
+
+def writable(*words: str) -> None:
+    """Raises: Failed for a word that no line of a service's file can hold, as one that is read again as it was."""
+    for word in words:
+        if any(ord(character) < ord(" ") for character in word):
+            raise Failed(f"{word!r} cannot be written into a service's file; use a path without control characters")
 
 
 class Life(NamedTuple):
@@ -23,7 +32,7 @@ class Service(Protocol):
         """Its file."""
 
     def text(self, program: Sequence[str], config_dir: Path, data_dir: Path) -> str:
-        """What the file is to say. `program` starts the command line (effects.running)."""
+        """What the file is to say. `program` starts the command line (effects.running). Raises: Failed."""
 
     def installed(self, text: str) -> bool:
         """Whether the file says just that."""

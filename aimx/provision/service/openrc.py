@@ -7,7 +7,7 @@ from pathlib import Path
 from aimx import limits
 from aimx.effects import commands, systemfiles
 from aimx.errors import Failed
-from aimx.provision.service.api import NAME, Life
+from aimx.provision.service.api import NAME, Life, writable
 
 _DEFAULT_CONFIG = Path("/etc/aimx")
 _LOG = "/var/log/aimx/aimx.log"
@@ -58,8 +58,12 @@ reload() {{
 
 
 def script(program: Sequence[str], config_dir: Path, data_dir: Path) -> str:
-    """The service script. Its words are quoted twice: they are expanded again when supervise-daemon is called."""
+    """The service script. Its words are quoted twice: they are expanded again when supervise-daemon is called.
+
+    Raises: Failed for a path that no script can hold.
+    """
     words = [*program, "serve", "--data-dir", str(data_dir)]
+    writable(*words, str(config_dir))
     environment = ""
     if config_dir != _DEFAULT_CONFIG:
         default = shlex.quote(str(config_dir))

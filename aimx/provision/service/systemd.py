@@ -11,7 +11,7 @@ from aimx import limits
 from aimx.effects import commands, systemfiles
 from aimx.effects.unitfile import SLICE
 from aimx.errors import Failed
-from aimx.provision.service.api import NAME, Life
+from aimx.provision.service.api import NAME, Life, writable
 
 _DEFAULT_CONFIG = Path("/etc/aimx")
 # Workers are given a network of their own (SYS_ADMIN), helpers and hooks an identity (SETUID, SETGID, SETPCAP, KILL);
@@ -83,9 +83,7 @@ def unit(program: Sequence[str], config_dir: Path, data_dir: Path) -> str:
     """The unit file. Raises: Failed for a path that no unit can hold."""
     words = [*program, "serve", "--data-dir", str(data_dir)]
     version = [*program, "--version"]
-    for word in (*words, str(config_dir)):
-        if any(ord(character) < ord(" ") for character in word):
-            raise Failed(f"{word!r} cannot be written into a unit of systemd; use a path without control characters")
+    writable(*words, str(config_dir))
     environment = ""
     if config_dir != _DEFAULT_CONFIG:
         environment = f"Environment={_quoted(f'AIMX_CONFIG_DIR={config_dir}')}\n"

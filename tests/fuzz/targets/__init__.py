@@ -1,6 +1,7 @@
 """The targets; importing this registers all of them."""
 
 from tests.fuzz.targets import (
+    agents,
     answering,
     authentication,
     composing,
@@ -15,6 +16,7 @@ from tests.fuzz.targets import (
 )
 
 __all__ = [
+    "agents",
     "answering",
     "authentication",
     "composing",

@@ -29,9 +29,21 @@ def test_a_service_file(build, where, request):
     assert text == path.read_text()
 
 
-def test_no_unit_holds_control_characters():
+@pytest.mark.parametrize("build", [systemd.unit, openrc.script], ids=["systemd", "openrc"])
+def test_no_service_file_holds_control_characters(build):
     with pytest.raises(Failed, match="control characters"):
-        systemd.unit(("/opt/aimx",), Path("/etc/aimx"), Path("/var/lib/x\ny"))
+        build(("/opt/aimx",), Path("/etc/aimx"), Path("/var/lib/x\ny"))
+
+
+@pytest.mark.parametrize("name", ["a\u2028b", "a\x85b", "a b", "%i $x", "it's"], ids=ascii)
+@pytest.mark.parametrize(
+    ("service", "build"), [(systemd.Systemd, systemd.unit), (openrc.OpenRc, openrc.script)], ids=["systemd", "openrc"]
+)
+def test_the_program_of_a_service_is_read_as_it_was_written(service, build, name, tmp_path):
+    one = service(tmp_path)
+    one.path.parent.mkdir(parents=True)
+    one.path.write_text(build((f"/opt/{name}/aimx",), Path("/etc/aimx"), Path("/var/lib/aimx")))
+    assert one.runs() == f"/opt/{name}/aimx"
 
 
 @pytest.mark.skipif(shutil.which("dash") is None, reason="no dash")
