@@ -4,6 +4,7 @@ Runs as steps, so that messages in flight share syncs and transactions (store.gr
 disk under its final name or in the spool, and synced; when it raises, nothing of the message is left anywhere.
 """
 
+import sqlite3
 import threading
 
 from aimx import limits, log
@@ -18,9 +19,11 @@ from aimx.store.intent import Intent, Staged
 from aimx.store.ledger import Settled
 from aimx.store.mailbox import Folders
 from aimx.store.publish import Draft, Publisher, path_of
-from aimx.store.repeats import Repeats
+from aimx.store.repeats import Repeats, Row
 from aimx.store.state import State
 from aimx.store.tree import Tree
+
+Stored = tuple[list[Settled], list[tuple[int, Event]]]
 
 
 class Committed:
@@ -58,9 +61,7 @@ class Committer:
         repeated = {mailbox for _, mailbox, _ in repeats}
         try:
             copies = [copy for copy in plan.copies if copy.mailbox not in repeated]
-            settled, events = yield from self._store(copies, plan)
-            if repeats:
-                yield Work(lambda db: ledger.forget_repeats(db, repeats))
+            settled, events = yield from self._store(copies, plan, repeats)
         except BaseException as error:
             self._repeats.put(repeats)
             if isinstance(error, OSError):
@@ -78,8 +79,11 @@ class Committer:
         ref = Ref(staged.folder, staged.mailbox, staged.owner, copy.stem, staged.mark, names)
         return Placed(staged.mailbox, copy.stem, path_of(self.tree, copy), ref)
 
-    def _store(self, copies: list[Copy], plan: CommitPlan) -> Steps[tuple[list[Settled], list[tuple[int, Event]]]]:
+    def _store(self, copies: list[Copy], plan: CommitPlan, repeats: tuple[Row, ...]) -> Steps[Stored]:
+        """`repeats`: what its acknowledgement uses up, in the transaction that settles it: both or neither."""
         if not copies:
+            if repeats:
+                yield Work(lambda db: ledger.forget_repeats(db, repeats))
             return [], []
         intent_id: int | None = None
         drafts: list[Draft] = []
@@ -94,7 +98,12 @@ class Committer:
             for draft in drafts:
                 settled.append((yield from self._publish(draft, drafts, promised, plan)))
             final, intent = tuple(settled), _intent(drafts, plan)
-            events = yield Work(lambda db: ledger.settle(db, promised, intent, final, self.tree.path))
+
+            def settle(db: sqlite3.Connection) -> list[tuple[int, Event]]:
+                ledger.forget_repeats(db, repeats)
+                return ledger.settle(db, promised, intent, final, self.tree.path)
+
+            events = yield Work(settle)
         except BaseException:
             self._undo(drafts, intent_id)
             raise

@@ -1,5 +1,6 @@
 """Every step of a delivery fails once, and for good: the answer is 4yz, nothing stays, the next delivery is fine."""
 
+import contextlib
 import itertools
 import smtplib
 
@@ -9,7 +10,7 @@ from tests.daemon.watchers import Watcher
 from tests.faults import shapes
 from tests.faults.strace import NEEDED, inject
 from tests.faults.tally import DOUBTFUL, PROMISED, REFUSED, TALLY
-from tests.faults.traffic import settle
+from tests.faults.traffic import settle, until
 from tests.harness import DOMAIN, Daemon
 
 pytestmark = NEEDED
@@ -83,6 +84,38 @@ def test_a_failing_call(daemon, tmp_path, shape, call, error, often):
             assert k > 1, "nothing was injected"
             return
     pytest.fail("the call never stopped happening")
+
+
+REPEATED = ["openat2", "write", "fsync", "pwrite64", "fdatasync", "renameat2"]
+
+
+@pytest.mark.parametrize("call", REPEATED if shapes.FULL else ["pwrite64"])
+def test_a_failing_call_while_one_of_two_copies_is_a_repeat(daemon, tmp_path, call):
+    """The peer that vanished delivers again, for one more; what it is told decides whether it comes a third time."""
+    for k in range(1, 60):
+        marker = f"repeat.{call}.{k}"
+        octets = shapes.message(marker, 1)
+        _deliver_and_vanish(daemon, octets, "ops")
+        with inject(daemon.pid, tmp_path / "trace", f"{call}:error=EIO:when={k}") as fault:
+            code = deliver(daemon, octets, ("ops", "dev"))
+        if code != 250:
+            assert 400 <= code < 500
+            assert (shapes.copies(daemon, "ops", marker), shapes.copies(daemon, "dev", marker)) == (1, 0)
+            assert deliver(daemon, octets, ("ops", "dev")) == 250
+        settle(daemon)
+        _account(daemon, 250, marker, ("ops", "dev"))
+        shapes.assert_nothing_unfinished(daemon)
+        if not fault.hit:
+            assert k > 1, "nothing was injected"
+            return
+    pytest.fail("the call never stopped happening")
+
+
+def _deliver_and_vanish(daemon, octets, mailbox):
+    daemon.log.clear()
+    with contextlib.closing(daemon.smtp()) as client:
+        client.sendmail("a@sender.test", [f"{mailbox}@{DOMAIN}"], octets)
+    until(lambda: any("event=unseen" in line for line in daemon.log), "a peer that was missed")
 
 
 def _note_left(daemon, mailboxes, marker):

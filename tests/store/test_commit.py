@@ -335,6 +335,21 @@ def test_a_failed_commit_uses_no_repeat_up(store, monkeypatch):
     assert store.committer.commit(plan(key=b"k")).outcomes == (Duplicate("ops"),)
 
 
+def test_a_repeat_is_used_up_with_the_copy_that_came_with_it_or_not_at_all(store, tmp_path, monkeypatch):
+    """A failure of either leaves both as they were: the sender tries again, and nobody has two."""
+    store.committer.note_unseen(b"k", ("ops",), plan().received_at)
+    both = plan(copy(), copy(mailbox="dev"), key=b"k")
+    with monkeypatch.context() as fault:
+        fault.setattr("aimx.store.ledger.forget_repeats", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "x")))
+        with pytest.raises(StorageFailed):
+            store.committer.commit(both)
+    assert tree_of(tmp_path / "data/inbox") == ["dev", "ops"]
+    repeated, placed = store.committer.commit(both).outcomes
+    assert (repeated, placed.mailbox) == (Duplicate("ops"), "dev")
+    assert isinstance(placed, Placed)
+    assert rows(store, "repeats") == 0
+
+
 def test_ingest_never_repeats(store):
     store.committer.note_unseen(b"k", ("ops",), plan().received_at)
     assert _ids(store.committer.commit(plan(key=None))) == [STEM]
