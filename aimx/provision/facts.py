@@ -49,6 +49,7 @@ class Probe(msgspec.Struct, frozen=True):
     pid: int | None = None  # of the process that listens, with its uid
     uid: int | None = None
     status: Told | None = None  # STATUS; None where the daemon has not that verb
+    data_dir_flag: str | None = None  # --data-dir of its command line, which wins over the file
 
 
 class Smtp(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ Every question has its own short time; a daemon that hangs costs seconds, never 
 """
 
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -21,6 +22,7 @@ from aimx.flows.status import Told
 from aimx.provision.facts import Certificate, Probe, Smtp
 from aimx.wire.frames import MailboxList, MailboxShow, Request, Status, Version
 
+_DATA_DIR = "--data-dir"
 _BUDGET = f"no answer within {round(limits.PROBE_S * 1000)} ms"
 
 
@@ -58,7 +60,19 @@ def _of(probe: Probe, path: Path) -> Probe:
     found = peer(path)
     if found is None:
         return probe
-    return msgspec.structs.replace(probe, pid=found.pid, uid=found.uid)
+    return msgspec.structs.replace(probe, pid=found.pid, uid=found.uid, data_dir_flag=_flag(found.pid))
+
+
+def _flag(pid: int) -> str | None:
+    """What follows `--data-dir` in the command line of a process; None without, and where it cannot be read."""
+    try:
+        words = [os.fsdecode(word) for word in Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0")]
+    except OSError:
+        return None
+    for word, following in itertools.pairwise(words):
+        if word == _DATA_DIR or word.startswith(f"{_DATA_DIR}="):
+            return following if word == _DATA_DIR else word.partition("=")[2]
+    return None
 
 
 def status(path: Path, timeout_s: float = limits.PROBE_MORE_S) -> Told | None:

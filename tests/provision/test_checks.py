@@ -156,6 +156,8 @@ CASES = {
     "one-worker": (but(probe=_told(helpers=Helpers(Share(1, 2), True))), ["info WORKERS-MISSING"]),
     "no-resolver": (but(probe=_told(helpers=Helpers(Share(2, 2), False))), ["fail RESOLVER-MISSING"]),
     "mail-elsewhere": (but(probe=_told(data_dir="/srv/mail")), ["info DATA-DIR-DIFFERS"]),
+    "mail-elsewhere-by-flag": (but(probe=replace(_told(data_dir="/srv/mail"), data_dir_flag="/srv/mail")),
+                               ["info DATA-DIR-DIFFERS"]),
     "hook-never-trust": (but(config=_config(_hooked(ALWAYS, SENT, healthy.HOOK, trust="none"), healthy.CATCHALL)),
                          ["warn HOOK-NEVER-FIRES"]),
     "hook-never-senders": (but(config=_config(_hooked(healthy.HOOK, trusted_senders=()), healthy.CATCHALL)),
@@ -323,6 +325,15 @@ def test_a_restart_by_hand_listens_where_the_daemon_did(status, fix):
     facts = but(probe=replace(ROOT.probe, pid=42, status=status), init=Init("none", False))
     (finding,) = checks.findings(facts)
     assert finding.fix == fix
+
+
+def test_a_flag_of_the_daemon_is_repeated_where_it_is_looked_at_and_started():
+    elsewhere = replace(_told(data_dir="/srv/mail"), data_dir_flag="/srv/mail")
+    (finding,) = checks.findings(but(probe=elsewhere))
+    assert finding.fix == ("sudo aimx doctor --data-dir /srv/mail",)
+    facts = but(smtp=Smtp("127.0.0.1:25", "closed"), probe=elsewhere, init=Init("unknown", False))
+    lines = [line for one in checks.findings(facts) for line in one.fix]
+    assert "sudo aimx serve --data-dir /srv/mail" in lines
 
 
 def test_a_variable_of_a_service_is_removed_where_the_service_has_it():

@@ -165,6 +165,15 @@ def test_a_certificate_is_seen_where_others_see_it(tmp_path):
     assert "warn TLS-EXPIRED" in ids(told)
 
 
+def test_a_data_directory_of_the_command_line_is_named_again(tmp_path):
+    daemon = made(tmp_path)
+    daemon.arguments = ["--data-dir", str(daemon.data)]
+    del daemon.env["AIMX_DATA_DIR"]
+    with daemon:
+        (found,) = [one for one in report(daemon.env)["checks"] if one["id"] == "DATA-DIR-DIFFERS"]
+    assert found["fix"][-1].endswith(f"aimx doctor --data-dir {daemon.data}")
+
+
 def test_a_daemon_that_was_killed(daemon):
     daemon.send(mail())
     daemon.kill()

@@ -34,6 +34,13 @@ def ours(facts: Facts, *words: str) -> str:
     return ("sudo " if facts.as_root else "") + shlex.join([*_places(facts), "aimx", *words])
 
 
+def flagged(facts: Facts, command: str, *words: str) -> str:
+    """The same, with the data directory that a flag of the daemon names."""
+    flag = facts.probe.data_dir_flag
+    places = ("--data-dir", flag) if flag is not None and facts.override is None else ()
+    return ours(facts, command, *places, *words)
+
+
 def look_again(facts: Facts) -> tuple[str, ...]:
     """What shows everything; root has seen it already."""
     return () if facts.root else (shlex.join(["sudo", *_places(facts), "aimx", "doctor"]),)
@@ -61,7 +68,7 @@ def restart(facts: Facts) -> tuple[str, ...]:
         return start(facts)
     status = facts.probe.status
     bind = ("--bind", status.smtp.address) if status is not None and status.smtp.address != _BIND else ()
-    return (sudo(facts, "kill", str(facts.probe.pid)), ours(facts, "serve", *bind))
+    return (sudo(facts, "kill", str(facts.probe.pid)), flagged(facts, "serve", *bind))
 
 
 def start(facts: Facts) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Is there room, are our databases well, is the clock right?"""
 
 from aimx import limits
-from aimx.provision.checks.finding import Finding, Findings, look_again, ours, restart, sudo
+from aimx.provision.checks.finding import Finding, Findings, flagged, look_again, ours, restart, sudo
 from aimx.provision.facts import Facts
 
 _DAMAGED = "mv {0} {0}.damaged; rm -f {0}-wal {0}-shm"
@@ -30,7 +30,9 @@ def mail_elsewhere(facts: Facts) -> Findings:
     status, config = facts.probe.status, facts.config
     if status is not None and config is not None and status.data_dir != str(config.data_dir):
         text = f"The daemon keeps mail in {status.data_dir}, {facts.config_file.path} says {config.data_dir}"
-        yield Finding("DATA-DIR-DIFFERS", "info", text, restart(facts))
+        by_flag = facts.probe.data_dir_flag is not None
+        fix = (flagged(facts, "doctor"),) if by_flag else restart(facts)
+        yield Finding("DATA-DIR-DIFFERS", "info", f"{text}; its --data-dir wins" if by_flag else text, fix)
 
 
 def room(facts: Facts) -> Findings:
