@@ -175,6 +175,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
          mib(limits.OUTBOUND_MEMORY_OCTETS)),
         ("at most {} GiB of address space", limits.WORKER_MEMORY_OCTETS // limits.MIB // 1024),
         ("its own: {} under systemd", DEFAULTS.hook_memory_max),
+        ("while sessions get {:.0f} to end", limits.DRAIN_S),
     ),
     "reading.md": (
         ("{} rows unless `--limit` says otherwise, {} at most", limits.LIST_ROWS, limits.LIST_ROWS_MAX),
@@ -289,7 +290,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "markdown.md": (r"\| [\d,]+(?: MiB)? \|", r"5 KB take[^.]*"),  # test_markdown_page.py, tests/bench
     "mcp.md": (r"2026-07-28|2024-11-05|-32602",),  # of the protocol
     "operations.md": (r"with 0600, as the original", r"some \d+ MB", r"usually 4 KiB", r"1 GB", r"other than 0",
-        r"25/tcp"),
+        r"25/tcp", r"for 90 days", r"kills after 10 seconds"),  # test_operations_page.py; Docker's
     "security.md": (r"rsa-sha256", r"2n, 4n"),
     "sending.md": (r"\| [0-3] \|",),  # tests/cli/test_send.py
     "setup.md": (r"F[19]", r"P-256"),

@@ -98,6 +98,7 @@ ONLY_READ = {
     "sudo python3 -m venv": "installs",
     "sudo aimx dkim-keygen": "asks the public DNS and systemd; tests/cli/test_keygen.py makes pairs",
     "aimx dns check": "asks the public DNS; tests/lab/test_publishing.py looks at records",
+    "aimx --version": "changes over on a machine; tests/root/test_setup.py sets one up",
     "dig ": "asks the public DNS",
     "aimx doctor": "looks at the machine; tests/provision/test_doctor.py and tests/root/test_doctor.py do that",
     "aimx logs": "needs an init system; tests/cli/test_logs.py has one",
