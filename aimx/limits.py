@@ -171,6 +171,7 @@ INDEX_WAIT_S = 10.0  # for the rows of what was stored before the question
 MAILBOX_ENTRIES = 1_000_000  # of one directory that are looked at; about 0.5 s
 STRANGE_ENTRIES = 10_000  # of one directory, named like mail and none; then new ones are not looked at
 RECONCILE_S = 1.0  # between two comparisons of one directory with its rows
+RECONCILE_ROWS = 500  # names of a directory that are compared at a time
 RECONCILE_TICK_S = 0.02  # what changes within the same tick of the kernel's clock leaves the directory's time as it was
 RECONCILE_DOUBT_S = 10.0  # then it is compared once more
 RECONCILE_SWEEP_S = 600.0  # how soon a file that was changed in place shows in counts, if nobody lists it

@@ -4,6 +4,7 @@ With mailbox.py, publish.py and replace.py the only code that opens a path below
 (FIFOs, links, mounts, names that are no text), looking never waits, never raises for it and never reads another file.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -91,6 +92,15 @@ class Directory(AbstractContextManager["Directory"]):
                     continue
                 if is_id(stem):
                     yield stem, Name(bundle, entry.inode())
+
+    def listed(self, stem: str) -> Name | None:
+        """What `names` has for one id; of a file and a bundle the file, which is tried first."""
+        for name, bundle in ((stem + _SUFFIX, False), (stem, True)):
+            with contextlib.suppress(OSError):
+                status = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+                if not bundle or stat.S_ISDIR(status.st_mode):
+                    return Name(bundle, status.st_ino)
+        return None
 
     def mark(self, stem: str, bundle: bool) -> Mark | None:
         """What the message file looks like now; None when there is none that may be read. Raises: OSError for ours."""

@@ -12,6 +12,7 @@ from aimx import limits
 from aimx.effects import files
 from aimx.model.delivery import Copy
 from aimx.store import layout, staging
+from aimx.store.browse import Place
 from aimx.store.intent import Staged
 from aimx.store.ledger import Settled
 from aimx.store.mailbox import OWNER_MADE, Unwritable
@@ -118,8 +119,7 @@ class Publisher:
         for _ in range(limits.SQUAT_ATTEMPTS):
             try:
                 self._still_free(draft, directory)
-                before = os.fstat(directory).st_mtime_ns
-                files.rename_noreplace(draft.home, draft.staged.entry, directory, draft.staged.name)
+                before, after = self._moved(draft, directory)
             except FileExistsError:
                 if not self._renumber(draft, promise):
                     return SQUATTED
@@ -129,10 +129,17 @@ class Publisher:
                 if gone or error.errno in OWNER_MADE:
                     return f"{draft.staged.folder}/{draft.staged.mailbox}: {os.strerror(error.errno or 0)}"
                 raise
-            after = os.fstat(directory)
-            changed = (before, after.st_mtime_ns)
+            changed = (before.st_mtime_ns, after.st_mtime_ns)
             return Settled(draft.staged, draft.staged.stem, owner_uid=after.st_uid, changed=changed)
         return SQUATTED
+
+    def _moved(self, draft: Draft, directory: int) -> tuple[os.stat_result, os.stat_result]:
+        """The directory before and after. Raises: OSError."""
+        staged = draft.staged
+        with self._tree.stamps.turn(Place(staged.folder, staged.mailbox)):
+            before = os.fstat(directory)
+            files.rename_noreplace(draft.home, staged.entry, directory, staged.name)
+            return before, os.fstat(directory)
 
     def _still_free(self, draft: Draft, directory: int) -> None:
         """A file and a bundle never share a stem: one of them could not be reached by it. Raises: FileExistsError."""

@@ -77,7 +77,7 @@ class Rebuild:
                 directory = self._folders.browse(place.folder, box.name, box.owner)
                 if directory is not None:
                     directories[place] = directory
-            total = sum(len(dict(directory.names())) for directory in directories.values())
+            total = sum(1 for directory in directories.values() for _ in directory.names())
             done = 0
             for place, directory in directories.items():
                 read = 0

@@ -7,14 +7,15 @@ RECONCILE_S; never believes that a message is gone without having looked.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from aimx import limits, log
 from aimx.model.delivery import Mark
-from aimx.store import diskquery, indexwords
 from aimx.store import index as indexing
+from aimx.store import indexwords
 from aimx.store.browse import Directory, Name, Place, Stamp
 from aimx.store.index import Index, IndexFailed, Promise
 from aimx.store.indexrow import Entry
@@ -23,6 +24,7 @@ from aimx.store.stamps import Stamps
 
 Gone = Callable[[Place, int, list[str]], None]  # where, whose, which
 NOWHERE = Stamp(0, 0, 0, -1)
+_OF_BOX = "box = (SELECT id FROM boxes WHERE mailbox = ? AND folder = ? AND live)"
 
 
 class _Known(NamedTuple):
@@ -33,11 +35,12 @@ class _Known(NamedTuple):
 
 
 class _Differences(NamedTuple):
-    """What is to be read, which of that the index knows, and what it knows that is no more."""
+    """What is to be read, which of that the index knows; how many rows have their name, unless that is `unclear`."""
 
-    changed: dict[str, Name]
+    changed: list[str]
     known: set[str]
-    gone: list[str]
+    found: int
+    unclear: bool
 
 
 class _Care:
@@ -81,7 +84,7 @@ class Reconciler:
                 pass
             if self._stamps.known(place) is None:
                 raise IndexFailed("the index of this mailbox is being built, try again in a moment")
-        elif len(diskquery.names(directory)) > limits.INDEX_BUILD_ROWS:
+        elif next(islice(directory.names(), limits.INDEX_BUILD_ROWS, None), None) is not None:
             self._unbuilt()
         else:
             for _ in self.steps(place, directory, wait_s=limits.INDEX_PATIENCE_S):
@@ -144,13 +147,14 @@ class Reconciler:
         return stamp
 
     def _build(self, place: Place, directory: Directory, care: _Care) -> Iterator[int]:
-        stamp, names = self._listed(directory)
+        stamp = directory.stamp()
+        stems = sorted(stem for stem, _ in directory.names())
         box = self._index.run(lambda writer: self._begin(writer, place))
         waiting: deque[Promise] = deque()
         done = 0
         try:
             with self._index.watched(place) as touched:
-                for entries in self._read(place, directory, sorted(names), care, names):
+                for entries in self._read(place, directory, (stem for stem, _ in groupby(stems)), care):
                     waiting.append(self._index.submit(partial(_fill, box, entries)))
                     done += len(entries)
                     if len(waiting) > 1:  # read ahead, but not far
@@ -160,7 +164,7 @@ class Reconciler:
                     promise.result()
                 self._index.run(lambda writer: writer.make_live(box, place, stamp))
             self._settle(place, stamp, care)
-            for entries in self._read(place, directory, sorted(touched), care, names):
+            for entries in self._read(place, directory, sorted(touched), care):
                 self._index.run(partial(_put, place, entries))
         finally:
             with self._guard:
@@ -174,70 +178,92 @@ class Reconciler:
         return box
 
     def _compare(self, place: Place, directory: Directory, care: _Care) -> None:
+        """Names against rows, a part of them at a time: memory that grew with every mail no allocator gives back."""
         sweep = self._monotonic() - care.swept >= limits.RECONCILE_SWEEP_S
-        stamp, names = self._listed(directory)
+        stamp = directory.stamp()
+        care.strange = {stem: name for stem, name in care.strange.items() if directory.listed(stem) is not None}
+        found, unclear = 0, False
+        for names in _parts(directory.names()):
+            differences = self._differences(place, directory, care.strange, names, sweep)
+            found += differences.found + self._take_in(place, directory, differences, care)
+            unclear = unclear or differences.unclear or not differences.known.isdisjoint(care.strange)
         self._index.flush([place])
-        care.strange = {stem: name for stem, name in care.strange.items() if stem in names}
-        found = self._differences(place, directory, care.strange, names, sweep)
-        for entries in self._read(place, directory, list(found.changed), care, found.changed):
-            self._index.run(partial(_put, place, entries))
-        replaced = [
-            stem for stem in found.changed if stem in found.known and stem in care.strange
-        ]  # by what is no mail
-        self.missing(place, directory, [*found.gone, *replaced])
+        if unclear or found < self._count(place):
+            self._look_for_all(place, directory)
         self._settle(place, stamp, care, sweep)
         self._index.submit(lambda writer: writer.stamp(place, self._stamps.known(place) or NOWHERE))
 
-    def _listed(self, directory: Directory) -> tuple[Stamp, dict[str, Name]]:
-        stamp = directory.stamp()
-        return stamp, diskquery.names(directory)
+    def _take_in(self, place: Place, directory: Directory, differences: _Differences, care: _Care) -> int:
+        """Read what differs. Returns: how many rows more there are for that."""
+        more = 0
+        for entries in self._read(place, directory, differences.changed, care):
+            self._index.run(partial(_put, place, entries))
+            more += sum(entry.stem not in differences.known for entry in entries)
+        replaced = [stem for stem in differences.known if stem in care.strange]  # by what is no mail
+        self.missing(place, directory, replaced)
+        return more
 
     def _differences(
         self, place: Place, directory: Directory, strange: Mapping[str, Name], names: dict[str, Name], sweep: bool
     ) -> _Differences:
-        """What the directory lists (`names`, which are used up) against what the index has, read row by row.
-
-        Both side by side would be memory that grows with every mail there is, and that no allocator gives back.
-        """
-        changed: dict[str, Name] = {}
+        """What the directory lists (`names`) against what the index has of these."""
+        rows = self._rows(place, names)
+        if names.keys() - rows.keys() - strange.keys():  # mail of ours that the index has not taken in yet
+            self._index.flush([place])
+            rows = self._rows(place, names)
+        changed: list[str] = []
         known: set[str] = set()
-        gone: list[str] = []
-        for stem, has in self._known(place):
-            name = names.pop(stem, None)
-            if name is None:
-                gone.append(stem)
+        for stem, name in names.items():
+            has = rows.get(stem)
+            if has is None:
+                if (sweep and stem in strange) or name != strange.get(stem):
+                    changed.append(stem)
             elif _differs(name, has) or (sweep and (stem in strange or directory.mark(stem, has.bundle) != has.mark)):
-                changed[stem] = name
+                changed.append(stem)
                 known.add(stem)
-        changed |= {
-            stem: name for stem, name in names.items() if (sweep and stem in strange) or name != strange.get(stem)
-        }
-        return _Differences(changed, known, gone)
+        unclear = any(rows[stem].bundle != names[stem].bundle for stem in known)
+        return _Differences(changed, known, len(rows), unclear)
 
-    def _known(self, place: Place) -> Iterator[tuple[str, _Known]]:
-        query = (
-            "SELECT stem, bundle, m.dev, m.ino, size, m.mtime_ns FROM boxes b JOIN messages m ON m.box = b.id"
-            " WHERE b.mailbox = ? AND b.folder = ? AND b.live"
-        )
+    def _rows(self, place: Place, stems: Collection[str]) -> dict[str, _Known]:
         with self._index.reader() as db:
-            for stem, bundle, *mark in db.execute(query, (place.mailbox, place.folder)):
-                yield stem, _Known(bool(bundle), Mark(*mark))
+            query = (
+                f"SELECT stem, bundle, dev, ino, size, mtime_ns FROM messages WHERE {_OF_BOX}"
+                f" AND stem IN ({', '.join('?' * len(stems))})"
+            )
+            return {
+                stem: _Known(bool(bundle), Mark(*mark))
+                for stem, bundle, *mark in db.execute(query, (place.mailbox, place.folder, *stems))
+            }
 
-    def _read(
-        self, place: Place, directory: Directory, stems: list[str], care: _Care, names: dict[str, Name]
-    ) -> Iterator[list[Entry]]:
+    def _count(self, place: Place) -> int:
+        with self._index.reader() as db:
+            query = f"SELECT count(*) FROM messages WHERE {_OF_BOX}"
+            return int(db.execute(query, (place.mailbox, place.folder)).fetchone()[0])
+
+    def _look_for_all(self, place: Place, directory: Directory) -> None:
+        """The index has more than was listed: which of it is gone."""
+        after = ""
+        query = f"SELECT stem FROM messages WHERE {_OF_BOX} AND stem > ? ORDER BY stem LIMIT {limits.RECONCILE_ROWS}"
+        while True:
+            with self._index.reader() as db:
+                stems = [stem for (stem,) in db.execute(query, (place.mailbox, place.folder, after))]
+            if not stems:
+                return
+            after = stems[-1]
+            self.missing(place, directory, [stem for stem in stems if directory.listed(stem) is None])
+
+    def _read(self, place: Place, directory: Directory, stems: Iterable[str], care: _Care) -> Iterator[list[Entry]]:
         """The messages among these names, some at a time; remembers which are none."""
         entries: list[Entry] = []
         size = 0
         for stem in stems:
-            name = names.get(stem)
-            entry = indexing.read(directory, place.folder, stem, name.bundle if name is not None else None)
+            entry = indexing.read(directory, place.folder, stem)
             if entry is not None:
                 entries.append(entry)
                 size += len(entry.words[indexwords.BODY])
                 if care.strange:
                     care.strange.pop(stem, None)
-            elif name is not None:
+            elif (name := directory.listed(stem)) is not None:
                 care.strange[stem] = name
                 if len(care.strange) >= limits.STRANGE_ENTRIES:
                     self._crowded(place, care)
@@ -272,6 +298,12 @@ class Reconciler:
             known = self._stamps.known(place)
             if known is not None and known.same_place(directory.stamp()):
                 self._gone(place, directory.owner_uid, dropped)
+
+
+def _parts(names: Iterator[tuple[str, Name]]) -> Iterator[dict[str, Name]]:
+    """Of a file and a bundle of one name in a part the file; those of different parts are both in it."""
+    while listed := list(islice(names, limits.RECONCILE_ROWS)):
+        yield dict(sorted(listed, key=lambda one: not one[1].bundle))
 
 
 def _acquired(lock: threading.Lock, wait_s: float) -> bool:

@@ -142,14 +142,17 @@ class Replacer:
     def _exchange(self, ref: Ref, home: int, version: Version) -> str:
         """Both names swap what they name, so that nothing is ever overwritten. Returns: why it was undone."""
         private, entry = self._tree.staging, version.entry
-        before = os.fstat(home).st_mtime_ns
-        try:
-            files.rename_exchange(private, entry, home, ref.file)
-        except OSError as error:
-            return _owners(error)
+        place = Place(ref.folder, ref.mailbox)
+        with self._tree.stamps.turn(place):
+            before = os.fstat(home).st_mtime_ns
+            try:
+                files.rename_exchange(private, entry, home, ref.file)
+            except OSError as error:
+                return _owners(error)
+            after = os.fstat(home).st_mtime_ns
         if _mark(private, entry) == ref.mark:
             if not ref.bundle:
-                self._tree.stamps.changed(Place(ref.folder, ref.mailbox), before, os.fstat(home).st_mtime_ns)
+                self._tree.stamps.changed(place, before, after)
             return ""
         self._undo(ref, home, version)
         return CHANGED
@@ -166,13 +169,16 @@ class Replacer:
 
     def _take(self, ref: Ref, directory: int, entry: str) -> str:
         private = self._tree.staging
-        before = os.fstat(directory).st_mtime_ns
-        try:
-            files.rename_noreplace(directory, ref.entry, private, entry)
-        except OSError as error:
-            return _owners(error)
+        place = Place(ref.folder, ref.mailbox)
+        with self._tree.stamps.turn(place):
+            before = os.fstat(directory).st_mtime_ns
+            try:
+                files.rename_noreplace(directory, ref.entry, private, entry)
+            except OSError as error:
+                return _owners(error)
+            after = os.fstat(directory).st_mtime_ns
         if _is(private, entry, ref):
-            self._tree.stamps.changed(Place(ref.folder, ref.mailbox), before, os.fstat(directory).st_mtime_ns)
+            self._tree.stamps.changed(place, before, after)
             return ""
         self._give_back(entry, directory, ref.entry)
         return CHANGED

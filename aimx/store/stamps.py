@@ -15,8 +15,14 @@ class Stamps:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._turns: dict[Place, threading.Lock] = {}
         self._known: dict[Place, Stamp] = {}
         self._steps: dict[Place, dict[int, int]] = {}
+
+    def turn(self, place: Place) -> threading.Lock:
+        """Held from the look before a change of ours to the look after it: two that overlap would leave a gap."""
+        with self._lock:
+            return self._turns.setdefault(place, threading.Lock())
 
     def known(self, place: Place) -> Stamp | None:
         """None: it has not been compared by this process."""
