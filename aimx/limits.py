@@ -224,6 +224,7 @@ HOOK_ENV_VALUE_OCTETS = 8 * KIB  # threats.md row 23
 HOOK_ENV_OCTETS = 64 * KIB
 HOOK_THREAD_BUDGET = 20
 HOOK_BUDGET_WINDOW_S = 86_400
+CLOCK_AHEAD_S = 3600.0  # what is dated later than in this time is of a clock that was ahead and has been set right
 CONVERSATION_NAMES = 8  # Message-IDs by which a message's conversation is looked for and found again
 CONVERSATION_NAMES_KEPT = 1_000_000  # of all mail within the window; the oldest go first
 HOOK_STDERR_TAIL_CHARACTERS = 1000
@@ -367,6 +368,7 @@ REASON_OCTETS = 6 * KIB  # of an answer about many recipients; the line that car
 
 # Sends under a key
 CLAIM_S = 86_400  # a key is remembered
+CLOCK_STEP_S = 60.0  # a wall clock that gains less is not one that was set forward
 CLAIM_KEY_CHARACTERS = 255  # of a key; a UUID has 36
 CLAIMS_PER_UID = 20_000  # keys remembered at once; a mail every four seconds. 4 MB of state.db
 

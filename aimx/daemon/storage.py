@@ -134,9 +134,9 @@ class Storage:
         self.tell(concluded[1])
         return concluded[0]
 
-    async def claimed(self, claim: Claim, since: float) -> FirstAnswer | None:
+    async def claimed(self, claim: Claim, now: float) -> FirstAnswer | None:
         """What was answered to this message under this key. Raises: as effects.api.Store.claimed."""
-        answer: FirstAnswer | None = await self.carry(self.committer.claimed(claim, since))
+        answer: FirstAnswer | None = await self.carry(self.committer.claimed(claim, now))
         return answer
 
     async def release(self, jobs: tuple[int, ...]) -> None:

@@ -84,7 +84,7 @@ class Store(Protocol):
     async def release(self, jobs: tuple[int, ...]) -> None:
         """Held jobs may run now, or as soon as that can be recorded. Shielded."""
 
-    async def claimed(self, claim: Claim, since: float) -> FirstAnswer | None:
+    async def claimed(self, claim: Claim, now: float) -> FirstAnswer | None:
         """What was answered to this message under this key; None: it was not sent under it.
 
         Raises: KeyConflict, DeliveryUnknown, ResourcesExhausted, StorageFailed.

@@ -55,7 +55,7 @@ async def once(fx: Effects, claim: Claim, first: Callable[[], Awaitable[Answer]]
     if turns.about(key) not in (None, claim.digest):
         raise claims.conflict(claim)
     async with turns.one(key, claim.digest):
-        told = await fx.store.claimed(claim, fx.now() - limits.CLAIM_S)
+        told = await fx.store.claimed(claim, fx.now())
         if told is None:
             return await first()
     if told.code:

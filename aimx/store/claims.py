@@ -57,6 +57,7 @@ def settle(db: sqlite3.Connection, claim: Claim, answer: FirstAnswer | None) -> 
     db.execute(query, (_encode(answer), *where))
 
 
-def prune(db: sqlite3.Connection, now: float) -> None:
-    """Forget what is old."""
-    db.execute("DELETE FROM idempotency WHERE at <= ?", (now - limits.CLAIM_S,))
+def prune(db: sqlite3.Connection, now: float, since: float) -> None:
+    """Forget what is old. What a clock that was ahead has dated is of now: it is kept, and for no longer."""
+    db.execute("UPDATE idempotency SET at = ? WHERE at > ?", (now, now + limits.CLOCK_AHEAD_S))
+    db.execute("DELETE FROM idempotency WHERE at <= ?", (since,))

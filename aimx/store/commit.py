@@ -6,6 +6,7 @@ disk under its final name or in the spool, and synced; when it raises, nothing o
 
 import sqlite3
 import threading
+import time
 
 from aimx import limits, log
 from aimx.errors import AimxError, StorageFailed
@@ -13,6 +14,7 @@ from aimx.model.delivery import CommitPlan, Copy, Duplicate, InSpool, Outcome, P
 from aimx.model.event import Event
 from aimx.model.outbound import Claim, FirstAnswer
 from aimx.store import claims, group, jobs, ledger
+from aimx.store.elapsed import Elapsed
 from aimx.store.group import Steps, Sync, Work
 from aimx.store.index import Index
 from aimx.store.intent import Intent, Staged
@@ -43,6 +45,7 @@ class Committer:
         self.index = index
         self.publisher = Publisher(tree)
         self._repeats = repeats
+        self._claims = Elapsed(limits.CLAIM_S)
         self._lock = threading.Lock()
         self._withdrawn: list[int] = []
 
@@ -154,8 +157,9 @@ class Committer:
             with self._lock:
                 self._withdrawn.append(intent_id)
 
-    def claimed(self, claim: Claim, since: float) -> Steps[FirstAnswer | None]:
+    def claimed(self, claim: Claim, now: float) -> Steps[FirstAnswer | None]:
         """The answer to an earlier send under this key. Raises: as claims.find."""
+        since = self._claims.since(now, time.monotonic())
         answer: FirstAnswer | None = yield Work(lambda db: claims.find(db, claim, since))
         return answer
 
@@ -167,11 +171,12 @@ class Committer:
         """Forget what is old, and intents that could not be forgotten when they came to nothing."""
         with self._lock:
             withdrawn, self._withdrawn = self._withdrawn, []
+        since = self._claims.since(now, time.monotonic())
 
         def work(db):  # type: ignore[no-untyped-def]
             for intent_id in withdrawn:
                 ledger.forget(db, intent_id)
-            ledger.prune(db, now)
+            ledger.prune(db, now, since)
 
         self.publisher.litter.sweep()
         try:

@@ -55,7 +55,8 @@ def _of(db: sqlite3.Connection, within: Within) -> str:
 
 
 def prune(db: sqlite3.Connection, now: float) -> None:
-    """Forget what no budget counts any more, and the oldest of too much."""
+    """Forget what no budget counts any more, and the oldest of too much; a clock that was ahead makes nothing young."""
+    db.execute("UPDATE conversations SET at = ? WHERE at > ?", (now, now + limits.CLOCK_AHEAD_S))
     db.execute("DELETE FROM conversations WHERE at <= ?", (now - limits.HOOK_BUDGET_WINDOW_S,))
     newest = "SELECT at FROM conversations ORDER BY at DESC LIMIT 1 OFFSET ?"
     db.execute(f"DELETE FROM conversations WHERE at <= ({newest})", (limits.CONVERSATION_NAMES_KEPT,))

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from aimx import limits
 from aimx.model.config import HookEvent
 from aimx.model.event import HookFinished
 from aimx.store import eventlog
@@ -63,19 +64,24 @@ def row_of(row: Any) -> JobRow:
     return msgspec.convert([*row[:8], _env(row[8]), row[9]], JobRow)
 
 
+def _counted(since: float) -> tuple[float, float]:
+    """The window of a budget that counts from here. What a clock that was ahead has dated is not used up for years."""
+    return since, since + limits.HOOK_BUDGET_WINDOW_S + limits.CLOCK_AHEAD_S
+
+
 def fires(db: sqlite3.Connection, hook: str, conversation: str, since: float) -> int:
     """How often a hook was started for a conversation (U5)."""
-    query = "SELECT count(*) FROM jobs WHERE hook = ? AND conversation = ? AND started > ?"
-    return int(db.execute(query, (hook, conversation, since)).fetchone()[0])
+    query = "SELECT count(*) FROM jobs WHERE hook = ? AND conversation = ? AND started > ? AND started <= ?"
+    return int(db.execute(query, (hook, conversation, *_counted(since))).fetchone()[0])
 
 
 def frees(db: sqlite3.Connection, hook: str, conversation: str, since: float, most: int) -> float | None:
     """The start whose end of counting leaves room in a budget that is used up; None when there is room."""
     query = (
-        "SELECT started FROM jobs WHERE hook = ? AND conversation = ? AND started > ? ORDER BY started DESC LIMIT 1"
-        " OFFSET ?"
+        "SELECT started FROM jobs WHERE hook = ? AND conversation = ? AND started > ? AND started <= ?"
+        " ORDER BY started DESC LIMIT 1 OFFSET ?"
     )
-    row = db.execute(query, (hook, conversation, since, most - 1)).fetchone()
+    row = db.execute(query, (hook, conversation, *_counted(since), most - 1)).fetchone()
     return row[0] if row is not None else None
 
 

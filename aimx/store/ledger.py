@@ -145,8 +145,9 @@ def _insert_job(
 
 def repeats(db: sqlite3.Connection, now: float) -> list[tuple[bytes, str, float]]:
     """What peers may believe undelivered (R5)."""
-    query = "SELECT key, mailbox, at FROM repeats WHERE at > ? ORDER BY at DESC LIMIT ?"
-    return [(row[0], row[1], row[2]) for row in db.execute(query, (now - limits.REPEAT_S, limits.REPEATS_KEPT))]
+    query = "SELECT key, mailbox, at FROM repeats WHERE at > ? AND at <= ? ORDER BY at DESC LIMIT ?"
+    within = now - limits.REPEAT_S, now + limits.CLOCK_AHEAD_S
+    return [(row[0], row[1], row[2]) for row in db.execute(query, (*within, limits.REPEATS_KEPT))]
 
 
 def forget_repeats(db: sqlite3.Connection, rows: tuple[tuple[bytes, str, float], ...]) -> None:
@@ -159,10 +160,14 @@ def note_unseen(db: sqlite3.Connection, rows: tuple[tuple[bytes, str, float], ..
     db.executemany("INSERT OR REPLACE INTO repeats VALUES (?, ?, ?)", rows)
 
 
-def prune(db: sqlite3.Connection, now: float) -> None:
-    """Forget what is old: repeats, claims, events, runs. Budgets count runs within their window, so those stay."""
-    db.execute("DELETE FROM repeats WHERE at <= ?", (now - limits.REPEAT_S,))
-    claims.prune(db, now)
+def prune(db: sqlite3.Connection, now: float, since: float) -> None:
+    """Forget what is old: repeats, claims, events, runs. Budgets count runs within their window, so those stay.
+
+    `since`: older claims do not count.
+    """
+    within = now - limits.REPEAT_S, now + limits.CLOCK_AHEAD_S
+    db.execute("DELETE FROM repeats WHERE NOT (at > ? AND at <= ?)", within)
+    claims.prune(db, now, since)
     eventlog.prune(db)
     conversations.prune(db, now)
     finished = "state IN ('done', 'interrupted', 'skipped')"

@@ -26,7 +26,7 @@ class Repeats:
         with self._lock:
             for mailbox in mailboxes:
                 at = self._at.pop((key, mailbox), None)
-                if at is not None and at > now - limits.REPEAT_S:
+                if at is not None and now - limits.REPEAT_S < at <= now + limits.CLOCK_AHEAD_S:
                     taken.append((key, mailbox, at))
         return tuple(taken)
 

@@ -9,6 +9,7 @@ from aimx.errors import AimxError, DeliveryUnknown, KeyConflict, ResourcesExhaus
 from aimx.flows import once
 from aimx.model.outbound import Claim, FirstAnswer
 from aimx.store import claims
+from aimx.store.elapsed import Elapsed
 from aimx.wire.frames import Send
 from tests import mx
 from tests.harness import DOMAIN, Daemon, config_text
@@ -205,8 +206,37 @@ def test_a_claim_is_of_one_uid_and_ends(state):
     with pytest.raises(KeyConflict):
         find(state, Claim(1000, "k", b"e" * 32))
     assert find(state, since=100.0) is None
-    state(lambda db: claims.prune(db, 100.0 + limits.CLAIM_S))
+    state(lambda db: claims.prune(db, 101.0, 100.0))
     assert find(state) is None
+
+
+def test_a_clock_that_was_ahead_makes_no_claim_that_stays(state):
+    """It is held, as everything that may have left is; from the next round of care on for a day."""
+    state(lambda db: claims.take(db, CLAIM, 1e9))
+    state(lambda db: claims.settle(db, CLAIM, DONE))
+    state(lambda db: claims.prune(db, 100.0, 0.0))
+    assert find(state, since=99.0) == DONE
+    assert find(state, since=100.0) is None
+
+
+@pytest.mark.parametrize(
+    ("steps", "held"),
+    [
+        ([(0, 0), (23, 0)], True),
+        ([(0, 0), (25, 0)], False),
+        ([(0, 0), (1, 48)], True),
+        ([(0, 0), (1, 48), (2, 24), (23, 72)], True),
+        ([(0, 0), (1, 48), (25, 48)], False),
+        ([(0, 0), (1, -48)], True),
+    ],
+    ids=["a-day", "more", "forward", "forward-and-back-and-forward", "forward-and-more", "back"],
+)
+def test_a_day_is_a_day_whatever_the_clock_does(steps, held):
+    """`steps`: hours since the key was used, and by how many the clock is wrong then."""
+    elapsed, used, hour = Elapsed(limits.CLAIM_S), 1e9, 3600
+    for passed, wrong in steps:
+        since = elapsed.since(used + (passed + wrong) * hour, 5.0 + passed * hour)
+    assert (used > since) == held
 
 
 def test_an_answer_is_for_what_was_asked(state):

@@ -21,7 +21,8 @@ from tests.daemon.watchers import Watcher
 from tests.faults import shapes
 from tests.faults.tally import PROMISED, TALLY
 from tests.faults.traffic import PATIENCE_S, ROUNDS, Traffic, until
-from tests.harness import DOMAIN, Daemon, mail
+from tests.harness import DOMAIN, Daemon, config_text, mail
+from tests.hooks.test_pool import rows
 from tests.mailauth import signing
 
 LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
@@ -49,6 +50,11 @@ def clock(tmp_path_factory):
     return turn
 
 
+def _faked(clock):
+    return {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock.path), "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory, clock):
     tree = tmp_path_factory.mktemp("faked")
@@ -58,10 +64,8 @@ def daemon(tmp_path_factory, clock):
         f"cmd = ['/bin/sh', '-c', '''echo \"$AIMX_ID\" >> {tree}/ran''']\n"
     )
     (tree / "ran").touch()
-    faked = {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(clock.path), "FAKETIME_NO_CACHE": "1",
-             "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}  # fmt: skip
     config = shapes.CONFIG.replace("[mailboxes.ops]", "hook_thread_budget = 0\n[mailboxes.ops]") + hook
-    made = Daemon(tree, config, AIMX_TEST_MAIL_DROP=str(tree / "drop"), **faked)
+    made = Daemon(tree, config, AIMX_TEST_MAIL_DROP=str(tree / "drop"), **_faked(clock))
     signing.install(made.etc)
     with made:
         yield made
@@ -78,6 +82,7 @@ def _jumps():
 
 def test_mail_goes_on_across_jumps(daemon, clock):
     """Each message once on disk, in the list, told to who watches, and to its hook."""
+    notes = []
     with Traffic(daemon, "jumps", senders=2) as traffic:
         with Watcher(daemon.socket) as first:
             cursor = first.cursor
@@ -87,8 +92,11 @@ def test_mail_goes_on_across_jumps(daemon, clock):
             began = time.monotonic()
             _seen(daemon, jump, f"jump.{number}")
             traffic.recovers(began)
-            _everything_else_works(daemon, f"key-{number}")
+            _everything_else_works(daemon)
+            _each_key_still_holds(daemon, notes)
     traffic.account()
+    left = Counter(_subject(path.read_bytes()) for path in (daemon.tree / "drop").iterdir())
+    TALLY.account({f"out {number}": PROMISED for number in range(len(notes))}, left)
     ids = {path.stem for path in (daemon.data / "inbox/ops").iterdir()}
     _each_hook_ran_once(daemon, ids)
     with Watcher(daemon.socket, cursor) as watcher:
@@ -108,28 +116,62 @@ def _seen(daemon, jump, marker):
     """What arrives now has the date of the jump, in its name and in itself."""
     before = time.time()
     daemon.send(shapes.message(marker, 0))
-    (path,) = shapes.stored(daemon, "ops")[marker]
+    found = shapes.stored(daemon, "ops")
+    TALLY.fault("clock jumps")
+    TALLY.account({marker: PROMISED}, shapes.counted(found))
+    (path,) = found[marker]
     told = tomllib.loads(path.read_text().split("+++\n", 2)[1])["received_at"]
     at = told if isinstance(told, datetime) else datetime.fromisoformat(told)
     earliest, latest = (datetime.fromtimestamp(one, at.tzinfo) + _offset(jump) for one in (before, time.time()))
     assert earliest - SECOND <= at <= latest + SECOND, (jump, at)
     assert path.stem.startswith(f"{at:%Y-%m-%d-%H%M%S}")
-    TALLY.fault("clock jumps")
-    TALLY.account({marker: PROMISED}, {marker: 1})
 
 
 def _offset(jump):
     return timedelta(seconds=float(jump.rstrip("shdy")) * UNITS_S[jump[-1]])
 
 
-def _everything_else_works(daemon, key):
+def _everything_else_works(daemon):
     answer = client.call(daemon.socket, EmailList(mailbox="ops", limit=5), PATIENCE_S)
     row = json.loads(client.body_of(answer))["emails"][0]
     for request in (MarkRead("ops", row["id"]), MarkUnread("ops", row["id"]), Status()):
         assert client.call(daemon.socket, request, PATIENCE_S).kind in ("ok", "json"), request
-    octets = _letter(key)
-    first, again = (client.call(daemon.socket, Send(octets, idempotency_key=key), PATIENCE_S) for _ in range(2))
-    assert (first.kind, again.note) == ("ok", first.note)
+
+
+def _each_key_still_holds(daemon, notes):
+    """`notes`: the answers so far, one more each time. The first key, the last one and a new one, twice."""
+    new = len(notes)
+    for number in (*{0, max(0, new - 1)}, new, new):
+        answer = client.call(daemon.socket, Send(_letter(number), idempotency_key=f"key-{number}"), PATIENCE_S)
+        assert answer.kind == "ok", answer
+        if number == len(notes):
+            notes.append(answer.note)
+        assert answer.note == notes[number], "sent again"
+
+
+def _subject(octets):
+    return octets.split(b"\nSubject: ")[1].splitlines()[0].decode()
+
+
+def _names(number):
+    """A mail and what it answers."""
+    before = f"<{number - 1}@x.test>"
+    return {"Message-ID": f"<{number}@x.test>", **({"In-Reply-To": before, "References": before} if number else {})}
+
+
+@pytest.mark.parametrize("ahead", ["+60y", "+2d"])
+def test_a_budget_is_of_a_day_whatever_the_clock_was(tmp_path, clock, ahead):
+    hook = (
+        '[[mailboxes.ops.hooks]]\nname = "one"\nevent = "on_receive"\nfire_on_untrusted = true\ncmd = ["/bin/true"]\n'
+    )
+    with Daemon(tmp_path, config_text(hook, "hook_thread_budget = 1"), **_faked(clock)) as daemon:
+        for number, (now, last) in enumerate(((ahead, "done"), ("+0", "done"), ("+0", "skipped"), ("+25h", "done"))):
+            clock(now)
+            daemon.send(mail("in one conversation", **_names(number)))
+            TALLY.fault("clock jumps")
+            until(lambda: [state for _, state, _ in rows(daemon)][number:] in (["done"], ["skipped"]), "a hook's turn")  # noqa: B023
+            assert rows(daemon)[-1][1] == last, rows(daemon)
+    clock("+0")
 
 
 def _each_hook_ran_once(daemon, ids):

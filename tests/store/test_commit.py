@@ -360,6 +360,11 @@ def test_repeats_end_after_a_day(store):
     assert _ids(store.committer.commit(plan(key=b"k"))) == [STEM]
 
 
+def test_a_clock_that_was_ahead_makes_no_repeat_that_stays(store):
+    store.committer.note_unseen(b"k", ("ops",), plan().received_at + 1e8)
+    assert _ids(store.committer.commit(plan(key=b"k"))) == [STEM]
+
+
 def test_repeats_survive_a_restart(tmp_path, monkeypatch):
     at = plan().received_at
     monkeypatch.setattr("aimx.daemon.storage.time.time", lambda: at)

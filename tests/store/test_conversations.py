@@ -91,6 +91,14 @@ def test_it_is_known_for_as_long_as_a_budget_counts_and_not_without_bound(state,
     assert not state.run(lambda db: conversations.known(db, "a", Thread(("new",))))
 
 
+def test_a_clock_that_was_ahead_makes_none_that_stays(state):
+    received(state, "a", "m", at=1e9)
+    state.run(lambda db: conversations.prune(db, 4.0))
+    assert state.run(lambda db: conversations.known(db, "a", Thread(("m",))))
+    state.run(lambda db: conversations.prune(db, 4.0 + limits.HOOK_BUDGET_WINDOW_S))
+    assert not state.run(lambda db: conversations.known(db, "a", Thread(("m",))))
+
+
 # An answer names its parent, everything before it, something that nobody here knows, or nothing; to any of three.
 ANSWERS = st.lists(st.tuples(st.sampled_from(["parent", "chain", "stranger", "nothing"]), st.sampled_from("abc")))
 

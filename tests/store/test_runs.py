@@ -97,6 +97,16 @@ def test_a_test_is_told_as_one_counts_nowhere_and_is_never_queued(state):
     assert state.run(lambda db: runs.recorded(db, "h", ("a", 1000), "on_receive", "m")) is None
 
 
+@pytest.mark.parametrize(("began", "counts"), [(-1.0, 0), (1.0, 1), (86_400.0, 1), (2e9, 0)])
+def test_a_budget_counts_a_day_and_nothing_of_a_clock_that_was_ahead(state, began, counts):
+    def begin(db):
+        insert(db, 1, state="pending", conversation="c")
+        jobs.start(db, 1, jobs.Start(1e9 + began, 1000))
+        return jobs.fires(db, "h", "c", 1e9), jobs.frees(db, "h", "c", 1e9, 1)
+
+    assert state.run(begin) == (counts, 1e9 + began if counts else None)
+
+
 def test_what_was_recorded_for_a_mail_is_found_by_its_hook_or_another(state):
     filled(state, [{"hook": "i"}, {"hook": "h", "conversation": "d"}, {"hook": "j", "state": "skipped"}])
 

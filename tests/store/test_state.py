@@ -138,11 +138,12 @@ def test_old_rows_are_pruned_and_open_jobs_never(state, monkeypatch):
                 (status, 0.0 if number < 9 else 1e9, 1e9 if waited else None),
             )
             db.execute("INSERT INTO events (at, event) VALUES (0, '')")
-        ledger.note_unseen(db, ((b"old", "ops", 0.0), (b"new", "ops", 1e9)))
+        ledger.note_unseen(db, ((b"old", "ops", 0.0), (b"new", "ops", 1e9), (b"ahead", "ops", 2e9)))
 
     state.run(fill)
-    state.run(lambda db: ledger.prune(db, 1e9 + 1))
+    state.run(lambda db: ledger.prune(db, 1e9 + 1, 0.0))
     left = state.run(lambda db: [row[0] for row in db.execute("SELECT id FROM jobs ORDER BY id")])
     assert left == [1, 2, 3, 9, 10]
     assert state.run(lambda db: [row[0] for row in db.execute("SELECT seq FROM events")]) == [8, 9, 10]
+    assert state.run(lambda db: db.execute("SELECT count(*) FROM repeats").fetchone()) == (1,)
     assert state.run(lambda db: ledger.repeats(db, 1e9)) == [(b"new", "ops", 1e9)]
