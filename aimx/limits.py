@@ -59,6 +59,9 @@ FRONTMATTER_FOREIGN_CHARACTERS = 1 * MIB  # written otherwise than we do: by han
 FRONTMATTER_QUICK_OCTETS = 16 * KIB  # tomllib takes some hundredths of a second for the worst of that size
 TOML_KEY_PARTS = 64  # of a dotted key; two are many
 FRONTMATTER_OCTETS = 12 * MIB  # read back: four octets for each one of a header, and 1000 attachment tables
+FRONTMATTER_OWN_OCTETS = 2 * MIB  # of it: 1000 attachment tables, and what no header field says
+MEDIA_TYPE_CHARACTERS = 255  # RFC 6838 section 4.2: 127 on each side
+BODY_PIECE_CHARACTERS = 1 * MIB  # of a body, looked at together: a few milliseconds
 ADDRESSES = 1000  # addresses read from one field
 FILE_NAME_OCTETS = 200  # reference section 3.5
 SLUG_CHARACTERS = 20  # guide
@@ -78,6 +81,7 @@ FRAME_OCTETS = 96 * MIB  # one frame between processes
 # Authentication (A1-A3)
 DKIM_SIGNATURES = 5  # A1: the first five
 DKIM_SIGNATURE_OCTETS = 16 * KIB  # one DKIM-Signature field; 1 KiB in practice
+AUTH_DETAIL_CHARACTERS = 4 * KIB  # five signatures, each with a domain name and a reason
 DKIM_HEADER_NAMES = 500  # names in h=; 60 in practice
 DKIM_RECORD_CHARACTERS = 8192  # one key record; a 4096-bit key needs 750
 DKIM_RECORDS = 3  # key records looked at under one name; RFC 6376 section 3.6.2.2 wants one

@@ -3,13 +3,12 @@
 What a worker answers is hostile: it is decoded, checked and never acted upon.
 """
 
-import hashlib
-
 import msgspec
 import trio
 
 from aimx import limits, log
 from aimx.daemon import helpers
+from aimx.daemon.believable import believable, believable_message
 from aimx.daemon.helpers import Helper, Kind
 from aimx.effects.api import WorkerLost
 from aimx.effects.channel import ChannelClosed
@@ -17,11 +16,11 @@ from aimx.effects.payload import Payload
 from aimx.effects.process import SpawnerClient
 from aimx.errors import BodyTooLarge, MalformedMessage, Refused
 from aimx.flows import composing
-from aimx.mime import clean, compose_head, outbound
+from aimx.mime import clean, outbound
 from aimx.model.dns import Answer
 from aimx.model.envelope import Envelope
 from aimx.model.job import Broken, Declined, Done, FromWorker, Job, NeedDns
-from aimx.model.message import Attachment, Examined
+from aimx.model.message import Examined
 from aimx.model.outbound import Composed, ComposeOrder
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -225,20 +224,22 @@ class WorkerSession:
         self._slot = await self._pool.any_slot()
         self._slot.load += 1
         job = Job(self._id, "examine", envelope, payload.octets, payload.fd is not None)
-        return self._result(await self._slot.compute(job, payload.fd))
+        return await self._result(await self._slot.compute(job, payload.fd))
 
     async def resume(self, answers: tuple[Answer, ...]) -> Examined | NeedDns:
         """A further round. Raises: WorkerLost."""
         assert self._slot is not None
-        return self._result(await self._slot.compute(Job(self._id, "resume", answers=answers), None))
+        return await self._result(await self._slot.compute(Job(self._id, "resume", answers=answers), None))
 
-    def _result(self, answer: Done | NeedDns | Declined) -> Examined | NeedDns:
+    async def _result(self, answer: Done | NeedDns | Declined) -> Examined | NeedDns:
         if isinstance(answer, NeedDns):
             return answer
         try:
             if isinstance(answer, Declined):
                 raise ChannelClosed("a worker declined to examine")
-            return believable(helpers.decoded(_examined, answer.value), self._size_octets)
+            message = helpers.decoded(_examined, answer.value)
+            long = len(message.body) > limits.BODY_PIECE_CHARACTERS
+            return await composing.aside(long, believable, message, self._size_octets)
         except (ChannelClosed, ValueError) as error:
             assert self._slot is not None
             self._slot.give_up(str(error))
@@ -256,52 +257,3 @@ class WorkerSession:
         if self._slot is not None:
             self._slot.forget(self._id)
         self._release()
-
-
-def believable(message: Examined, size_octets: int) -> Examined:
-    """The message when headers and attachments are what parsing makes; the front writes them as root.
-
-    Raises: ValueError.
-    """
-    _believable_files(message.attachments)
-    texts = [text for text in msgspec.structs.astuple(message.headers) if isinstance(text, str)]
-    if sum(map(len, texts)) > limits.FRONTMATTER_OCTETS:
-        raise ValueError("a worker found longer headers than there can be")
-    if any(clean.visible(text) != text for text in texts):
-        raise ValueError("a worker found a header value that is not one line of text")
-    if message.size_octets != size_octets:
-        raise ValueError("a worker examined something else")
-    return message
-
-
-def believable_message(order: ComposeOrder, message: Composed) -> Composed:
-    """The wire message when its header block is the order's, its files may be stored and its lines sent.
-
-    Raises: ValueError.
-    """
-    _believable_files(message.attachments)
-    body = message.body
-    if len(message.body_hash) != hashlib.sha256().digest_size:
-        raise ValueError("a worker composed something that is no message")
-    if not compose_head.is_head_of(order, message.head):
-        raise ValueError("a worker composed another header block than was submitted")
-    ends = body.count(b"\r\n")  # any other line end might be the end of the message to somebody
-    if not body.isascii() or not body.endswith(b"\r\n") or body.count(b"\r") != ends or body.count(b"\n") != ends:
-        raise ValueError("a worker composed a body that cannot be sent")
-    if len(message.head) + len(body) > limits.OUTBOUND_OCTETS:
-        raise ValueError("a worker composed more than may be sent")
-    return message
-
-
-def _believable_files(attachments: tuple[Attachment, ...]) -> None:
-    if len(attachments) > limits.PARTS + 1:  # the last one is for everything beyond
-        raise ValueError("a worker found more attachments than there can be")
-    names = [attachment.filename for attachment in attachments]
-    for name in names:
-        octets = name.encode("utf-8", "surrogatepass")
-        if name in ("", ".", "..") or "/" in name or "\0" in name or len(octets) > 255:
-            raise ValueError("a worker named an attachment outside its bundle")
-    if len(set(names)) != len(names):
-        raise ValueError("a worker named two attachments alike")
-    if any(clean.visible(attachment.content_type) != attachment.content_type for attachment in attachments):
-        raise ValueError("a worker found a content type that is none")

@@ -13,8 +13,9 @@ from aimx.model.message import Attachment
 
 _UNSAFE = re.compile(f"[/\\\\{clean.UNWANTED}]+")
 _ENDS = " \t\n\r\v\f.-_\u3000\xa0"
-# The message file of a bundle is `<stem>.md`, and every stem starts with a date; such a name must not meet it.
-_MESSAGE_FILE = re.compile(r"\d{4}-\d{2}-\d{2}-\d{6}-.*\.md\Z", re.IGNORECASE | re.DOTALL)
+# The message file of a bundle is `<stem>.md`, and every stem starts with a date; such a name must not meet it, nor
+# one that gets a number.
+_MESSAGE_FILE = re.compile(r"\d{4}-\d{2}-\d{2}-\d{6}.*\.md\Z", re.IGNORECASE | re.DOTALL)
 _NAMED = "attachment-"
 _EXTENSIONS = {
     "message/rfc822": ".eml",
@@ -100,6 +101,16 @@ def safe_name(claimed: str) -> str:
     if len(name.encode("utf-8", "replace")) > limits.FILE_NAME_OCTETS:
         name = _cut(stem, limits.FILE_NAME_OCTETS - len(extension.encode())).strip(_ENDS) + extension
     return name
+
+
+def is_safe(name: str) -> bool:
+    """Whether a name is one that `collect` may give."""
+    return (
+        0 < len(name.encode()) <= limits.FILE_NAME_OCTETS
+        and name == name.strip(_ENDS)
+        and _UNSAFE.search(name) is None
+        and _MESSAGE_FILE.match(name) is None
+    )
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """A daemon whose helpers fail as they are told, and what must hold of it afterwards."""
 
 import itertools
+import json
 import os
 import re
 import sys
@@ -12,10 +13,13 @@ from typing import Any
 
 import psutil
 
+from aimx import client
 from aimx.effects.process import cpu_count
 from aimx.limits import WORKERS_MIN
+from aimx.wire.frames import EmailList
 from tests import mx
 from tests.faults import hostile
+from tests.fuzz.targets.pieces import one_safe_line, safe_body
 from tests.harness import DOMAIN, Daemon, config_text
 from tests.hooks.test_pool import until
 from tests.mailauth import signing
@@ -62,23 +66,31 @@ class Stage:
         with self._board.open("r+b") as file:
             file.write(bytes([workers]))
 
-    def stored(self) -> dict[str, dict[str, Any]]:
-        """Marker → the fields of the mail in `ops`. Each is whole, and there once."""
-        found: dict[str, dict[str, Any]] = {}
+    def stored(self) -> dict[str, list[Path]]:
+        """Marker → the files of that mail in `ops`; what has no marker is below the empty one."""
+        found: dict[str, list[Path]] = {}
         for path in self.daemon.messages():
-            fields, body = _document(path)
-            marker = re.search(r"marker (\S+)", body)
-            assert marker is not None, body[:500]
-            assert marker[1] not in found
-            found[marker[1]] = fields
+            marker = re.search(r"^marker (\S+)", path.read_text(errors="replace"), re.MULTILINE)
+            found.setdefault(marker[1] if marker else "", []).append(path)
         return found
+
+    def listed(self, marker: str) -> dict[str, Any]:
+        """The fields of the one mail with the marker: whole, without what a terminal obeys, and shown in the list."""
+        ((path,),) = (files for found, files in self.stored().items() if found == marker)
+        fields, body = document(path)
+        one_safe_line("".join(value for value in fields.values() if isinstance(value, str)))
+        safe_body(body)
+        answer = client.call(self.daemon.socket, EmailList(mailbox="ops", limit=20))
+        assert path.stem in [row["id"] for row in json.loads(client.body_of(answer))["emails"]]
+        return fields
 
     def records(self) -> dict[str, str]:
         """Subject → status of what was sent."""
-        return {
-            fields["subject"]: fields["delivery_status"]
-            for fields, _ in map(_document, self.daemon.messages(folder="sent"))
-        }
+        found = {}
+        for fields, body in map(document, self.daemon.messages(folder="sent")):
+            safe_body(body)
+            found[fields["subject"]] = fields["delivery_status"]
+        return found
 
     def arrived(self) -> Counter[str]:
         """Subject → how often the server took it."""
@@ -114,8 +126,14 @@ class Stage:
         self.server.close()
 
 
-def _document(path: Path) -> tuple[dict[str, Any], str]:
-    _, head, body = path.read_text().split("+++\n", 2)
+def copies(stored: dict[str, list[Path]]) -> dict[str, int]:
+    """Marker → how often it is there."""
+    return {marker: len(files) for marker, files in stored.items()}
+
+
+def document(path: Path) -> tuple[dict[str, Any], str]:
+    """The fields and the body of a file that is ours."""
+    _, head, body = path.read_bytes().decode().split("+++\n", 2)
     fields = tomllib.loads(head)
     assert fields["id"] == path.stem
     assert "forged" not in fields

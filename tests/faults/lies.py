@@ -156,6 +156,25 @@ def _headers(**changed: Any) -> Callable[[Here], None]:
     return act
 
 
+def _auth(**changed: Any) -> Callable[[Here], None]:
+    """Other results of the verification."""
+
+    def act(here: Here) -> None:
+        found = _plain(here)
+        here.done(msgspec.structs.replace(found, auth=msgspec.structs.replace(found.auth, **changed)))
+
+    return act
+
+
+def _signed(*names: str, aligned: tuple[str, ...] = (), author: str | None = None) -> Callable[[Here], None]:
+    return _auth(dkim="pass", passing_sdids=names, aligned_sdids=aligned, author_domain=author)
+
+
+def _composed(**changed: Any) -> Callable[[Here], None]:
+    """Another wire message than the true one."""
+    return lambda here: here.done(msgspec.structs.replace(here.truth(), **changed))
+
+
 def _files(*names: str) -> tuple[Attachment, ...]:
     return tuple(Attachment(name, "a/b", b"x") for name in names)
 
@@ -203,6 +222,11 @@ LIES: dict[str, Callable[[Here], Any]] = {
     "file-without-name": _examined(attachments=_files("")),
     "file-nul": _examined(attachments=_files("a\0b")),
     "file-long": _examined(attachments=_files("x" * 256)),
+    "file-escape": _examined(attachments=_files("a" + ESCAPES.replace("/", ""))),
+    "file-hidden": _examined(attachments=_files(".a")),
+    "file-option": _examined(attachments=_files("-rf")),
+    "file-message": _examined(attachments=_files("2026-11-22-070000-x.md")),
+    "type-long": _examined(attachments=(Attachment("a", "t" * (13 * limits.MIB), b"x"),)),
     "files-alike": _examined(attachments=_files("a", "a")),
     "files-many": _examined(attachments=_files(*map(str, range(5000)))),
 }  # fmt: skip
@@ -212,6 +236,17 @@ EXAMINE_LIES: dict[str, Callable[[Here], Any]] = {
     "long-subject": _headers(subject="s" * (limits.FRONTMATTER_OCTETS + 1)),
     "long-together": _headers(thread_id="t" * 7 * limits.MIB, message_id="m" * 7 * limits.MIB),
     "negative-size": _examined(size_octets=-1),
+    "long-escaped": _headers(subject='"' * (limits.FRONTMATTER_OCTETS - limits.MIB)),
+    "long-detail": _auth(detail="d" * (13 * limits.MIB)),
+    "escape-detail": _auth(detail=ESCAPES),
+    "escape-body": _examined(body="marker escape-body\x1b]52;c;AAAA\x07\x00\rforged\n"),
+    "c1-body": _examined(body="marker c1-body\n\x9b2J\u20ac\n"),
+    "escape-sdid": _signed(ESCAPES, aligned=(ESCAPES,)),
+    "many-sdids": _signed(*(f"d{number}.test" for number in range(MANY))),
+    "long-sdid": _signed("d" * limits.MIB),
+    "aligned-without-signature": _signed("sender.test", aligned=("other.test",)),
+    "pass-without-signature": _signed(),
+    "author-of-nobody": _signed("sender.test", author="nobody.test"),
     "forged-types": _examined(attachments=(Attachment("a", ESCAPES, b"x"),)),
     "declines": _says(lambda here: Declined(here.job.id, "BodyTooLarge", ESCAPES)),
     "composes": _says(
@@ -221,14 +256,13 @@ EXAMINE_LIES: dict[str, Callable[[Here], Any]] = {
 COMPOSE_LIES: dict[str, Callable[[Here], Any]] = {
     "asks": _asks("sender.test"),
     "another-head": _headers(),
-    "bare-lf": lambda here: here.done(msgspec.structs.replace(here.truth(), body=b"a\nb\r\n")),
-    "smuggles": lambda here: here.done(msgspec.structs.replace(here.truth(), body=b"a\n.\nMAIL FROM:<x@y>\r\n")),
-    "no-last-line-end": lambda here: here.done(msgspec.structs.replace(here.truth(), body=b"a")),
-    "eight-bit": lambda here: here.done(msgspec.structs.replace(here.truth(), body=b"\xff\r\n")),
-    "short-hash": lambda here: here.done(msgspec.structs.replace(here.truth(), body_hash=b"x")),
-    "too-much": lambda here: here.done(
-        msgspec.structs.replace(here.truth(), body=b"x" * 998 + b"\r\n" + b"y\r\n" * (limits.OUTBOUND_OCTETS // 3))
-    ),
+    "bare-lf": _composed(body=b"a\nb\r\n"),
+    "smuggles": _composed(body=b"a\n.\nMAIL FROM:<x@y>\r\n"),
+    "no-last-line-end": _composed(body=b"a"),
+    "eight-bit": _composed(body=b"\xff\r\n"),
+    "short-hash": _composed(body_hash=b"x"),
+    "too-much": _composed(body=b"x" * 998 + b"\r\n" + b"y\r\n" * (limits.OUTBOUND_OCTETS // 3)),
+    "long-text": _composed(source="x" * (limits.OUTBOUND_OCTETS + 1)),
     "examines": _says(lambda here: Done(here.job.id, msgspec.Raw(_encode(Answer(Question("a.test", "A"), "nodata"))))),
 }
 # Strange, and yet the answer.
@@ -260,8 +294,9 @@ STARTS: tuple[Callable[[socket.socket], Any], ...] = (
     lambda sock: sock.sendall(b"\xff\xff\xff\xff"),
     lambda sock: sock.close(),
 )
+COMPOSE_ODD: dict[str, Callable[[Here], Any]] = {"escape-text": _composed(source=ESCAPES)}
 EVERY_ROUND = {"asks-for-ever"}
-WORKER = ENDS | HANGS | HANGS_IN_A_FRAME | LIES | EXAMINE_LIES | COMPOSE_LIES | ODD | EXAMINE_ODD
+WORKER = ENDS | HANGS | HANGS_IN_A_FRAME | LIES | EXAMINE_LIES | COMPOSE_LIES | ODD | EXAMINE_ODD | COMPOSE_ODD
 
 
 class Asked(NamedTuple):

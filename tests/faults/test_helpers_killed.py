@@ -1,6 +1,7 @@
 """Helpers killed or stopped at random while mail comes and goes: each promise is kept, and the daemon needs no help."""
 
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -14,7 +15,7 @@ import pytest
 from aimx import client
 from aimx.errors import AimxError
 from aimx.wire.frames import Send
-from tests.faults.helpers_stage import Stage, message
+from tests.faults.helpers_stage import Stage, copies, document, message
 from tests.faults.tally import DOUBTFUL, PROMISED, REFUSED, TALLY
 from tests.harness import DOMAIN
 from tests.hooks.test_pool import until
@@ -78,6 +79,11 @@ def _left(processes):
     return left
 
 
+def _all_are_whole(stored):
+    for path in itertools.chain(*stored.values()):
+        document(path)
+
+
 @pytest.mark.parametrize("still", ["spawner", "helper"] * max(1, ROUNDS // 40))
 def test_helpers_end_with_the_front_alone(stage, still):
     """Even when one stands still; the next daemon finds what was promised, and takes more."""
@@ -94,11 +100,10 @@ def test_helpers_end_with_the_front_alone(stage, still):
     TALLY.recovered(time.monotonic() - began)
     with stage.daemon.smtp() as smtp:
         smtp.sendmail(sender, [f"ops@{DOMAIN}"], message(sender, "after", "after"))
-    found = stage.stored()
-    TALLY.account(
-        {"before": PROMISED, "after": PROMISED}, dict.fromkeys(found, 1)
-    )  # `stored` raises when one is there twice
-    assert set(found) == {"before", "after"}
+    stored = stage.stored()
+    TALLY.account({"before": PROMISED, "after": PROMISED}, copies(stored))
+    assert set(stored) == {"before", "after"}
+    _all_are_whole(stored)
     until(stage.whole)
 
 
@@ -132,10 +137,11 @@ def test_nothing_promised_is_lost_with_the_helpers(stage):
     TALLY.recovered(time.monotonic() - began)
     stored, records, taken = stage.stored(), stage.records(), stage.arrived()
     sent = [subject for subject, answer in answers.items() if answer == "OK"]
-    TALLY.account(dict.fromkeys(promised, PROMISED) | dict.fromkeys(refused, REFUSED), dict.fromkeys(stored, 1))
+    TALLY.account(dict.fromkeys(promised, PROMISED) | dict.fromkeys(refused, REFUSED), copies(stored))
     verdicts = {"OK": PROMISED, "IO": REFUSED, "TEMP": REFUSED}
     TALLY.account({subject: verdicts.get(answer, DOUBTFUL) for subject, answer in answers.items()}, taken)
-    assert not set(stored) & set(refused)
+    assert not set(stored) & {"", *refused}
+    _all_are_whole(stored)
     assert promised
     assert sent
     assert taken == dict.fromkeys(sent, 1)

@@ -11,7 +11,7 @@ import trio.lowlevel
 import trio.testing
 
 from aimx import limits
-from aimx.daemon.workers import believable_message
+from aimx.daemon.believable import believable_message
 from aimx.errors import BodyTooLarge, Failed, MalformedMessage, Refused
 from aimx.flows import composing
 from aimx.mailauth import sign
@@ -124,6 +124,7 @@ LIES = {
     "no-end-of-head": {"head": GOOD.head[:-2]},
     "hash": {"body_hash": b""},
     "path": {"attachments": (Attachment("../x", "text/plain", b""),)},
+    "long text": {"source": "x" * (limits.OUTBOUND_OCTETS + 1)},
     "twins": {"attachments": (Attachment("x", "text/plain", b""),) * 2},
 }
 
@@ -133,6 +134,11 @@ def test_what_no_message_is_is_not_believed(changes):
     assert believable_message(ORDER, GOOD) is GOOD
     with pytest.raises(ValueError, match="a worker"):
         believable_message(ORDER, msgspec.structs.replace(GOOD, **changes))
+
+
+def test_what_a_record_shows_commands_no_terminal():
+    found = believable_message(ORDER, msgspec.structs.replace(GOOD, source="a\x1b[2Jb\r\n\x9b\tä\n"))
+    assert found == msgspec.structs.replace(GOOD, source="a\ufffd[2Jb\n\ufffd\tä\n")
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from aimx import limits
 from aimx.config.load import load
 from aimx.daemon import helpers
+from aimx.daemon.believable import believable
 from aimx.daemon.helpers import Garbled, Helper, Kind
 from aimx.daemon.hookpool import HookPool
 from aimx.daemon.hookrunner import HookRunner
 from aimx.daemon.resolver import ResolverClient
-from aimx.daemon.workers import Slot, WorkerPool, believable
+from aimx.daemon.workers import Slot, WorkerPool
 from aimx.effects import framing
 from aimx.effects.api import WorkerLost
 from aimx.effects.channel import Channel, ChannelClosed
@@ -29,7 +30,7 @@ from aimx.mime.unexamined import unexamined
 from aimx.model.delivery import HookJob
 from aimx.model.dns import Question
 from aimx.model.job import Done, Job, Ready
-from aimx.model.message import Attachment
+from aimx.model.message import Attachment, AuthResults
 from aimx.model.outbound import ComposeOrder
 from aimx.store import jobs
 from tests.hooks.mails import PLAIN
@@ -129,6 +130,25 @@ UNBELIEVABLE = {
     "escape": {"headers": {"thread_id": "\x1b[2J"}},
     "hidden": {"headers": {"from_": "a\u202eb"}},
     "long": {"headers": {"list_id": "x" * (limits.FRONTMATTER_OCTETS + 1)}},
+    "long when escaped": {"headers": {"list_id": '"' * (limits.FRONTMATTER_OCTETS - limits.MIB)}},
+    "escape in the detail": {"auth": AuthResults(detail="\x1b[2J")},
+    "direction in the detail": {"auth": AuthResults(detail="a\u202eb")},
+    "long detail": {"auth": AuthResults(detail="d" * (limits.FRONTMATTER_OCTETS + 1))},
+    "no domain signed": {"auth": AuthResults("pass", passing_sdids=("\x1b",))},
+    "too many signed": {"auth": AuthResults("pass", passing_sdids=tuple(f"d{n}.test" for n in range(6)))},
+    "nobody signed": {"auth": AuthResults("pass")},
+    "signed and not passed": {"auth": AuthResults("fail", passing_sdids=("d.test",))},
+    "aligned and not signed": {"auth": AuthResults("pass", passing_sdids=("d.test",), aligned_sdids=("e.test",))},
+    "equal and not aligned": {"auth": AuthResults("pass", passing_sdids=("d.test",), strict_sdids=("d.test",))},
+    "another author": {"auth": AuthResults(author_domain="d.test")},
+    "escape in the body": {"body": "a\x1b[2Jb"},
+    "CR in the body": {"body": "a\r\nb"},
+    "C1 in the body": {"body": "\u20ac\x9b2J"},
+    "surrogate in the body": {"body": "\ud800"},
+    "hidden file": {"attachments": (Attachment(".a", "a/b", b""),)},
+    "file with an escape": {"attachments": (Attachment("a\x1b", "a/b", b""),)},
+    "file that is the message": {"attachments": (Attachment("2026-11-22-070000-a.md", "a/b", b""),)},
+    "long type": {"attachments": (Attachment("a", "b" * 256, b""),)},
     "size": {"size_octets": len(PLAIN) + 1},
     "type": {"attachments": (Attachment("a", "a/b\n+++", b""),)},
 }
@@ -138,7 +158,7 @@ UNBELIEVABLE = {
 def test_what_parsing_never_makes_is_not_believed(changed):
     values = dict(changed)
     headers = msgspec.structs.replace(TRUE.headers, **values.pop("headers", {}))
-    with pytest.raises(ValueError, match="a worker"):
+    with pytest.raises(ValueError, match=r"a worker|surrogates"):
         believable(msgspec.structs.replace(TRUE, headers=headers, **values), len(PLAIN))
     assert believable(TRUE, len(PLAIN)) is TRUE
 

@@ -12,8 +12,8 @@ import trio.lowlevel
 import trio.testing
 
 from aimx.daemon import helpers
+from aimx.daemon.believable import believable
 from aimx.daemon.helpers import CHECKS, Kind, Unverified, proven, verified
-from aimx.daemon.workers import believable
 from aimx.effects.api import WorkerLost
 from aimx.flows.examine import examine
 from aimx.limits import COMPOSE_LIGHT_OCTETS

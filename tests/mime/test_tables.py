@@ -196,6 +196,7 @@ def test_dates(value, expected):
         ("x" * 300 + ".tar", "x" * 196 + ".tar"),
         ("é" * 300, "é" * 100),
         ("2025-04-15-143022-hello.md", "attachment-2025-04-15-143022-hello.md"),
+        ("2025-04-15-143022.md", "attachment-2025-04-15-143022.md"),  # a second of that name gets a number
         ("notes.md", "notes.md"),
         ("=?utf-8?q?na=C3=AFve.txt?=", "naïve.txt"),
         ("\udcff.txt", "ÿ.txt"),
