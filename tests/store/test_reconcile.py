@@ -133,6 +133,7 @@ def _compared(tree, count: int) -> int:
         parts.close()
 
 
-def test_a_comparison_needs_no_more_memory_for_more_mail(tmp_path):
+def test_a_comparison_needs_no_more_memory_for_more_mail(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "RECONCILE_ROWS", 500)
     few, many = (_compared(tmp_path / str(count), count) for count in (1000, 6000))
     assert many < few * 1.5
