@@ -41,6 +41,8 @@ def judge(link: Link) -> Target:
     said = _HOST.search(link.label[: limits.TUI_LABEL_CHARACTERS])
     if said and not _same(said[1].lower(), host):
         warnings.append(f"! The text names {said[1]}, but it leads to {host}.")
+    elif not said and len(link.label) > limits.TUI_LABEL_CHARACTERS:
+        warnings.append(f"! The text is too long to see which place it names; it leads to {host}.")
     if not host.isascii() or "xn--" in host:
         warnings.append("! The name of the place has letters that may look like others.")
     if named:
