@@ -20,8 +20,11 @@ class Injection:
 
 
 @contextlib.contextmanager
-def inject(pid: int, trace: Path, what: str, follow: bool = True) -> Iterator[Injection]:
-    """Attach, let the block run, detach. `what`: as strace's inject. `follow`: also threads and children."""
+def inject(pid: int, trace: Path, what: str, follow: bool = True, counted: bool = True) -> Iterator[Injection]:
+    """Attach, let the block run, detach. `what`: as strace's inject. `follow`: also threads and children.
+
+    `counted`: as a fault; not where it only holds a moment still for one that the caller counts.
+    """
     call = what.partition(":")[0]
     argv = [
         "strace",
@@ -49,6 +52,8 @@ def inject(pid: int, trace: Path, what: str, follow: bool = True) -> Iterator[In
     _, signalled, name = what.partition(":signal=")
     mark = f"--- SIG{name.partition(':')[0]} " if signalled else "(DELAYED)" if "delay_" in what else "(INJECTED)"
     injection.hit = mark in text or killed
+    if not counted:
+        return
     if killed:
         TALLY.fault("kill -9 at a system call")
     elif injection.hit:

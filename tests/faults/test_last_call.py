@@ -36,8 +36,8 @@ def test_the_last_call(tmp_path, shape, call):
             # Settled but not yet acknowledged: the one moment in which a repeat is not known as one (RFC 1047).
             settled = shapes.copies(daemon, mailboxes[0], marker) == 1 and not _recovered(daemon)
             daemon.send(shapes.message(marker, attachments), *_rcpts(mailboxes))
-            counts = {shapes.copies(daemon, mailbox, marker) for mailbox in mailboxes}
-            assert counts == ({2} if settled else {1})
+            copies = {(marker, mailbox, "again"): shapes.copies(daemon, mailbox, marker) for mailbox in mailboxes}
+            TALLY.account(dict.fromkeys(copies, PROMISED), {copy: number - settled for copy, number in copies.items()})
     pytest.fail("the call never stopped happening")
 
 

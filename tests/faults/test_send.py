@@ -82,11 +82,13 @@ def arrived(server):
     return Counter(re.search(rb"^Subject: (.*)\r$", octets, re.MULTILINE)[1].decode() for _, octets in server.taken)
 
 
-def account(told, found, taken):
-    """`told`: subject → answer. What OK was said to was taken once, and has a record."""
+def account(told, daemon, taken):
+    """`told`: subject → answer. What OK was said to was taken once, and has a record. Returns: the records."""
     verdicts = {"OK": PROMISED, None: DOUBTFUL}
     TALLY.account({subject: verdicts.get(answer, REFUSED) for subject, answer in told.items()}, taken)
+    found = records(daemon)
     assert [subject for subject, answer in told.items() if answer == "OK" and subject not in found] == []
+    return found
 
 
 def nothing_unfinished(daemon):
@@ -160,8 +162,8 @@ def test_kill_at_any_moment(tmp_path, server):
         for thread in threads:
             thread.join()
     with daemon:
-        found, taken = records(daemon), arrived(server)
-        account({subject: answer for subject, (_, answer) in told.items()}, found, taken)
+        taken = arrived(server)
+        found = account({subject: answer for subject, (_, answer) in told.items()}, daemon, taken)
         for subject, (to, answer) in told.items():
             expected, status = ANSWERS[to]
             assert answer in (expected, None)
@@ -200,7 +202,8 @@ def test_a_failing_call(tmp_path, server, to, call, error):
             subject = f"{call}.{error}.{k}"
             with inject(daemon.pid, tmp_path / "trace", f"{call}:error={error}:when={k}") as fault:
                 answer = send(daemon, to, subject, ATTACHED)
-            status, taken = records(daemon).get(subject), arrived(server)[subject]
+            taken = arrived(server)[subject]
+            status = account({subject: answer}, daemon, arrived(server)).get(subject)
             if taken:
                 assert (answer, status) in [("OK", "delivered"), ("OK", "pending")] or answer is None, (
                     k,
@@ -212,7 +215,6 @@ def test_a_failing_call(tmp_path, server, to, call, error):
                 assert status in (None, "pending") if answer == "TEMP" else status is None
             assert send(daemon, to, f"next.{subject}") == ANSWERS[to][0]
             nothing_unfinished(daemon)
-            account({subject: answer}, records(daemon), arrived(server))
             if not fault.hit:
                 assert answer == ANSWERS[to][0]
                 assert k > 1, "nothing was injected"
@@ -271,9 +273,9 @@ def test_a_file_system_that_is_really_full(tmp_path, server, option):
                 answers[f"s{number}"] = send(daemon, "ok@one.test", f"s{number}", big)
                 if list(answers.values()).count("IO") == 5:
                     break
-            found, taken = records(daemon), arrived(server)
+            taken = arrived(server)
             TALLY.fault("full file system", list(answers.values()).count("IO"))
-            account(answers, found, taken)
+            found = account(answers, daemon, taken)
             for subject, answer in answers.items():
                 assert (answer, taken[subject]) in (("OK", 1), ("IO", 0))
                 assert found.get(subject) in (("delivered", "pending") if answer == "OK" else (None,))
@@ -316,9 +318,7 @@ def test_the_last_call(tmp_path, server, to, rest, call):
                 daemon.kill()
                 daemon.log.clear()
                 daemon.start()
-            found = records(daemon)
-            status = found.get(subject)
-            account({subject: answer}, found, arrived(server))
+            status = account({subject: answer}, daemon, arrived(server)).get(subject)
             assert answer in (expected, None)
             assert status == final if answer is not None else status in ("pending", final, None)
             assert status is not None or not arrived(server)[subject]

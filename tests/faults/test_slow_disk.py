@@ -58,14 +58,14 @@ def test_no_promise_comes_before_the_disk_and_others_are_answered(daemon, tmp_pa
         for request in READING:
             assert client.call(daemon.socket, request, PATIENCE_S).kind == "json", request
         mail.join(PATIENCE_S)
+        found = {(marker, box): shapes.copies(daemon, box, marker) for box in ("ops", "dev")}
+        TALLY.account(dict.fromkeys(found, PROMISED), found)
         (id_,) = [path.stem for path in shapes.stored(daemon, "ops")[marker]]
         mark = Asked(lambda: client.call(daemon.socket, MarkRead("ops", id_), PATIENCE_S).kind)
         mark.join(PATIENCE_S)
     assert fault.hit
     assert mail.took_s >= seconds
     assert (mark.answer, mark.took_s >= seconds) == ("ok", True)
-    found = {(marker, box): shapes.copies(daemon, box, marker) for box in ("ops", "dev")}
-    TALLY.account(dict.fromkeys(found, PROMISED), found)
     assert client.call(daemon.socket, MarkUnread("ops", id_), PATIENCE_S).kind == "ok"
 
 
@@ -77,6 +77,7 @@ def _until_slow(trace):
 def test_traffic_waits_its_turn(daemon, tmp_path, call):
     with Traffic(daemon, f"all.{call}", senders=6) as traffic:
         with inject(daemon.pid, tmp_path / "trace", _slow(call, 1)) as fault:
+            _until_slow(tmp_path / "trace")
             traffic.more(2)
         traffic.recovers(time.monotonic())
     traffic.account()
@@ -87,7 +88,7 @@ def test_traffic_waits_its_turn(daemon, tmp_path, call):
 @pytest.mark.parametrize("call", CALLS if shapes.FULL else CALLS[:1])
 def test_a_kill_while_the_disk_takes_its_time(daemon, tmp_path, call):
     with Traffic(daemon, f"kill.{call}") as traffic:
-        with inject(daemon.pid, tmp_path / "trace", _slow(call, 30)):
+        with inject(daemon.pid, tmp_path / "trace", _slow(call, 30), counted=False):
             _until_slow(tmp_path / "trace")
             os.kill(daemon.pid, signal.SIGKILL)
             TALLY.fault("kill -9 in a slow call")

@@ -10,6 +10,7 @@ import pytest
 
 from aimx import limits
 from aimx.effects.process import cpu_count
+from tests.bench import gauge
 from tests.faults import shapes
 from tests.faults.tally import TALLY
 from tests.faults.traffic import ROUNDS, Traffic, until
@@ -17,7 +18,7 @@ from tests.harness import Daemon
 
 HELPERS = max(limits.WORKERS_MIN, cpu_count()) + 1  # workers, and the resolver
 
-WHOM = ("front", "spawner", "first helper", "second helper", "last helper")
+WHOM = ("front", "spawner", "first worker", "second worker", "resolver")
 CASES = [(whom, end) for whom in WHOM for end in ("CONT", "KILL")]
 EACH = max(1, ROUNDS // len(CASES))
 
@@ -29,7 +30,7 @@ def daemon(tmp_path_factory):
 
 
 def _pid(daemon, whom):
-    """The process that plays a part now. Helpers are told apart by their age; the last one is the resolver."""
+    """The process that plays a part now. Helpers have the role that the daemon has told of them; workers an age."""
     front = psutil.Process(daemon.pid)
     if whom == "front":
         return front.pid
@@ -37,8 +38,11 @@ def _pid(daemon, whom):
     spawner = front.children()[0]
     if whom == "spawner":
         return spawner.pid
-    helpers = sorted(process.pid for process in spawner.children())
-    return helpers[{"first helper": 0, "second helper": 1, "last helper": -1}[whom]]
+    now = [process.pid for process in spawner.children()]
+    until(lambda: set(now) <= gauge.helpers(daemon.log).keys(), "all roles")
+    roles = gauge.helpers(daemon.log)
+    mine = sorted(pid for pid in now if roles[pid] == whom.split()[-1])
+    return mine[whom.startswith("second")]
 
 
 @pytest.mark.parametrize(("whom", "end"), CASES, ids=["-".join(case).replace(" ", "-") for case in CASES])
