@@ -251,6 +251,14 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         ("is root's with mode {}:", PRIVATE_KEY),
         ("one that did not answer within {} second", {0.5: "half a"}[limits.PROBE_S]),
     ),
+    "threats.md": (
+        ("`452` after {}; one copy", limits.RECIPIENTS),
+        ("control characters, {} octets and more", limits.LOCAL_PART_OCTETS + 1),
+        ("| {} signatures are looked at, in bounded time", word(limits.DKIM_SIGNATURES)),
+        ("TLS {} is the oldest", source("aimx/daemon/certificate.py", r"TLSVersion\.TLSv(1_\d)$").replace("_", ".")),
+        ("| {} mailboxes, {} hooks, {} |", limits.MAILBOXES_PER_USER, limits.HOOKS_PER_MAILBOX,
+         kib(limits.HOOKS_OCTETS_PER_OWNER)),
+    ),
     "trust.md": (
         ("the first {} signatures", word(limits.DKIM_SIGNATURES)),
         ("keys of {} to {} bits", limits.DKIM_KEY_BITS_MIN, limits.DKIM_KEY_BITS_MAX),
@@ -295,6 +303,9 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "sending.md": (r"\| [0-3] \|",),  # tests/cli/test_send.py
     "setup.md": (r"F[19]", r"P-256"),
     "socket.md": (r"may be 0|be 0;|\(default 0\)", r"\| (?:within )?\d+[^|]* \|$"),  # test_socket_page.py
+    "threats.md": (  # what is tried; what shows it, test_threats_page.py
+        r"^\| [A-Z, ]+ \| [^|]* \|", r"and the \d+ after it", r"a 2yz",
+    ),
     "trust.md": (r"Ed25519",),
     "tui.md": (r"Mode 1", r"OSC 52"),
     "upgrading.md": (r"2\.0\.0", r"(?:Exit codes: |; |but |: )(?:0|1|2|130)\b", r"step [1-5]"),

@@ -28,10 +28,9 @@ _MADE = {
 }  # fmt: skip
 _OTHERS = {
     "README.md": "a list of pages",
-    "performance.md": "figures of the bench, which writes them",
+    "performance.md": "figures of the bench, which writes them; test_performance_page.py",
     "releasing.md": "of the release's tools, tests/release",
     "smtp.md": "test_pages.py, test_delivery_page.py",
-    "threats.md": "test_threats_page.py, and the tests it names",
     "verifier.md": "test_verifier_page.py",
 }
 _PROSE = sorted({path.name for path in (ROOT / "book").glob("*.md")} - _MADE - set(_OTHERS))
