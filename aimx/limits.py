@@ -180,6 +180,7 @@ RECONCILE_TICK_S = 0.02  # what changes within the same tick of the kernel's clo
 RECONCILE_DOUBT_S = 10.0  # then it is compared once more
 RECONCILE_SWEEP_S = 600.0  # how soon a file that was changed in place shows in counts, if nobody lists it
 DELETED_TOLD = 1000  # messages removed at once that get an event each
+STAMPS_COMING_S = 10.0  # for a mail that is being stored; then its directory is compared
 STAMPS_STEPS = 1000  # changes of ours to one directory that wait for the one before them
 SEARCH_S = 1.0  # one page; then the answer says where to go on
 SEARCH_MOST_S = 10.0  # what has found nothing to tell by then is given up

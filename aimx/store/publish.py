@@ -136,10 +136,13 @@ class Publisher:
     def _moved(self, draft: Draft, directory: int) -> tuple[os.stat_result, os.stat_result]:
         """The directory before and after. Raises: OSError."""
         staged = draft.staged
-        with self._tree.stamps.turn(Place(staged.folder, staged.mailbox)):
+        place = Place(staged.folder, staged.mailbox)
+        with self._tree.stamps.turn(place):
             before = os.fstat(directory)
             files.rename_noreplace(draft.home, staged.entry, directory, staged.name)
-            return before, os.fstat(directory)
+            after = os.fstat(directory)
+        self._tree.stamps.coming(place, before.st_mtime_ns, after.st_mtime_ns)
+        return before, after
 
     def _still_free(self, draft: Draft, directory: int) -> None:
         """A file and a bundle never share a stem: one of them could not be reached by it. Raises: FileExistsError."""

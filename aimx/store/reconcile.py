@@ -133,7 +133,7 @@ class Reconciler:
             return self._cares.setdefault(place, _Care())
 
     def _is_true(self, place: Place, directory: Directory, care: _Care) -> bool:
-        return self._stamps.known(place) == directory.stamp() and self._monotonic() < care.until
+        return self._stamps.explain(place, directory.stamp()) and self._monotonic() < care.until
 
     def _take_up(self, place: Place) -> Stamp | None:
         """What an earlier process had compared; None: there is no such box."""

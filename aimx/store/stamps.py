@@ -1,10 +1,12 @@
 """Which change of a mailbox directory was our own, so that our own mail never makes us compare all of it.
 
 A directory is known to be as the index says while its time is that of the last comparison, or follows from it by
-changes of ours without a gap. Kept in memory only.
+changes of ours without a gap. Mail that is just being stored is no gap: nobody was promised it. Kept in memory only.
 """
 
 import threading
+import time
+from collections.abc import Callable
 
 from aimx import limits
 from aimx.store.browse import Place, Stamp
@@ -13,11 +15,13 @@ from aimx.store.browse import Place, Stamp
 class Stamps:
     """What each directory looked like when it was last known. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
+        self._monotonic = monotonic
         self._turns: dict[Place, threading.Lock] = {}
         self._known: dict[Place, Stamp] = {}
         self._steps: dict[Place, dict[int, int]] = {}
+        self._coming: dict[Place, dict[int, tuple[int, float]]] = {}
 
     def turn(self, place: Place) -> threading.Lock:
         """Held from the look before a change of ours to the look after it: two that overlap would leave a gap."""
@@ -40,18 +44,45 @@ class Stamps:
         with self._lock:
             self._known.clear()
             self._steps.clear()
+            self._coming.clear()
 
     def drop(self, place: Place) -> None:
         """It is another directory now, of which the index says nothing."""
         with self._lock:
-            self._known.pop(place, None)
-            self._steps.pop(place, None)
+            for kept in (self._known, self._steps, self._coming):
+                kept.pop(place, None)
+
+    def coming(self, place: Place, before_ns: int, after_ns: int) -> None:
+        """A mail of ours came there that is not stored yet: `changed` follows, or it is taken back, soon."""
+        with self._lock:
+            coming = self._coming.setdefault(place, {})
+            if len(coming) >= limits.STAMPS_STEPS:
+                coming.clear()
+            coming[before_ns] = (after_ns, self._monotonic() + limits.STAMPS_COMING_S)
+
+    def explain(self, place: Place, stamp: Stamp) -> bool:
+        """Whether a directory is as it was known, but for mail that is just being stored."""
+        with self._lock:
+            known = self._known.get(place)
+            if known is None or not known.same_place(stamp):
+                return False
+            steps, coming = self._steps.get(place, {}), self._coming.get(place, {})
+            now, at_ns = self._monotonic(), known.mtime_ns
+            for _ in range(2 * limits.STAMPS_STEPS):
+                if at_ns == stamp.mtime_ns:
+                    return True
+                after_ns, until = coming.get(at_ns, (0, now))
+                if at_ns not in steps and until <= now:
+                    return False
+                at_ns = steps.get(at_ns, after_ns)
+            return False
 
     def changed(self, place: Place, before_ns: int, after_ns: int) -> None:
         """A change of ours that the index knows of, or that a look at the row's file shows: times before and after."""
         if before_ns == after_ns:
             return
         with self._lock:
+            self._coming.get(place, {}).pop(before_ns, None)
             steps = self._steps.setdefault(place, {})
             if len(steps) >= limits.STAMPS_STEPS:
                 steps.clear()

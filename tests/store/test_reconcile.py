@@ -10,6 +10,7 @@ import tracemalloc
 import pytest
 
 from aimx import limits
+from aimx.store.group import Work
 from tests.harness import owner
 from tests.store.library import INBOX, Library, drop, indexed, message
 from tests.store.parts import copy, opened, plan
@@ -137,3 +138,35 @@ def test_a_comparison_needs_no_more_memory_for_more_mail(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "RECONCILE_ROWS", 500)
     few, many = (_compared(tmp_path / str(count), count) for count in (1000, 6000))
     assert many < few * 1.5
+
+
+def _on_its_way(store):
+    """A commit that has renamed its mail and waits for the sync of its directory."""
+    steps = store.committer.steps(plan())
+    step = next(steps)
+    while isinstance(step, Work) or step.fd == store.committer.tree.staging:
+        step = steps.send(store.state.run(step.work) if isinstance(step, Work) else None)
+    return steps
+
+
+def test_mail_that_is_just_being_stored_makes_nobody_compare(store, library, monkeypatch):
+    library.ids()
+    library.now += 100
+    library.ids()
+    with monkeypatch.context() as patched:
+        patched.setattr(library.reconciler, "_compare", lambda *_: pytest.fail("compared"))
+        steps = _on_its_way(store)
+        assert library.ids() == []
+    with pytest.raises(RuntimeError):
+        steps.throw(RuntimeError("the disk is gone"))
+    library.now += 2
+    assert library.ids() == []
+
+
+def test_mail_whose_way_takes_too_long_is_looked_for(store, library, monkeypatch):
+    library.ids()
+    monkeypatch.setattr(limits, "STAMPS_COMING_S", 0.0)
+    steps = _on_its_way(store)
+    library.now += 2
+    assert library.ids() == ["2025-03-14-150926-hello"]
+    steps.close()
