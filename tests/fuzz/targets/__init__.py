@@ -13,6 +13,7 @@ from tests.fuzz.targets import (
     programs,
     texts,
     wires,
+    workers,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "programs",
     "texts",
     "wires",
+    "workers",
 ]

@@ -35,7 +35,11 @@ _TAGS = (
     "aimx/mailauth/",
     _TAGS,
     bound=limits.DKIM_SIGNATURE_OCTETS * 4,
-    seeds=lambda: [sign(message())[16:600], b" v=1; a=rsa-sha256; d=e.test; s=s; h=from; bh=AAAA; b=AAAA"],
+    seeds=lambda: [
+        sign(message())[16:].partition(b"\r\nFrom:")[0],
+        sign(message())[16:600],
+        b" v=1; a=rsa-sha256; d=e.test; s=s; h=from; bh=AAAA; b=AAAA",
+    ],
     frames=(Frame(), Frame(b"v=1; "), Frame(b"h=from"), Frame(b"b="), Frame(b"a=")),
     units=(b"a=b;", b"A", b"from:", b"\r\n ", b" "),
     within_s=WORKER_S,
@@ -49,6 +53,19 @@ def dkim_signature(octets: bytes) -> None:
         return
     assert 0 < len(found.sdid) <= limits.DOMAIN_NAME_OCTETS
     assert len(found.names) <= limits.DKIM_HEADER_NAMES
+    assert "from" in found.names
+    for name, value in (("h", "subject:to"), ("i", f"a@not{found.sdid}"), ("i", "a@other.test"), ("i", found.sdid)):
+        tags = found.tags | {name: value}
+        if name == "h" or not f".{value.rpartition('@')[2]}".endswith(f".{found.sdid}") or "@" not in value:
+            _unusable("; ".join(map("=".join, tags.items())).encode())
+
+
+def _unusable(octets: bytes) -> None:
+    try:
+        signature.read(fields.Field(b"dkim-signature", b"DKIM-Signature", octets), NOW)
+    except Unusable:
+        return
+    raise AssertionError(f"a signature that covers too little, or speaks for others: {octets!r}")
 
 
 _DIGEST = hashlib.sha256(b"ours").digest()
@@ -99,7 +116,8 @@ def dkim_key(octets: bytes) -> None:
     bound=1 << 22,
     units=(b" a", b"\r\n\r\n", b"\t \t\r\n"),
     frames=(Frame(), Frame(b"", b"a")),
-    seeds=lambda: [b"a  b \r\n\r\n", b"\r\n\r\n"],
+    seeds=lambda: [b"a  b \r\n\r\n", b"\r\n\r\n", b"x y \tz\r\n \r\nx\ty"],
+    cost=lambda octets: relaxed(simple(fields.with_crlf(octets))),
     within_s=WORKER_S,
 )
 def dkim_body(octets: bytes) -> None:
@@ -109,6 +127,15 @@ def dkim_body(octets: bytes) -> None:
         once = form(octets)
         assert form(once) == once
         assert not once.endswith(b"\r\n\r\n") or once == b"\r\n"
+    assert relaxed(octets) == _by_the_line(octets)
+
+
+def _by_the_line(octets: bytes) -> bytes:
+    """RFC 6376 section 3.4.4, word for word."""
+    lines = [re.sub(rb"[ \t]+", b" ", line).removesuffix(b" ") for line in octets.split(b"\r\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    return b"".join(line + b"\r\n" for line in lines)
 
 
 _SPF = (
@@ -178,6 +205,23 @@ def spf(octets: bytes) -> None:
     result, rounds = spf_result(peer, reverse_path, helo, _answering(records))
     assert result in WORDS
     assert rounds <= limits.DNS_ROUNDS
+    assert spf_result("192.0.2.1", "a@example.test", "h", _answering([_terms(octets)[0]]))[0] == _terms(octets)[1]
+
+
+_KNOWN_TERMS = {
+    "ip4:198.51.100.1": "", "-ip4:203.0.113.0/24": "", "ip6:2001:db8::/32": "",
+    "ip4:192.0.2.0/24": "pass", "-ip4:192.0.2.1": "fail", "~ip4:192.0.2.0/25": "softfail", "?ip4:192.0.2.1/32": "neutral",
+    "-all": "fail", "~all": "softfail", "?all": "neutral", "+all": "pass", "all": "pass",
+    "nonsense:x": "permerror", "ip4:192.0.2": "permerror", "include:": "permerror",
+}  # fmt: skip
+
+
+def _terms(octets: bytes) -> tuple[str, str]:
+    """A record that the input chooses, and what RFC 7208 says of 192.0.2.1: its first term that says anything."""
+    chosen = [list(_KNOWN_TERMS)[octet % len(_KNOWN_TERMS)] for octet in octets[:6]]
+    said = [_KNOWN_TERMS[term] for term in chosen]
+    last = next((number for number, word in enumerate(said) if word), len(said))
+    return " ".join(["v=spf1", *chosen[: last + 1]]), (said[last] if last < len(said) else "neutral")
 
 
 @target(
@@ -200,8 +244,9 @@ def dmarc_record(octets: bytes) -> None:
     for question in asked.missing():
         answers[question] = Answer(question, "ok", tuple(records.decode("latin-1").split("\x1f")))
     policy = dmarc.discover(domain, Asked(answers, True))
-    for spf_aligned in (False, True):
-        assert dmarc.result(policy, spf_aligned, False) in ("pass", "fail", "none")
+    for aligned in ((False, False), (False, True), (True, False), (True, True)):
+        expected = "none" if policy.status != "found" else "pass" if any(aligned) else "fail"
+        assert dmarc.result(policy, *aligned) == expected
 
 
 def _verify(octets: bytes) -> AuthResults:

@@ -101,13 +101,19 @@ def smtp_dialog(octets: bytes) -> None:
     "smtp-path",
     "aimx/daemon/smtpsyntax aimx/smtp/address aimx/model/",
     b'< > @ : , " \\ ~ a agent.test . = SIZE=5 SMTPUTF8 [1.2.3.4] [IPv6:1::] % / .. <> BODY=8BITMIME',
-    seeds=lambda: [b"<a@b.test> SIZE=5", b"<@x,@y:a@b>", b'<"a b"@c.test> BODY=8BITMIME', "<ä@ö.test>".encode()],
+    seeds=lambda: [
+        b"<a@b.test> SIZE=5",
+        b"<@x,@y:a@b>",
+        b'<"a b"@c.test> BODY=8BITMIME',
+        "<ä@ö.test>".encode(),
+        '<"\x9b"@a.test>'.encode(),
+    ],
     longest=2000,
     bound=limits.COMMAND_LINE_OCTETS * 4,
     frames=(Frame(b"<"), Frame(b'<"'), Frame(b"<a@b> "), Frame()),
 )
 def smtp_path(octets: bytes) -> None:
-    """A path is read or rejected, and holds no bracket outside quotes."""
+    """A path is read or rejected, and holds no bracket outside quotes and no control of C1."""
     for extended in (False, True):
         try:
             path = smtpsyntax.path("FROM:", "FROM:" + legal(octets), replies.MAIL_SYNTAX)
@@ -117,6 +123,7 @@ def smtp_path(octets: bytes) -> None:
             continue
         bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", path.address)
         assert not set("<> ") & set(bare)
+        assert not any("\x7f" < character < "\xa0" for character in path.address)
         assert all(keyword == keyword.upper() for keyword in path.parameters)
     try:
         smtpsyntax.domain(legal(octets))
@@ -195,6 +202,23 @@ def smtp_reply(octets: bytes) -> None:
             assert 200 <= reply.code < 600
             assert reply.text.isprintable() and len(reply.text) <= limits.MX_TEXT_CHARACTERS
     assert shown(octets).isprintable()
+    read = [(reply.code, len(reply.lines)) for reply in whole if not isinstance(reply, Garbled)]
+    grouped = _grouped(octets)
+    assert read == grouped[: len(read)]
+    assert len(read) == len(grouped) or isinstance(whole[-1], Garbled)
+
+
+def _grouped(octets: bytes) -> list[tuple[int, int]]:
+    """Code and number of lines of each reply, as RFC 5321 section 4.2.1 has them; up to the first line that is none."""
+    found, codes = [], []
+    for line in octets.split(b"\n")[:-1]:
+        codes.append(line[:3])
+        if not re.match(rb"[2-5][0-9][0-9](?:[- ]|\r?\Z)", line) or len(set(codes)) > 1:
+            break
+        if line[3:4] != b"-":
+            found.append((int(codes[0]), len(codes)))
+            codes = []
+    return found
 
 
 @target(
@@ -204,7 +228,9 @@ def smtp_reply(octets: bytes) -> None:
     longest=600,
     bound=limits.MX_REPLY_OCTETS,
     seeds=lambda: [
-        b"\x01220 mx\r\n\x1e250-mx\r\n250 SIZE 5\r\n\x1e220 go\r\n\x1e250 ok\r\n\x1e550 no\r\n\x1e354 go\r\n\x1e250 ok\r\n"
+        b"\x01220 mx\r\n\x1e250-mx\r\n250 SIZE 5\r\n\x1e220 go\r\n\x1e250 ok\r\n\x1e550 no\r\n\x1e354 go\r\n\x1e250 ok\r\n",
+        b"\x01" + b"\x1e" * 6 + b"451 later\r\n",
+        b"\x02" + b"\x1e" * 6 + b"550 no\r\n",
     ],
     frames=(Frame(b"\x00"), Frame(b"\x01220 a\r\n\x1e250-")),
 )
@@ -222,3 +248,5 @@ def smtp_client(octets: bytes) -> None:
     assert world.seconds <= limits.MX_TOTAL_S + limits.MX_FINAL_S
     whole = [message for message in script.messages if message != b".\r\n"]
     assert whole or not any(outcome.result in ("delivered", "unknown") for outcome in outcomes)
+    if says.get("dot", b"2")[:1] != b"2":
+        assert not any(outcome.result == "delivered" for outcome in outcomes)

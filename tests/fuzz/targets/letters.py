@@ -1,9 +1,11 @@
 """Mail that arrives: structure, headers, words, charsets, HTML, and the document that is stored."""
 
 import re
+import unicodedata
 from html import escape
 
 from aimx import limits
+from aimx.daemon.believable import believable
 from aimx.errors import Refused
 from aimx.mime import (
     addresses,
@@ -83,6 +85,7 @@ def _read_cost(octets: bytes) -> None:
 def mime(octets: bytes) -> None:
     """Any octets become a message that can be stored and read back, its values on one safe line each."""
     check(octets)
+    believable(read_message(octets, _ENVELOPE), len(octets))
 
 
 _HTML = (
@@ -164,6 +167,7 @@ def _values(octets: bytes) -> None:
         b"=?utf-8?q?a=3D?= <a@b.test>",
         b"text/plain; name*0*=utf-8''%41; name*1=b",
         b'g:a@b, "x" (c) <d@e>;',
+        b"a@b.test <c@d.test>",
         b"Tue, 15 Apr 2025 14:30:22 +0000",
         b"Your code is 123456 https://a.b/c(d).",
     ],
@@ -197,6 +201,8 @@ def header_values(octets: bytes) -> None:
     for mailbox in found.mailboxes:
         one_safe_line(clean.one_line(str(mailbox)))
     assert len(found.mailboxes) <= limits.ADDRESSES
+    if found.sound and len(found.mailboxes) == 1 and found.mailboxes[0].sound:
+        assert _addresses(value) <= {found.mailboxes[0].addr_spec}, ascii(value)
     name = safe_name(value)
     assert (
         "/" not in name
@@ -211,6 +217,14 @@ def header_values(octets: bytes) -> None:
     assert clean.bare(clean.bare(value)) == clean.bare(value)
     for link in codes.links(value):
         assert link in value
+
+
+def _addresses(value: str) -> set[str]:
+    """Everything with an at sign outside quotes and comments."""
+    value = re.sub(r'"(?:[^"\\]|\\.)*"(?!@)', " ", value, flags=re.DOTALL)
+    while (outer := re.sub(r"\([^()]*\)", " ", value)) != value:
+        value = outer
+    return set() if '"' in value else set(re.findall(r"[^\s<>,;:@]+@[^\s<>,;:]+", value))
 
 
 @target(
@@ -257,6 +271,17 @@ _BLOCK = (
 )
 
 
+def _written(value: str) -> None:
+    """Each value is on a line of its own, holds nothing that is obeyed, and is read as it was."""
+    written = frontmatter.write([("id", value), ("read", False)], [[("path", value)]], "")
+    lines = written.decode().split("\n")
+    assert lines[0] == lines[6] == "+++" and len(lines) == 9, lines
+    for line in lines:
+        assert not any(unicodedata.category(one) in ("Cc", "Zl", "Zp") for one in line), ascii(line)
+    found, body = frontmatter.read(written)
+    assert (found, body) == ({"id": value, "read": False, "attachments": [{"path": value}]}, b"")
+
+
 def _front_cost(octets: bytes) -> None:
     try:
         frontmatter.read(octets)
@@ -278,7 +303,8 @@ def _front_cost(octets: bytes) -> None:
     nests=((b"[", b"]"), (b"{a=", b"}"), (b"[[", b"]]")),
 )
 def front(octets: bytes) -> None:
-    """A document is read or refused; two values are changed, and no other octet of meaning."""
+    """A document is read or refused; two values are changed, and no other octet of meaning. What we write is safe."""
+    _written(legal(octets))
     try:
         found, body = frontmatter.read(octets)
     except Refused as refused:

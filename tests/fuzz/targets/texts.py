@@ -4,12 +4,15 @@ import contextlib
 import json
 import re
 
+import msgspec
+
 from aimx import limits
 from aimx.effects import unitstate
 from aimx.errors import Refused, WireCode
 from aimx.mcp import uris
 from aimx.model import cursor
 from aimx.model.address import folded
+from aimx.model.query import Term
 from aimx.policy import mailboxname, search, trust
 from aimx.store import indexkey, layout
 from aimx.wire import answers
@@ -45,6 +48,10 @@ def searches(octets: bytes) -> None:
         _told(refused)
         return
     assert search.query(search.Filter(), source, 1_744_727_422.0) == found
+    if len(found.terms) < limits.SEARCH_TERMS:
+        for word, term in (("zq", Term("zq")), ("-zq", Term("zq", "", True)), ('-to:"z q"', Term("z q", "to", True))):
+            asked = search.query(search.Filter(), f"{word} {source}", 1_744_727_422.0)
+            assert asked == msgspec.structs.replace(found, terms=(term, *found.terms))
 
 
 def _told(refused: Refused) -> None:
