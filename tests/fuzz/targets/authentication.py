@@ -206,6 +206,7 @@ def spf(octets: bytes) -> None:
     assert result in WORDS
     assert rounds <= limits.DNS_ROUNDS
     assert spf_result("192.0.2.1", "a@example.test", "h", _answering([_terms(octets)[0]]))[0] == _terms(octets)[1]
+    assert spf_result("no address", reverse_path, "h.test", _answering(["v=spf1 +all"]))[0] in ("permerror", "none")
 
 
 _KNOWN_TERMS = {
@@ -271,6 +272,7 @@ def _verify(octets: bytes) -> AuthResults:
     seeds=lambda: [
         b"a@example.test\x1ev=spf1 a -all\x1ev=DMARC1; p=none\x1e" + sign(message()),
         b"\x1e\x1e\x1e" + message(),
+        b"a@example.test\x1ev=spf1 -all\x1e\x1e" + message(),
     ],
     frames=(
         Frame(b"a@example.test\x1e\x1e\x1e"),
@@ -295,6 +297,8 @@ def verification(octets: bytes) -> None:
     assert (results.dkim == "pass") == bool(passing)
     assert not passing or passing == {"example.test"}
     assert results.dmarc != "pass" or results.aligned_sdids or results.spf == "pass"
+    if octets.startswith(b"a@example.test\x1ev=spf1 -all\x1e"):  # the first name that is asked is the sender's
+        assert results.spf == "fail"
     if passing:
         assert _signed_parts(cut(octets, 4)[3]) == _signed_parts(message())
 

@@ -1,6 +1,7 @@
 """What workers answer, who may have been taken over by the mail that they read: the front stores it as root."""
 
 import hashlib
+import re
 import unicodedata
 
 import msgspec
@@ -65,6 +66,10 @@ def _believed(answer: Examined) -> None:
     seeds=lambda: [
         b"A\x1eHello\x1edkim=pass\x1eexample.test\x1ebody\n\x1ea.txt\x1etext/plain",
         b"\x80\x1eHello\x1e\x1e\x1ebody\n\x1e\x1e",
+        b"\x01\x1eHello\x1e\x1b[2J\x1e\x1ebody\n\x1e\x1e",
+        b"\x01\x1eHello\x1e\x1e\x1ea\xc2\x9b2J\n\x1e\x1e",
+        b"A\x1eHello\x1e\x1e\x1b[2J\x1ebody\n\x1e\x1e",
+        b"\x01\x1eHello\x1e\x1e\x1ebody\n\x1e.a\x1ea/b",
         b"\xff" + msgspec.msgpack.encode(_TRUE),
     ],
     bound=1 << 20,
@@ -87,6 +92,7 @@ def worker_answer(octets: bytes) -> None:
     found, body = frontmatter.read(stored)
     safe_body(body.decode())
     assert body.decode().removesuffix("\n") == answer.body.removesuffix("\n")
+    assert all(re.fullmatch(r"[a-z0-9_.-]{1,253}", name) for name in answer.auth.passing_sdids)
     for value in found.values():
         if isinstance(value, str):
             one_safe_line(value)
@@ -98,7 +104,7 @@ def worker_answer(octets: bytes) -> None:
 
 def _composed(octets: bytes) -> Composed:
     head, body, source, name = fields(octets, 4)
-    at = head[0] * len(_COMPOSED.head) // 256 if head else 0
+    at = head[0] * len(_COMPOSED.head) // 255 if head else 0
     files = (Attachment(legal(name), "a/b", b"x"),) if name else ()
     changed = _COMPOSED.head[:at] + head[1:] + _COMPOSED.head[at:]
     return msgspec.structs.replace(
@@ -117,7 +123,14 @@ def _composed_cost(octets: bytes) -> None:
     "worker-letter",
     "aimx/daemon/believable aimx/mime/compose_head",
     b"\x1e \r\n \n \r . Bcc:~eve@remote.test\r\n From:~ceo@agent.test\r\n (x) ~ Content-Type:~ text/plain;~charset=utf-8 \x1b \xff",
-    seeds=lambda: [b"", b"\xffBcc: a@b\r\n", b"\x1ex\r\n\x1etext\x1ba\x1ea.txt", b"\x80 (x)"],
+    seeds=lambda: [
+        b"",
+        b"\xffBcc: a@b\r\n",
+        b"\x1ex\r\n\x1etext\x1ba\x1ea.txt",
+        b"\x80 (x)",
+        b"\x1ea\n.\r\n",
+        b"\xffX: y\r\n",
+    ],
     bound=1 << 20,
     longest=1000,
     cost=_composed_cost,
