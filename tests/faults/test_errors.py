@@ -6,6 +6,7 @@ import smtplib
 
 import pytest
 
+from aimx import limits
 from tests.daemon.watchers import Watcher
 from tests.faults import shapes
 from tests.faults.strace import NEEDED, inject
@@ -33,7 +34,12 @@ CASES = [
     if (shape, call) not in NEVER
     if shapes.FULL
     or (shape, call, often)
-    in [("two recipients", "renameat2", "once"), ("bundle", "fsync", "for good"), ("flat", "pwrite64", "once")]
+    in [
+        ("two recipients", "renameat2", "once"),
+        ("bundle", "fsync", "for good"),
+        ("flat", "pwrite64", "once"),
+        ("flat", "fsync", "once"),
+    ]
 ]
 
 
@@ -85,6 +91,27 @@ def test_a_failing_call(daemon, tmp_path, shape, call, error, often):
         if not fault.hit:
             assert code == 250
             assert k > 1, "nothing was injected"
+            return
+    pytest.fail("the call never stopped happening")
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EDQUOT"] if shapes.FULL else ["ENOSPC"])
+def test_a_message_that_does_not_fit_into_memory_is_not_cut(daemon, tmp_path, error):
+    """Its octets go to a file while they come. The write that fails is the first one, then the next, to the last."""
+    lines = (b"x" * 70 + b"\r\n") * (5 * limits.SPILL_OCTETS // 2 // 72)
+    for k in range(1, 60):
+        marker = f"spill.{error}.{k}"
+        octets = shapes.message(marker, 0) + lines
+        with inject(daemon.pid, tmp_path / "trace", f"write:error={error}:when={k}") as fault:
+            code = deliver(daemon, octets, ("ops",))
+        found = [path.read_text() for path in shapes.stored(daemon, "ops").get(marker, [])]
+        TALLY.account({marker: PROMISED if code == 250 else REFUSED}, {marker: len(found)})
+        assert all(text.count("x" * 70 + "\n") == lines.count(b"\n") for text in found), "cut"
+        assert code == 250 or (400 <= code < 500 and not found)
+        shapes.assert_nothing_unfinished(daemon)
+        if not fault.hit:
+            assert code == 250
+            assert k > 3, "it never went to a file"
             return
     pytest.fail("the call never stopped happening")
 

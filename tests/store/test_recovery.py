@@ -76,6 +76,30 @@ def test_whole_or_not_at_all(tmp_path, monkeypatch, module, name, call, before):
     second.close()
 
 
+def test_a_rename_that_a_restart_finds_is_durable_before_its_intent_is_settled(tmp_path, monkeypatch):
+    first = opened(tmp_path)
+    with monkeypatch.context() as crash:
+        _end_at(crash, publish.files, "rename_noreplace", 1, before=False)
+        with pytest.raises(Ended):
+            first.committer.commit(plan())
+    first.close()
+    inbox, order = (tmp_path / "data/inbox/ops").stat(), []
+    fsync, settle = os.fsync, ledger.settle
+
+    def synced(fd):
+        fsync(fd)
+        order.extend(["synced"] * os.path.samestat(os.fstat(fd), inbox))
+
+    def settled(*arguments):
+        order.append("settled")
+        return settle(*arguments)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(ledger, "settle", settled)
+    opened(tmp_path).close()
+    assert order[:2] == ["synced", "settled"]
+
+
 @pytest.mark.parametrize("files", [(), ATTACHED], ids=["flat", "bundle"])
 @pytest.mark.parametrize("step", ["written", "promised", "tidied"])
 def test_an_end_while_a_copy_gets_another_number(tmp_path, monkeypatch, files, step):
