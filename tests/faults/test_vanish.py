@@ -148,8 +148,17 @@ def test_of_smtp(daemon, reset, polite):
         traffic.more()
     traffic.account()
     _account(daemon, told, parts)
+    _come_again(daemon, [marker for marker, how in told.items() if how == PROMISED])
     assert (PROMISED in told.values()) == polite
     assert not traffic.refused
+
+
+def _come_again(daemon, markers):
+    """Who vanished may not have seen the 250, and delivers once more: acknowledged, and not stored again (R5)."""
+    for marker in markers:
+        daemon.send(shapes.message(marker, 0), sender="a@b.test")
+        again = (marker, "again")
+        TALLY.account({again: PROMISED}, {again: shapes.copies(daemon, "ops", marker)})
 
 
 def _hang_up(daemon, pieces, reset, polite):
