@@ -28,7 +28,7 @@ def program(tarball: BinaryIO, name: str, into: BinaryIO) -> None:
                     break
                 if member.name == name:
                     return _copy(archive, member, into)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError) as error:  # the last two: numbers in it
         raise Failed(f"no archive of a release: {error}") from error
     raise Failed(f"there is no {name} in it")
 
