@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from aimx import limits
 from aimx.cli import diagnostics, output
@@ -26,6 +25,7 @@ NOWHERE = (
 NO_FOLLOW = "--follow is unsupported on OpenRC; follow the file itself: tail -F {}"
 HIDDEN = "journald shows the log of a service to root and to the groups adm and systemd-journal: try sudo aimx logs"
 _EPOCH_US = 1_000_000
+_OCTET = range(256)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,20 +100,37 @@ def _listed(directory: Path) -> list[Path]:
     return list(directory.glob("*/system.journal"))
 
 
-def _entry(line: bytes) -> dict[str, Any]:
-    """An entry of `journalctl -o json`; a message that is no UTF-8 text comes as numbers."""
+def _entry(line: bytes) -> dict[str, str | None]:
+    """A line of `journalctl -o json`; one that is no entry, such as a word of a tool before it, is shown as it is."""
     try:
         entry = json.loads(line)
-    except ValueError:
-        return {"at": None, "line": line.decode(errors="replace").rstrip("\n")}
-    message = entry.get("MESSAGE")
-    if isinstance(message, list):
-        message = bytes(message).decode(errors="replace")
-    at = datetime.fromtimestamp(int(entry.get("__REALTIME_TIMESTAMP", 0)) / _EPOCH_US, UTC)
-    return {"at": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "line": message or ""}
+    except (ValueError, RecursionError):
+        entry = None
+    if not isinstance(entry, dict):
+        return {"at": None, "line": line.decode(errors="replace").rstrip("\r\n")}
+    return {"at": _at(entry.get("__REALTIME_TIMESTAMP")), "line": _text(entry.get("MESSAGE"))}
 
 
-def _print(entry: dict[str, Any]) -> None:
+def _at(microseconds: object) -> str | None:
+    try:
+        at = datetime.fromtimestamp(int(str(microseconds)) / _EPOCH_US, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at.isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
+
+
+def _text(message: object) -> str:
+    """What a field holds: text, octets as numbers where it is no UTF-8, several of them as a list, null if too long."""
+    if isinstance(message, str):
+        return message
+    if not isinstance(message, list):
+        return "" if message is None else json.dumps(message)
+    if message and all(type(one) is int and one in _OCTET for one in message):
+        return bytes(message).decode(errors="replace")
+    return "\n".join(one if isinstance(one, str) else json.dumps(one) for one in message)
+
+
+def _print(entry: dict[str, str | None]) -> None:
     output.write(json.dumps(entry, ensure_ascii=False))
 
 

@@ -89,6 +89,31 @@ def test_json_is_one_object_per_line(journalctl, aimx_logs, tmp_path):
     ]
 
 
+NO_ENTRIES = {
+    "list": (b'["MESSAGE"]', None, '["MESSAGE"]'),
+    "word": (b'"MESSAGE"', None, '"MESSAGE"'),
+    "number": (b"5\r", None, "5"),
+    "null": (b"null", None, "null"),
+    "half": (b'{"MESSAGE": "x', None, '{"MESSAGE": "x'),
+    "octets": (b"\xff", None, "\ufffd"),
+    "nested": (b"[" * 100_000, None, "[" * 100_000),
+    "empty": (b"{}", None, ""),
+    "time-that-is-none": (b'{"__REALTIME_TIMESTAMP": "soon", "MESSAGE": "x"}', None, "x"),
+    "time-that-is-a-list": (b'{"__REALTIME_TIMESTAMP": ["1", "2"], "MESSAGE": "x"}', None, "x"),
+    "time-without-end": (b'{"__REALTIME_TIMESTAMP": "%s", "MESSAGE": "x"}' % (b"9" * 400), None, "x"),
+    "time-as-a-number": (b'{"__REALTIME_TIMESTAMP": 1, "MESSAGE": "x"}', "1970-01-01T00:00:00Z", "x"),
+    "two-messages": (b'{"__REALTIME_TIMESTAMP": "0", "MESSAGE": ["a", "b"]}', "1970-01-01T00:00:00Z", "a\nb"),
+    "no-octets": (b'{"MESSAGE": [256, -1, true]}', None, "256\n-1\ntrue"),
+    "octets-of-two": (b'{"MESSAGE": [[97], "b"]}', None, "[97]\nb"),
+    "object": (b'{"MESSAGE": {"a": 1}}', None, '{"a": 1}'),
+}
+
+
+@pytest.mark.parametrize(("line", "at", "text"), NO_ENTRIES.values(), ids=NO_ENTRIES)
+def test_what_is_no_entry_is_shown_all_the_same(line, at, text):
+    assert logs._entry(line + b"\n") == {"at": at, "line": text}
+
+
 def test_a_failure_of_journalctl_is_one_line(journalctl, aimx_logs):
     done = aimx_logs(journalctl("echo 'Failed to search journal' >&2; exit 3"))
     assert (done.returncode, done.stdout) == (1, "")

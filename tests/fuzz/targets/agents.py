@@ -1,8 +1,10 @@
-"""What the programs of a machine are given by a client, by a mail's attachment, by a server of the web, by a unit file."""
+"""What programs of a machine are given: by a client, a mail's attachment, a server of the web, a unit file, journald."""
 
+import calendar
 import contextlib
 import json
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import msgspec
 import trio
 
 from aimx import limits
+from aimx.cli import logs
 from aimx.drafting.forwards import File
 from aimx.errors import Failed
 from aimx.mcp import attached, schema, table
@@ -253,3 +256,52 @@ def service_file(octets: bytes) -> None:
             continue
         service.path.write_text(text, newline="")
         assert service.installed(text) and service.runs() == program, (service.runs(), program)
+
+
+def _shown(octets: bytes) -> dict[str, str | None]:
+    return logs._entry(octets.replace(b"\n", b" ") + b"\n")
+
+
+@target(
+    "journal-line",
+    "aimx/cli/logs",
+    b'{ } [ ] , : "MESSAGE": "__REALTIME_TIMESTAMP": "1769851800000000" "0" "-1" null true 1e999 NaN [104,255] [[104],"a"] [256] "a" "\\\\ud800" "\\\\u0000" "\\\\n" \xc3\xa4 \xff \xef\xbb\xbf \0 \r',
+    seeds=lambda: [
+        b'{"__REALTIME_TIMESTAMP":"1769851800000000","MESSAGE":"event=stopped"}',
+        b'{"__REALTIME_TIMESTAMP":"1769851800000000","MESSAGE":[104,105,255]}',
+        b'{"__REALTIME_TIMESTAMP":["1","2"],"MESSAGE":["a",[98]]}',
+        b'["MESSAGE"]',
+        b"-- No entries --",
+    ],
+    longest=600,
+    within_s=PROGRAM_S,
+    cost=_shown,
+    frames=(
+        Frame(),
+        Frame(b'{"MESSAGE":"', b'"}'),
+        Frame(b'{"MESSAGE":[1', b"]}"),
+        Frame(b'{"__REALTIME_TIMESTAMP":"'),
+    ),
+    nests=((b"[", b"]"), (b'{"a":', b"}")),
+    units=(b",1", b"1", b"a", b'"a":1,'),
+)
+def journal_line(octets: bytes) -> None:
+    """Each line is shown, as one object of two fields: the message of an entry, at its time, or the line as it is."""
+    shown = _shown(octets)
+    assert "\n" not in json.dumps(shown) and list(shown) == ["at", "line"] and isinstance(shown["line"], str)
+    try:
+        said = json.loads(octets.replace(b"\n", b" "))
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        assert (
+            shown["at"] is None
+            and shown["line"].strip() == octets.replace(b"\n", b" ").decode(errors="replace").strip()
+        )
+        return
+    message, since = said.get("MESSAGE"), said.get("__REALTIME_TIMESTAMP")
+    assert shown["line"] == message or not isinstance(message, str)
+    if isinstance(since, str) and since.isascii() and since.isdecimal() and len(since) < 17:
+        assert shown["at"] is not None
+        at = calendar.timegm(time.strptime(shown["at"], "%Y-%m-%dT%H:%M:%SZ"))
+        assert at == int(since) // 1_000_000
