@@ -7,6 +7,7 @@ worker's work.
 
 import hashlib
 
+import idna.uts46data  # noqa: F401  for names that are no ASCII: nothing is imported once mail comes
 import msgspec
 
 from aimx import limits
