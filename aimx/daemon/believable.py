@@ -7,7 +7,6 @@ worker's work.
 
 import hashlib
 
-import idna.uts46data  # noqa: F401  for names that are no ASCII: nothing is imported once mail comes
 import msgspec
 
 from aimx import limits
@@ -17,6 +16,8 @@ from aimx.model.authres import NOTHING_VERIFIED, AuthResults
 from aimx.model.domain import a_label
 from aimx.model.message import Attachment, Examined, Headers
 from aimx.model.outbound import Composed, ComposeOrder
+
+a_label("\u00e4.test")  # tables and codecs of names that are no ASCII: no file is read once mail comes
 
 _CHARACTER_OCTETS = 4  # at most, in UTF-8 or escaped: nothing here needs the long escapes of controls
 
