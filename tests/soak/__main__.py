@@ -67,7 +67,8 @@ class Soak:
             told = self._traffic.interval(number, self._each_s)
             took = time.monotonic() - began
             processes = {**self._stand.roles(), **agents.pids(), os.getpid(): "soak"}
-            held = sample.settled(processes, SETTLE_S)
+            with agents.resting():
+                held = sample.settled(processes, SETTLE_S)
             self.done.append(Interval(told, held, (self._cpu() - before) / took))
             self._marks |= told.marks
             self._subjects |= told.subjects
@@ -118,8 +119,8 @@ class Soak:
         """What grew, got slower, or is gone."""
         samples = [one.held for one in self.done]
         found = [f"no {role} is left" for role in sample.gone(samples)]
-        memory = sample.HOUR if self._each_s >= PACE_S else sample.MINUTE
-        for drift in (*sample.drifts(samples, memory), *self._paces()):
+        bounds = sample.HOUR if self._each_s >= PACE_S else sample.MINUTE
+        for drift in (*sample.drifts(samples, bounds), *self._paces()):
             if not drift.name.startswith("soak "):
                 sign = "flat " if drift.flat else "GREW "
                 print(f"  {sign}{drift.name:<24}{drift.before:>10.6g} -> {drift.after:.6g} (at most {drift.most:.6g})")

@@ -3,14 +3,14 @@
 import itertools
 import json
 import threading
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from tests.bench.corpus import MAILBOXES
 from tests.mcp.talk import Talk
 
 _PAUSE_S = 0.5
-_WAIT_S = 5
+_WAIT_S = 2
 
 
 class Agents(AbstractContextManager["Agents"]):
@@ -21,9 +21,10 @@ class Agents(AbstractContextManager["Agents"]):
         self.broken: list[str] = []
         self._over = threading.Event()
         self._talks = [Talk(env) for _ in range(number)]
+        self._turns = [threading.Lock() for _ in self._talks]
         self._threads = [
-            threading.Thread(target=self._live, args=(talk, MAILBOXES[place % len(MAILBOXES)]))
-            for place, talk in enumerate(self._talks)
+            threading.Thread(target=self._live, args=(talk, turn, MAILBOXES[place % len(MAILBOXES)]))
+            for place, (talk, turn) in enumerate(zip(self._talks, self._turns, strict=True))
         ]
 
     def __enter__(self) -> "Agents":
@@ -42,23 +43,32 @@ class Agents(AbstractContextManager["Agents"]):
         """Of the servers."""
         return {talk.process.pid: "mcp" for talk in self._talks}
 
-    def _live(self, talk: Talk, mailbox: str) -> None:
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Every server has answered, and is asked nothing: what it holds is not for a call."""
+        with ExitStack() as held:
+            for turn in self._turns:
+                held.enter_context(turn)
+            yield
+
+    def _live(self, talk: Talk, turn: threading.Lock, mailbox: str) -> None:
         try:
-            for turn in itertools.count():
+            for number in itertools.count():
                 if self._over.wait(_PAUSE_S):
                     return
-                self._turn(talk, mailbox, turn)
+                with turn:
+                    self._turn(talk, mailbox, number)
                 talk.told.clear()
         except Exception as error:
             self.broken.append(repr(error))
 
-    def _turn(self, talk: Talk, mailbox: str, turn: int) -> None:
+    def _turn(self, talk: Talk, mailbox: str, number: int) -> None:
         rows = json.loads(self._call(talk, "email_list", mailbox=mailbox, limit=5))
         if not rows:
             return
         newest = rows[0]["id"]
         self._call(talk, "email_read", mailbox=mailbox, id=newest)
-        self._call(talk, "email_mark_read" if turn % 2 else "email_mark_unread", mailbox=mailbox, id=newest)
+        self._call(talk, "email_mark_read" if number % 2 else "email_mark_unread", mailbox=mailbox, id=newest)
         self._call(talk, "email_search", query="invoice is:unread", mailbox=mailbox, limit=5)
         self._call(talk, "email_wait", mailbox=mailbox, timeout_s=_WAIT_S)
 

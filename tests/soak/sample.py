@@ -30,11 +30,18 @@ class Drift(NamedTuple):
         return self.after <= self.most
 
 
+class Bounds(NamedTuple):
+    """What a role may hold more at the end: a share and kilobytes of its memory, so many descriptors and threads."""
+
+    share: float
+    kilobytes: int
+    count: int
+
+
 _LOOK_S = 0.2
 # Between the middles of the two quarters, half of the time; what a role holds at least, since it breathes. In a run of
-# a minute caches are still filling.
-HOUR, MINUTE = (1.05, 2048), (1.10, 6144)
-_COUNT_MORE = 1
+# a minute caches are still filling, and a quarter is two samples.
+HOUR, MINUTE = Bounds(1.05, 2048, 1), Bounds(1.10, 6144, 4)
 
 
 def take(processes: dict[int, str]) -> Sample:
@@ -82,16 +89,13 @@ def drift(
     return Drift(name, before, after, before * share + more)
 
 
-def drifts(samples: Sequence[Sample], memory: tuple[float, float] = HOUR) -> list[Drift]:
-    """Of every role that there ever was; one that is gone grew to nothing, which `gone` tells.
-
-    `memory`: the share and the kilobytes that it may grow by.
-    """
+def drifts(samples: Sequence[Sample], bounds: Bounds = HOUR) -> list[Drift]:
+    """Of every role that there ever was; one that is gone grew to nothing, which `gone` tells."""
     return [
         drift(f"{role} {what}", [getattr(one, what).get(role, 0) for one in samples], share, more, min)
         for role in dict.fromkeys(role for one in samples for role in one.pss)
         for what, share, more in (
-            ("pss", *memory), ("descriptors", 1.0, _COUNT_MORE), ("threads", 1.0, _COUNT_MORE),
+            ("pss", bounds.share, bounds.kilobytes), ("descriptors", 1.0, bounds.count), ("threads", 1.0, bounds.count),
         )
     ]  # fmt: skip
 

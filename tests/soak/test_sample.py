@@ -49,6 +49,11 @@ def test_a_leak_within_an_hour_is_named(an_hour_more, named):
     assert [drift.name for drift in sample.drifts(samples) if not drift.flat] == named
 
 
+def test_a_leak_of_every_mail_is_named_within_a_minute():
+    samples = [sample.Sample({"front": 68_000}, {"front": 40 + number}, {"front": 8}) for number in range(10)]
+    assert [drift.name for drift in sample.drifts(samples, sample.MINUTE) if not drift.flat] == ["front descriptors"]
+
+
 def test_a_role_that_ended_is_named():
     samples = [sample.Sample({"front": 1, "worker": 1}, {}, {}), sample.Sample({"front": 1}, {}, {})]
     assert sample.gone(samples) == ["worker"]
