@@ -17,8 +17,6 @@ from aimx.model.domain import a_label
 from aimx.model.message import Attachment, Examined, Headers
 from aimx.model.outbound import Composed, ComposeOrder
 
-a_label("\u00e4.test")  # tables and codecs of names that are no ASCII: no file is read once mail comes
-
 _CHARACTER_OCTETS = 4  # at most, in UTF-8 or escaped: nothing here needs the long escapes of controls
 
 

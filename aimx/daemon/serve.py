@@ -46,6 +46,7 @@ from aimx.effects.process import SpawnerClient, cpu_count
 from aimx.errors import ConfigInvalid, Failed, ResourcesExhausted, StorageFailed, sole
 from aimx.flows import dispatch, target
 from aimx.flows.answer import Answer
+from aimx.model import domain
 from aimx.model.caller import Caller
 from aimx.model.config import Config
 from aimx.model.event import ConfigReloaded
@@ -317,6 +318,7 @@ def serve(options: Options) -> None:
     """Run the daemon until it is told to stop. Raises: AimxError before it serves."""
     os.umask(0o022)
     linux.malloc_arenas(limits.MALLOC_ARENAS)
+    domain.warm_up()
     # Until the receiver stands a reload is lost, not fatal. A handler, because "ignore" would be inherited by hooks.
     signal.signal(signal.SIGHUP, lambda *_: None)
     daemon = Daemon(options)

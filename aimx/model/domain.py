@@ -17,6 +17,11 @@ def a_label(text: str) -> str | None:
     return None if len(text) > limits.DOMAIN_NAME_OCTETS else _a_label(text)
 
 
+def warm_up() -> None:
+    """Load the tables and codecs of names that are no ASCII, before files may be out of reach."""
+    a_label("\u00e4.test")
+
+
 @lru_cache(maxsize=4096)
 def _a_label(text: str) -> str | None:
     if not text.isascii():

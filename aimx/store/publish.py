@@ -16,6 +16,7 @@ from aimx.store.browse import Place
 from aimx.store.intent import Staged
 from aimx.store.ledger import Settled
 from aimx.store.mailbox import OWNER_MADE, Unwritable
+from aimx.store.stamps import Turn
 from aimx.store.stems import Stems
 from aimx.store.tree import Tree
 
@@ -119,7 +120,7 @@ class Publisher:
         for _ in range(limits.SQUAT_ATTEMPTS):
             try:
                 self._still_free(draft, directory)
-                before, after = self._moved(draft, directory)
+                turn = self._move(draft, directory)
             except FileExistsError:
                 if not self._renumber(draft, promise):
                     return SQUATTED
@@ -129,20 +130,16 @@ class Publisher:
                 if gone or error.errno in OWNER_MADE:
                     return f"{draft.staged.folder}/{draft.staged.mailbox}: {os.strerror(error.errno or 0)}"
                 raise
-            changed = (before.st_mtime_ns, after.st_mtime_ns)
-            return Settled(draft.staged, draft.staged.stem, owner_uid=after.st_uid, changed=changed)
+            return Settled(draft.staged, draft.staged.stem, owner_uid=turn.after.st_uid, changed=turn.times)
         return SQUATTED
 
-    def _moved(self, draft: Draft, directory: int) -> tuple[os.stat_result, os.stat_result]:
-        """The directory before and after. Raises: OSError."""
-        staged = draft.staged
+    def _move(self, draft: Draft, directory: int) -> Turn:
+        staged, stamps = draft.staged, self._tree.stamps
         place = Place(staged.folder, staged.mailbox)
-        with self._tree.stamps.turn(place):
-            before = os.fstat(directory)
+        with stamps.turn(place, directory) as turn:
             files.rename_noreplace(draft.home, staged.entry, directory, staged.name)
-            after = os.fstat(directory)
-        self._tree.stamps.coming(place, before.st_mtime_ns, after.st_mtime_ns)
-        return before, after
+        stamps.coming(place, *turn.times)
+        return turn
 
     def _still_free(self, draft: Draft, directory: int) -> None:
         """A file and a bundle never share a stem: one of them could not be reached by it. Raises: FileExistsError."""

@@ -142,17 +142,15 @@ class Replacer:
     def _exchange(self, ref: Ref, home: int, version: Version) -> str:
         """Both names swap what they name, so that nothing is ever overwritten. Returns: why it was undone."""
         private, entry = self._tree.staging, version.entry
-        place = Place(ref.folder, ref.mailbox)
-        with self._tree.stamps.turn(place):
-            before = os.fstat(home).st_mtime_ns
-            try:
+        place, stamps = Place(ref.folder, ref.mailbox), self._tree.stamps
+        try:
+            with stamps.turn(place, home) as turn:
                 files.rename_exchange(private, entry, home, ref.file)
-            except OSError as error:
-                return _owners(error)
-            after = os.fstat(home).st_mtime_ns
+        except OSError as error:
+            return _owners(error)
         if _mark(private, entry) == ref.mark:
             if not ref.bundle:
-                self._tree.stamps.changed(place, before, after)
+                stamps.changed(place, *turn.times)
             return ""
         self._undo(ref, home, version)
         return CHANGED
@@ -169,16 +167,14 @@ class Replacer:
 
     def _take(self, ref: Ref, directory: int, entry: str) -> str:
         private = self._tree.staging
-        place = Place(ref.folder, ref.mailbox)
-        with self._tree.stamps.turn(place):
-            before = os.fstat(directory).st_mtime_ns
-            try:
+        place, stamps = Place(ref.folder, ref.mailbox), self._tree.stamps
+        try:
+            with stamps.turn(place, directory) as turn:
                 files.rename_noreplace(directory, ref.entry, private, entry)
-            except OSError as error:
-                return _owners(error)
-            after = os.fstat(directory).st_mtime_ns
+        except OSError as error:
+            return _owners(error)
         if _is(private, entry, ref):
-            self._tree.stamps.changed(place, before, after)
+            stamps.changed(place, *turn.times)
             return ""
         self._give_back(entry, directory, ref.entry)
         return CHANGED

@@ -4,12 +4,26 @@ A directory is known to be as the index says while its time is that of the last 
 changes of ours without a gap. Mail that is just being stored is no gap: nobody was promised it. Kept in memory only.
 """
 
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from aimx import limits
 from aimx.store.browse import Place, Stamp
+
+
+class Turn:
+    """A mailbox directory on both sides of one change of ours; `after` only once it was made."""
+
+    before: os.stat_result
+    after: os.stat_result
+
+    @property
+    def times(self) -> tuple[int, int]:
+        """Its times in nanoseconds."""
+        return self.before.st_mtime_ns, self.after.st_mtime_ns
 
 
 class Stamps:
@@ -23,10 +37,16 @@ class Stamps:
         self._steps: dict[Place, dict[int, int]] = {}
         self._coming: dict[Place, dict[int, tuple[int, float]]] = {}
 
-    def turn(self, place: Place) -> threading.Lock:
-        """Held from the look before a change of ours to the look after it: two that overlap would leave a gap."""
+    @contextmanager
+    def turn(self, place: Place, directory: int) -> Iterator[Turn]:
+        """Held while we change what a directory lists: two changes that overlap would leave a gap. Raises: OSError."""
         with self._lock:
-            return self._turns.setdefault(place, threading.Lock())
+            lock = self._turns.setdefault(place, threading.Lock())
+        turn = Turn()
+        with lock:
+            turn.before = os.fstat(directory)
+            yield turn
+            turn.after = os.fstat(directory)
 
     def known(self, place: Place) -> Stamp | None:
         """None: it has not been compared by this process."""
