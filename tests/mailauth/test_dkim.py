@@ -1,7 +1,6 @@
 """DKIM against signatures made by stock dkimpy: what passes, what is refused and why (A1)."""
 
 import base64
-import time
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -272,11 +271,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("octets", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_messages_are_results_in_bounded_time(octets):
-    """A super-linear step anywhere here takes minutes."""
-    began = time.process_time()
+def test_hostile_messages_are_results(octets):
+    """What such lengths cost is measured by the fuzz target `verify`."""
     assert run(octets, zone()).results.dkim in ("pass", "fail", "none")
-    assert time.process_time() - began < 5
 
 
 def test_a_library_that_breaks_is_a_result(monkeypatch):

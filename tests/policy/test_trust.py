@@ -1,7 +1,5 @@
 """The trust gate (A4): who is believed, why, and every forgery that is not."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +11,7 @@ from aimx.model.envelope import Envelope
 from aimx.policy.trust import evaluate, matches
 from tests.mailauth.signing import message, record, sign
 from tests.mailauth.world import NOW, run
+from tests.steps import within
 
 
 def mailbox(*senders: str, trust: str = "verified") -> Mailbox:
@@ -223,9 +222,8 @@ def test_globs(pattern, author, expected):
 
 def test_hostile_globs_cost_the_product_of_the_lengths():
     """Backtracking over all stars would take longer than the universe has."""
-    began = time.process_time()
-    assert not matches("*a" * 200 + "b", "a" * 1000)
-    assert time.process_time() - began < 5
+    pattern, author = "*a" * 200 + "b", "a" * 1000
+    assert not within(10 * len(pattern) * len(author), lambda: matches(pattern, author))
 
 
 @given(st.text("ab*?", max_size=8), st.text("ab", max_size=8))

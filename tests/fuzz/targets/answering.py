@@ -134,7 +134,7 @@ def _judged(octets: bytes) -> None:
     longest=400,
     cost=_judged,
     frames=(Frame(), Frame(b"a\x1ehttps://"), Frame(b"", b"\x1ehttps://a.test/")),
-    units=(b"a.", b"a@", b"a:", b"%41", b"http://a"),
+    units=(b"a.", b"a-", b"a@", b"a:", b"%41", b"http://a"),
 )
 def judged_links(octets: bytes) -> None:
     """What is opened leads where the dialog says; the name of a file is no path and nothing hidden."""

@@ -278,11 +278,16 @@ def _verify(octets: bytes) -> AuthResults:
         Frame(b"a@example.test\x1e\x1e\x1e"),
         Frame(b"a@example.test\x1e\x1e\x1eFrom: a@example.test\r\n"),
         Frame(b"a@b.test\x1e\x1e\x1eFrom: a@example.test\r\n\r\n"),
+        Frame(
+            b"a@b.test\x1e\x1e\x1eDKIM-Signature: v=1; a=rsa-sha256; d=example.test; s=s1; bh=AAAA; b=AAAA; h=from",
+            b"\r\nFrom: a@example.test\r\nReceived: x\r\n\r\n",
+        ),
     ),
     units=(
         sign(message())[:400].split(b"\r\nFrom")[0] + b"\r\n",
         b"DKIM-Signature: a=b\r\n",
         b"Received: x\r\n",
+        b":received",
         b" x\r\n",
         b"From: a@b\r\n",
     ),

@@ -225,7 +225,7 @@ def _registered(home: Path, octets: bytes) -> None:
     within_s=PROGRAM_S,
     cost=lambda octets: _cut(legal(octets), 65536, cutting.Wanted("body")),
     frames=(Frame(), Frame(b"+++\n"), Frame(b"+++\n+++\n")),
-    units=(b"+", b"\r", b"+++\n", b"\n+++", b"\xe2\x80\x8b"),
+    units=(b"+", b"\r", b"+++\n", b"\n+++", b"a = 1\n", b"\xe2\x80\x8b"),
 )
 def mcp_cutting(octets: bytes) -> None:
     """A part of a file is the same however it came, parts put together are the whole, and head and body are all of it."""
