@@ -147,25 +147,29 @@ class Reconciler:
         return stamp
 
     def _build(self, place: Place, directory: Directory, care: _Care) -> Iterator[int]:
-        stamp = directory.stamp()
+        with self._index.watched(place) as touched:  # before the names are listed: mail comes while they are
+            stamp = directory.stamp()
+            yield from self._fill(place, directory, stamp, care)
+        for entries in self._read(place, directory, sorted(touched), care):
+            self._index.run(partial(_put, place, entries))
+        self._settle(place, stamp, care)
+
+    def _fill(self, place: Place, directory: Directory, stamp: Stamp, care: _Care) -> Iterator[int]:
+        """Everything that is listed, into a box that takes the place of the one before."""
         stems = sorted(stem for stem, _ in directory.names())
         box = self._index.run(lambda writer: self._begin(writer, place))
         waiting: deque[Promise] = deque()
         done = 0
         try:
-            with self._index.watched(place) as touched:
-                for entries in self._read(place, directory, (stem for stem, _ in groupby(stems)), care):
-                    waiting.append(self._index.submit(partial(_fill, box, entries)))
-                    done += len(entries)
-                    if len(waiting) > 1:  # read ahead, but not far
-                        waiting.popleft().result()
-                    yield done
-                for promise in waiting:
-                    promise.result()
-                self._index.run(lambda writer: writer.make_live(box, place, stamp))
-            self._settle(place, stamp, care)
-            for entries in self._read(place, directory, sorted(touched), care):
-                self._index.run(partial(_put, place, entries))
+            for entries in self._read(place, directory, (stem for stem, _ in groupby(stems)), care):
+                waiting.append(self._index.submit(partial(_fill, box, entries)))
+                done += len(entries)
+                if len(waiting) > 1:  # read ahead, but not far
+                    waiting.popleft().result()
+                yield done
+            for promise in waiting:
+                promise.result()
+            self._index.run(lambda writer: writer.make_live(box, place, stamp))
         finally:
             with self._guard:
                 self._building.discard(box)

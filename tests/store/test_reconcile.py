@@ -10,6 +10,7 @@ import tracemalloc
 import pytest
 
 from aimx import limits
+from aimx.store.browse import Directory
 from aimx.store.group import Work
 from tests.harness import owner
 from tests.store.library import INBOX, Library, drop, indexed, message
@@ -161,6 +162,28 @@ def test_mail_that_is_just_being_stored_makes_nobody_compare(store, library, mon
         steps.throw(RuntimeError("the disk is gone"))
     library.now += 2
     assert library.ids() == []
+
+
+@pytest.mark.parametrize("when", ["first-build", "rebuild"])
+def test_mail_that_comes_while_a_directory_is_listed_is_in_what_is_built(store, library, monkeypatch, when):
+    """It is not among the names, and what its commit noted came before there was anything to note it in."""
+    if when == "rebuild":
+        assert library.ids() == []
+        library.index.run(lambda writer: writer.retire(frozenset()))
+        store.committer.tree.stamps.forget()
+    names, mail = Directory.names, [plan()]
+
+    def listing(directory):
+        yield from names(directory)
+        while mail:
+            store.committer.commit(mail.pop())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Directory, "names", listing)
+        library.counts()
+    assert not mail
+    assert library.ids() == ["2025-03-14-150926-hello"]
+    assert library.counts().inbox == 1
 
 
 def test_mail_whose_way_takes_too_long_is_looked_for(store, library, monkeypatch):
