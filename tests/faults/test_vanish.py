@@ -11,7 +11,19 @@ import pytest
 
 from aimx import client, limits
 from aimx.wire import codec
-from aimx.wire.frames import EmailList, EmailSearch, Ingest, MailboxList, MailboxShow, MarkRead, Version, Watch
+from aimx.wire.frames import (
+    EmailList,
+    EmailRead,
+    EmailSearch,
+    HookList,
+    Ingest,
+    MailboxList,
+    MailboxShow,
+    MarkRead,
+    Status,
+    Version,
+    Watch,
+)  # fmt: skip
 from tests.faults import shapes
 from tests.faults.tally import DOUBTFUL, PROMISED, TALLY
 from tests.faults.traffic import PATIENCE_S, ROUNDS, Traffic, until
@@ -27,6 +39,9 @@ REQUESTS = {
     "MAILBOX-SHOW": MailboxShow("ops"),
     "EMAIL-LIST": EmailList(mailbox="ops", limit=100),
     "EMAIL-SEARCH": EmailSearch("marker", mailbox="ops"),
+    "EMAIL-READ": EmailRead("ops", "no-such-mail"),
+    "HOOK-LIST": HookList(),
+    "STATUS": Status(),
     "MARK-READ": MarkRead("ops", "no-such-mail"),
     "INGEST": Ingest(f"ops@{DOMAIN}", b""),  # each with a message of its own
     "WATCH": Watch(),
@@ -45,7 +60,7 @@ def _dialog(letter):
 STEPS = len(_dialog(b""))
 
 
-def _cuts(octets):
+def cuts(octets):
     """Where a request may end: one place of each kind, and a few within."""
     head = octets.find(b"\n\n")
     head = len(octets) if head < 0 else head + 2
@@ -77,7 +92,7 @@ def nothing_stays(daemon):
     assert not [line for line in daemon.log if "Traceback" in line or "failed" in line], daemon.log[-20:]
 
 
-def _vanish(daemon, octets, way):
+def vanish(daemon, octets, way):
     with socket.socket(socket.AF_UNIX) as made:
         made.settimeout(PATIENCE_S)
         made.connect(str(daemon.socket))
@@ -113,12 +128,12 @@ def _account(daemon, told, cut):
 @pytest.mark.parametrize("verb", REQUESTS)
 def test_of_the_socket(daemon, verb):
     whole, parts = [], []
-    cases = [(cut, way) for cut in _cuts(_request(verb)[0]) for way in WAYS for _ in range(EACH)]
+    cases = [(cut, way) for cut in cuts(_request(verb)[0]) for way in WAYS for _ in range(EACH)]
     with nothing_stays(daemon):
         for cut, way in cases:
             octets, marker = _request(verb)
             (whole if cut == len(octets) else parts).append(marker)
-            _vanish(daemon, octets[:cut], way)
+            vanish(daemon, octets[:cut], way)
             if cut and (cut < len(octets) or "reads" in way):  # else it said nothing, or all that it had to say
                 TALLY.fault("socket client vanishes")
         assert client.call(daemon.socket, Version(), PATIENCE_S).kind == "json"
