@@ -1,8 +1,10 @@
 """The remote mail server of the bench: a process of its own that takes everything and keeps nothing.
 
-`python -m tests.bench.sink`: prints its port, then serves until its standard input ends.
+`python -m tests.bench.sink [FILE]`: prints its port, then serves until its standard input ends. The file gets a line
+for every message that was taken: its subject.
 """
 
+import os
 import socketserver
 import sys
 import threading
@@ -12,6 +14,8 @@ _REPLIES = {
     b"DATA": b"354 go\r\n",
     b"QUIT": b"221 bye\r\n",
 }
+
+_taken: int | None = None  # the descriptor of the file
 
 
 class Session(socketserver.StreamRequestHandler):
@@ -26,11 +30,18 @@ class Session(socketserver.StreamRequestHandler):
             verb = line[:4].upper()
             self.wfile.write(_REPLIES.get(verb, b"250 ok\r\n"))
             if verb == b"DATA":
-                while self.rfile.readline(65536) not in (b".\r\n", b""):
-                    pass
+                self._take()
                 self.wfile.write(b"250 taken\r\n")
             if verb == b"QUIT":
                 return
+
+    def _take(self) -> None:
+        subject = b"\n"
+        while (line := self.rfile.readline(65536)) not in (b".\r\n", b""):
+            if line.startswith(b"Subject: "):
+                subject = line.removeprefix(b"Subject: ").replace(b"\r\n", b"\n")
+        if line and _taken is not None:
+            os.write(_taken, subject)
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -41,6 +52,8 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        _taken = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with Server(("127.0.0.1", 0), Session) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print(server.server_address[1], flush=True)

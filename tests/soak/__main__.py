@@ -105,6 +105,7 @@ class Soak:
         return [
             *_differences("messages", self._marks, self._stand.stored()),
             *_differences("records of deliveries", self._subjects, self._stand.recorded()),
+            *_differences("arrivals at the other server", self._subjects, self._stand.arrived()),
             *_differences("runs of the hook", set(ids), self._stand.ran()),
             *_differences("messages of the hook", set(ids), ids),
         ]

@@ -33,8 +33,10 @@ class Stand(AbstractContextManager["Stand"]):
     def __init__(self, tree: Path) -> None:
         made = corpus.Corpus()
         self._sink = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.sink"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+            [sys.executable, "-m", "tests.bench.sink", str(taken := tree / "taken")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self._taken = taken
         assert self._sink.stdout is not None
         port = self._sink.stdout.readline().strip()
         zone = made.zone() | {"sink.test": {"MX": ["10 mx.sink.test."]}, "mx.sink.test": {"A": ["127.0.0.1"]}}
@@ -94,6 +96,10 @@ class Stand(AbstractContextManager["Stand"]):
         """The subjects of the records of sent mail that say it was delivered."""
         files = self.daemon.messages(SENDER, "sent")
         return _fields(_SUBJECT, (path for path in files if b'delivery_status = "delivered"' in path.read_bytes()))
+
+    def arrived(self) -> Counter[str]:
+        """The subjects of the messages that the remote server took."""
+        return Counter(self._taken.read_text().splitlines() if self._taken.exists() else [])
 
     def complaints(self) -> list[str]:
         """Lines of the log that are errors."""
