@@ -152,6 +152,8 @@ class Reconciler:
             yield from self._fill(place, directory, stamp, care)
         for entries in self._read(place, directory, sorted(touched), care):
             self._index.run(partial(_put, place, entries))
+        gone = [stem for stem in touched if directory.listed(stem) is None]
+        self._index.run(lambda writer: [writer.drop(place, stem) for stem in gone])
         self._settle(place, stamp, care)
 
     def _fill(self, place: Place, directory: Directory, stamp: Stamp, care: _Care) -> Iterator[int]:

@@ -10,8 +10,10 @@ import tracemalloc
 import pytest
 
 from aimx import limits
+from aimx.store import group
 from aimx.store.browse import Directory
 from aimx.store.group import Work
+from aimx.store.replace import Replacer
 from tests.harness import owner
 from tests.store.library import INBOX, Library, drop, indexed, message
 from tests.store.parts import copy, opened, plan
@@ -184,6 +186,21 @@ def test_mail_that_comes_while_a_directory_is_listed_is_in_what_is_built(store, 
     assert not mail
     assert library.ids() == ["2025-03-14-150926-hello"]
     assert library.counts().inbox == 1
+
+
+def test_a_record_that_is_removed_after_it_was_read_is_not_in_what_is_built(store, library):
+    """The record of a send that came to nothing, while the mailbox is built; its removal is known to be ours."""
+    (placed,) = store.committer.commit(plan()).outcomes
+    with store.committer.folders.browse("inbox", "ops", owner()) as directory:
+        steps = library.reconciler.steps(INBOX, directory)
+        assert next(steps) == 1
+        replacer = Replacer(store.committer.tree, store.committer.publisher.litter)
+        assert group.run(store.state, replacer.remove(placed.ref)) == ""
+        library.index.forget(placed.ref)
+        assert list(steps) == []
+        assert store.committer.tree.stamps.known(INBOX) == directory.stamp()
+    assert library.counts().inbox == 0
+    assert indexed(store) == []
 
 
 def test_mail_whose_way_takes_too_long_is_looked_for(store, library, monkeypatch):
