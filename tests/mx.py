@@ -72,7 +72,10 @@ class _Session(socketserver.StreamRequestHandler):
     def _message(self, rcpts: list[str]) -> bool:
         octets = b""
         while not octets.endswith(b"\r\n.\r\n"):
-            octets += self.rfile.readline()
+            line = self.rfile.readline()
+            if not line:  # the client is gone
+                return False
+            octets += line
         names = {rcpt.split("@")[0] for rcpt in rcpts}
         if "gone" in names:
             return False

@@ -57,20 +57,33 @@ def whole(directory: Path) -> dict[str, list[Path]]:
     """The same of any directory."""
     found: dict[str, list[Path]] = {}
     for entry in directory.iterdir():
-        path = entry / f"{entry.name}.md" if entry.is_dir() else entry
-        _, head, body = path.read_text().split("+++\n", 2)
-        fields = tomllib.loads(head)
-        assert fields["id"] == path.stem
-        marker, digest = body.split()[1:3]
-        assert digest == proof(marker)
-        attachments = {table["filename"] for table in fields.get("attachments", [])}
-        assert entry.is_dir() == bool(attachments)
-        if attachments:
-            assert {file.name for file in entry.iterdir()} == {*attachments, path.name}
-            for name in attachments:
-                assert (entry / name).read_bytes() == _filler(name)
-        found.setdefault(marker, []).append(path)
+        bundle = entry.is_dir()
+        path = entry / f"{entry.name}.md" if bundle else entry
+        seen = tuple((at.stat().st_ino, at.stat().st_mtime_ns) for at in ((path, entry) if bundle else (path,)))
+        if _seen.get(path, ("", ()))[1] != seen:
+            _seen[path] = _marker_of(entry, path), seen
+        found.setdefault(_seen[path][0], []).append(path)
     return found
+
+
+# What is whole and has not changed since is not read again: a run looks at each mailbox hundreds of times.
+_seen: dict[Path, tuple[str, tuple[tuple[int, int], ...]]] = {}
+
+
+def _marker_of(entry: Path, path: Path) -> str:
+    """Of a message that is whole."""
+    _, head, body = path.read_text().split("+++\n", 2)
+    fields = tomllib.loads(head)
+    assert fields["id"] == path.stem
+    marker, digest = body.split()[1:3]
+    assert digest == proof(marker)
+    attachments = {table["filename"] for table in fields.get("attachments", [])}
+    assert entry.is_dir() == bool(attachments)
+    if attachments:
+        assert {file.name for file in entry.iterdir()} == {*attachments, path.name}
+        for name in attachments:
+            assert (entry / name).read_bytes() == _filler(name)
+    return marker
 
 
 def counted(found: dict[str, list[Path]]) -> dict[str, int]:
