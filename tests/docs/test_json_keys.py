@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
@@ -14,6 +15,7 @@ from aimx.cli import portcheck
 from aimx.flows import hooks
 from aimx.provision.occupancy import Occupant
 from aimx.provision.port25 import Checked
+from aimx.provision.records.zone import State
 from aimx.provision.setup.api import Preflight, Reach
 from aimx.wire.frames import (
     AttachmentRead,
@@ -72,9 +74,13 @@ def mail(daemon):
 
 def _printed(env, *words, stdin=b""):
     """What a command prints with --json."""
-    argv = [sys.executable, "-m", "aimx.cli.main", *words, "--json"]
+    return _run(env, *words, "--json", stdin=stdin, codes=(0,))
+
+
+def _run(env, *words, stdin=b"", codes=(0, 1)):
+    argv = [sys.executable, "-m", "aimx.cli.main", *words]
     done = subprocess.run(argv, env={**os.environ, **env}, input=stdin, capture_output=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in codes, done.stderr
     return json.loads(done.stdout)
 
 
@@ -84,8 +90,20 @@ def _words(text):
 
 def _told(begin, end):
     """The keys between two places of the socket's page."""
-    text = " ".join((BOOK / "socket.md").read_text().split())
+    return _told_in("socket.md", begin, end)
+
+
+def _told_in(page, begin, end):
+    text = " ".join((BOOK / page).read_text().split())
     return _words(text.split(begin, 1)[1].split(end, 1)[0])
+
+
+def _deep(told, key):
+    """The keys of an object, and behind one of them those of what it lists."""
+    for name, value in told.items():
+        yield name
+        if name == key:
+            yield from value[0]
 
 
 def _row(command, option="--json"):
@@ -174,6 +192,28 @@ def test_a_message_that_is_ingested(daemon):
 def test_a_pair_of_keys(tmp_path):
     (tmp_path / "config.toml").write_text(config_text())
     assert _words(_row("dkim-keygen")) == list(_printed({"AIMX_CONFIG_DIR": str(tmp_path)}, "dkim-keygen"))
+
+
+def test_records_to_publish(daemon):
+    told = _told_in("dns.md", "`--format json` keep their keys:", "for people")
+    assert told == [*_deep(_run(daemon.env, "dns", "records", "--format", "json"), "records")]
+
+
+def test_a_check_of_records(daemon):
+    told = _told_in("dns.md", "With `--json` there is one object, with `--watch`", "A change takes minutes")
+    at = told.index("state") + 1
+    states = get_args(State)
+    assert tuple(told[at : at + len(states)]) == states
+    del told[at : at + len(states)]
+    checked = _run(daemon.env, "dns", "check", "--json")
+    (publish, *_) = (line["publish"] for line in checked["dns"] if line["publish"])
+    printed = [*_deep(checked, "dns")]
+    assert told == [*printed[:-1], *publish, printed[-1]]
+
+
+def test_a_list_of_agents(daemon, tmp_path):
+    told = _told_in("agents.md", "With `--json` it is an array of objects with", ".")
+    assert told == list(_printed({**daemon.env, "HOME": str(tmp_path)}, "agents", "list")[0])
 
 
 def test_a_check_of_port_25():
