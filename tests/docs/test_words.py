@@ -6,7 +6,16 @@ import pytest
 
 from aimx import limits
 from aimx.config import load
-from aimx.errors import AnswerNeeded, DaemonAbsent, DeliveryDeferred, Exit, Failed, disposition
+from aimx.errors import (
+    AnswerNeeded,
+    DaemonAbsent,
+    DeliveryDeferred,
+    Exit,
+    Failed,
+    NotAuthorized,
+    SignFailed,
+    disposition,
+)
 from aimx.integrations import registry
 from aimx.mcp import table
 from aimx.provision.setup.steps import STEPS
@@ -95,6 +104,9 @@ def test_the_table_of_what_a_sender_is_told_is_the_programs():
         if named and named[0] in codes:
             assert codes[named[0]] == {code}
     assert rows["`Error: aimx daemon not running. …`"] == _code(DaemonAbsent())
+    assert rows["`Error [SIGN]: …`"] == _code(SignFailed("x"))
+    (foreign,) = (code for text, code in rows.items() if "not authorized" in text)
+    assert foreign == _code(NotAuthorized("x"))
     (silent,) = (code for text, code in rows.items() if "malformed response" in text)
     assert silent == _ends("aimx/cli/send.py", r"malformed response from the daemon[^\n]*Exit\.(\w+)")
 
