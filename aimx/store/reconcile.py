@@ -153,7 +153,8 @@ class Reconciler:
         for entries in self._read(place, directory, sorted(touched), care):
             self._index.run(partial(_put, place, entries))
         gone = [stem for stem in touched if directory.listed(stem) is None]
-        self._index.run(lambda writer: [writer.drop(place, stem) for stem in gone])
+        if gone:
+            self._index.run(lambda writer: [writer.drop(place, stem) for stem in gone])
         self._settle(place, stamp, care)
 
     def _fill(self, place: Place, directory: Directory, stamp: Stamp, care: _Care) -> Iterator[int]:

@@ -2,12 +2,22 @@
 
 from pathlib import Path
 
-from tests import evidence
+import pytest
+
+from tests import evidence, mx
 from tests.faults.shapes import FULL
 from tests.faults.tally import TALLY
 
 HERE = Path(__file__).parent
 EVIDENCE = evidence.EVIDENCE / "faults"  # there when mail was lost or doubled: no second try makes that good
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Somebody's mail server."""
+    server = mx.Server()
+    yield server
+    server.close()
 
 
 def pytest_sessionstart(session):

@@ -157,14 +157,6 @@ def until(condition):
 
 
 @pytest.fixture(scope="module")
-def server():
-    """Somebody's mail server."""
-    server = mx.Server()
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="module")
 def story(tmp_path_factory, server):
     """One tree for all steps: what an earlier one left would be seen by the later ones."""
     story = Story(tmp_path_factory.mktemp("stages"), server)

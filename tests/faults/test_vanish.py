@@ -92,7 +92,9 @@ def nothing_stays(daemon):
     assert not [line for line in daemon.log if "Traceback" in line or "failed" in line], daemon.log[-20:]
 
 
-def vanish(daemon, octets, way):
+def vanish(daemon, whole, cut, way):
+    """Say so much of a request, and go."""
+    octets = whole[:cut]
     with socket.socket(socket.AF_UNIX) as made:
         made.settimeout(PATIENCE_S)
         made.connect(str(daemon.socket))
@@ -106,6 +108,8 @@ def vanish(daemon, octets, way):
             elif way == "never reads":
                 made.shutdown(socket.SHUT_WR)
                 made.recv(1, socket.MSG_PEEK)  # until there is something to be left unread
+    if cut and (cut < len(whole) or "reads" in way):  # else it said nothing, or all that it had to say
+        TALLY.fault("socket client vanishes")
 
 
 def _request(verb):
@@ -133,9 +137,7 @@ def test_of_the_socket(daemon, verb):
         for cut, way in cases:
             octets, marker = _request(verb)
             (whole if cut == len(octets) else parts).append(marker)
-            vanish(daemon, octets[:cut], way)
-            if cut and (cut < len(octets) or "reads" in way):  # else it said nothing, or all that it had to say
-                TALLY.fault("socket client vanishes")
+            vanish(daemon, octets, cut, way)
         assert client.call(daemon.socket, Version(), PATIENCE_S).kind == "json"
     if verb == "INGEST":
         _account(daemon, dict.fromkeys(whole, DOUBTFUL), parts)
