@@ -32,8 +32,11 @@ class StoredMails:
         self._storage = storage
         self._committer = storage.committer
         committer, stamps = storage.committer, storage.committer.tree.stamps
-        self._reconciler = Reconciler(committer.index, stamps, partial(_gone, post), unbuilt=self._hasten)
-        self._due = trio.Event()
+        self._reconciler = Reconciler(
+            committer.index, stamps, partial(_gone, post),
+            unbuilt=partial(self._soon, self._unbuilt), unswept=partial(self._soon, self._unswept),
+        )  # fmt: skip
+        self._due, self._due_sweeps = trio.Event(), trio.Event()
         self._token: trio.lowlevel.TrioToken | None = None
         self._lookup = Lookup(committer.folders, committer.index, self._reconciler)
         self._rebuild = Rebuild(committer.folders, committer.index, self._reconciler)
@@ -63,8 +66,14 @@ class StoredMails:
                 yield progress
 
     async def care(self, boxes: Callable[[], tuple[Box, ...]]) -> None:
-        """Build what the index lacks, now and whenever it is found to have grown too much by what is gone."""
+        """Keep the index true to the files, for ever."""
         self._token = trio.lowlevel.current_trio_token()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._build, boxes)
+            nursery.start_soon(self._sweep, boxes)
+
+    async def _build(self, boxes: Callable[[], tuple[Box, ...]]) -> None:
+        """What the index lacks, now and whenever it is found to have grown too much by what is gone."""
         while True:
             self._due = trio.Event()
             try:
@@ -81,14 +90,28 @@ class StoredMails:
             with trio.move_on_after(limits.INDEX_CARE_S):
                 await self._due.wait()
 
-    def _hasten(self) -> None:
-        """A box is missing. From any thread."""
+    async def _sweep(self, boxes: Callable[[], tuple[Box, ...]]) -> None:
+        """Large mailboxes, and in no hurry: mail and questions have as much time as that takes, in small pieces."""
+        while True:
+            await self._due_sweeps.wait()
+            self._due_sweeps = trio.Event()
+            async with aclosing(self._stepwise(self._rebuild.sweeps(boxes()))) as told:
+                begun = trio.current_time()
+                async for _ in told:
+                    await trio.sleep(trio.current_time() - begun)
+                    begun = trio.current_time()
+
+    def _soon(self, work: Callable[[], None]) -> None:
+        """Have something done by whoever takes care. From any thread."""
         if self._token is not None:
             with suppress(trio.RunFinishedError):
-                self._token.run_sync_soon(self._wake, idempotent=True)
+                self._token.run_sync_soon(work, idempotent=True)
 
-    def _wake(self) -> None:
+    def _unbuilt(self) -> None:
         self._due.set()
+
+    def _unswept(self) -> None:
+        self._due_sweeps.set()
 
     async def _complete(self, boxes: tuple[Box, ...]) -> None:
         begun, read = trio.current_time(), 0

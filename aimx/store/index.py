@@ -197,8 +197,8 @@ class Index:
             self._renewed("it was removed or replaced")
 
     @contextlib.contextmanager
-    def reader(self, until: float = float("inf")) -> Iterator[sqlite3.Connection]:
-        """A connection to ask; `until`: the monotonic time when a question is given up.
+    def reader(self, most_s: float = float("inf")) -> Iterator[sqlite3.Connection]:
+        """A connection to ask; `most_s`: from now on, then a question is given up.
 
         Raises: StorageFailed when there is no index; ResourcesExhausted.
         """
@@ -208,6 +208,7 @@ class Index:
             connection = self._readers.pop() if self._readers else None
         try:
             connection = connection or self._connect()
+            until = time.monotonic() + most_s
             connection.set_progress_handler(lambda: time.monotonic() > until, limits.SEARCH_STEPS)
             connection.execute("BEGIN")  # one state of the index for all that is asked through it
             yield connection

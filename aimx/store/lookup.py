@@ -61,25 +61,24 @@ class Lookup:
         if sum(map(indexwords.is_prefix, query.terms)) > limits.SEARCH_PREFIXES:
             raise Refused(f"more than {limits.SEARCH_PREFIXES} words with a star to look for")
         after = indexkey.read_cursor(page.cursor) if page.cursor else None
-        until = time.monotonic() + limits.SEARCH_S
-        asked = Asked(query, after, lambda: time.monotonic() > until, self._index.full_text, lambda *_: ())
+        asked = Asked(query, after, lambda: False, self._index.full_text, lambda *_: ())
         try:
             return self._asked(boxes, asked, page)
         except IndexFailed:
             with self._opened(boxes, query.folder, care=False) as view:
+                asked = asked._replace(over=_over_after(limits.SEARCH_S))
                 streams = [diskquery.stream(place, directory, asked) for place, directory in view.directories.items()]
                 return view.page(indexquery.merged(streams), asked, page.limit, page.offset)
 
     @_again
     def _asked(self, boxes: tuple[Box, ...], asked: Asked, page: Page) -> Found:
         query = asked.query
-        given_up = time.monotonic() + limits.SEARCH_MOST_S
-        with self._opened(boxes, query.folder) as view, self._index.reader(given_up) as db:
+        with self._opened(boxes, query.folder) as view, self._index.reader(limits.SEARCH_MOST_S) as db:
             found = {place: indexquery.box(db, place) for place in view.directories}
             alone = len(found) == 1 and None not in found.values() and indexquery.can_skip(query)
             skip = page.offset if alone else 0
             chunk = max(8, 2 * page.limit // max(1, len(found)))
-            asked = asked._replace(words=view.words, chunk=chunk, skip=skip)
+            asked = asked._replace(over=_over_after(limits.SEARCH_S), words=view.words, chunk=chunk, skip=skip)
             streams = [
                 indexquery.stream(db, box, asked) if box is not None
                 else diskquery.stream(place, view.directories[place], asked)
@@ -238,6 +237,12 @@ class _View(contextlib.AbstractContextManager["_View"]):
             spf=of["spf"], dmarc=of["dmarc"], automated=of["automated"], status=of["status"], size=of["size"],
             readable=bool(of["readable"]),
         )  # fmt: skip
+
+
+def _over_after(seconds: float) -> Callable[[], bool]:
+    """What says whether the time of a search is over, which begins now: its boxes are up to date."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() > until
 
 
 def _mark(row: indexquery.Row) -> Mark:

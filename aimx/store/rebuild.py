@@ -38,11 +38,24 @@ class Rebuild:
                     for read in self._steps(place, box):
                         yield done + read
                 except (StorageFailed, OSError) as error:
-                    why = error.detail or error.reason if isinstance(error, StorageFailed) else str(error)
-                    log.warning("mailbox-not-indexed", mailbox=box.name, folder=place.folder, why=why)
+                    _warn("mailbox-not-indexed", place, error)
                 done += read
         for _ in self._reconciler.tidy():
             yield done
+
+    def sweeps(self, boxes: tuple[Box, ...]) -> Iterator[str]:
+        """Look for files that were changed in place, where that is due; in which mailbox. Raises nothing."""
+        due = self._reconciler.due()
+        for box in boxes:
+            for place in due.intersection(_places(box)):
+                try:
+                    directory = self._folders.browse(place.folder, box.name, box.owner)
+                    if directory is not None:
+                        with directory:
+                            for _ in self._reconciler.sweep(place, directory):
+                                yield box.name
+                except Exception as error:  # noqa: BLE001  a shell: what an owner left there ends no sweep of others
+                    _warn("mailbox-not-swept", place, error)
 
     def _steps(self, place: Place, box: Box) -> Iterator[int]:
         directory = self._folders.browse(place.folder, box.name, box.owner)
@@ -88,6 +101,11 @@ class Rebuild:
             for directory in directories.values():
                 directory.close()
         yield Progress(box.name, done, total, finished=True)
+
+
+def _warn(event: str, place: Place, error: Exception) -> None:
+    why = error.detail or error.reason if isinstance(error, StorageFailed) else str(error)
+    log.warning(event, mailbox=place.mailbox, folder=place.folder, why=why)
 
 
 def _places(box: Box) -> tuple[Place, ...]:

@@ -1,7 +1,8 @@
 """Does the index say what the directory holds? Compares names when a directory changed, and builds what it lacks.
 
 The files are the truth. Never reads a file whose name, kind and inode are known, but in a sweep; never more often than
-RECONCILE_S; never believes that a message is gone without having looked.
+RECONCILE_S; never believes that a message is gone without having looked. A sweep looks at every file, for those that
+were changed in place: nobody waits for that of a large mailbox, and it goes on beside everything else.
 """
 
 import threading
@@ -56,21 +57,24 @@ class _Care:
 class Reconciler:
     """Keeps boxes of the index true to their directories. Thread-safe.
 
-    `gone` is told which messages are no more. `unbuilt` is called when a box lacks that takes long to build.
+    `gone` is told which messages are no more. `unbuilt` is called when a box lacks that takes long to build, `unswept`
+    when one is due for a `sweep`.
     """
 
     def __init__(
         self, index: Index, stamps: Stamps, gone: Gone, monotonic: Callable[[], float] = time.monotonic,
-        unbuilt: Callable[[], None] = lambda: None,
+        unbuilt: Callable[[], None] = lambda: None, unswept: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._index = index
         self._stamps = stamps
         self._gone = gone
         self._unbuilt = unbuilt
+        self._unswept = unswept
         self._monotonic = monotonic
         self._guard = threading.Lock()
         self._cares: dict[Place, _Care] = {}
         self._building: set[int] = set()
+        self._due: set[Place] = set()
 
     def care(self, place: Place, directory: Directory, patient: bool) -> None:
         """Before an answer about a box: build it, or compare it if its directory changed. Raises: StorageFailed.
@@ -116,6 +120,30 @@ class Reconciler:
         with care.lock:
             yield from self._build(place, directory, care)
 
+    def due(self) -> frozenset[Place]:
+        """Large boxes whose files are to be looked at now; each is told once."""
+        with self._guard:
+            due, self._due = frozenset(self._due), set()
+        return due
+
+    def sweep(self, place: Place, directory: Directory) -> Iterator[None]:
+        """Look for files that were changed in place, SWEEP_ROWS at a time, whatever else is asked or stored meanwhile.
+
+        Given up when something else is at this box for long: that is a build, which reads every file.
+        """
+        care = self._care_of(place)
+        for names in _parts(directory.names(), limits.SWEEP_ROWS):
+            if not _acquired(care.lock, limits.INDEX_PATIENCE_S):
+                return
+            try:
+                known = self._stamps.known(place)
+                if known is None or not known.same_place(directory.stamp()):
+                    return
+                self._take_in(place, directory, self._differences(place, directory, care.strange, names, True), care)
+            finally:
+                care.lock.release()
+            yield
+
     def tidy(self) -> Iterator[None]:
         """Take away what nobody asks any more, and make searches fast again, a part of the work at a time."""
         unused = self._index.run(lambda writer: writer.unused())
@@ -133,7 +161,21 @@ class Reconciler:
             return self._cares.setdefault(place, _Care())
 
     def _is_true(self, place: Place, directory: Directory, care: _Care) -> bool:
-        return self._stamps.explain(place, directory.stamp()) and self._monotonic() < care.until
+        certain = self._stamps.explain(place, directory.stamp()) and self._monotonic() < care.until
+        return certain and not self._sweeps(place, care)
+
+    def _sweeps(self, place: Place, care: _Care) -> bool:
+        """Whether to look at every file now, somebody waiting for it or not; of a large box that is left to `sweep`."""
+        now = self._monotonic()
+        if now - care.swept < limits.RECONCILE_SWEEP_S:
+            return False
+        if self._total(place) <= limits.SWEEP_FEW:
+            return True
+        care.swept = now
+        with self._guard:
+            self._due.add(place)
+        self._unswept()
+        return False
 
     def _take_up(self, place: Place) -> Stamp | None:
         """What an earlier process had compared; None: there is no such box."""
@@ -186,11 +228,11 @@ class Reconciler:
 
     def _compare(self, place: Place, directory: Directory, care: _Care) -> None:
         """Names against rows, a part of them at a time: memory that grew with every mail no allocator gives back."""
-        sweep = self._monotonic() - care.swept >= limits.RECONCILE_SWEEP_S
+        sweep = self._sweeps(place, care)
         stamp = directory.stamp()
         care.strange = {stem: name for stem, name in care.strange.items() if directory.listed(stem) is not None}
         found, unclear = 0, False
-        for names in _parts(directory.names()):
+        for names in _parts(directory.names(), limits.RECONCILE_ROWS):
             differences = self._differences(place, directory, care.strange, names, sweep)
             found += differences.found + self._take_in(place, directory, differences, care)
             unclear = unclear or differences.unclear or not differences.known.isdisjoint(care.strange)
@@ -203,7 +245,7 @@ class Reconciler:
     def _take_in(self, place: Place, directory: Directory, differences: _Differences, care: _Care) -> int:
         """Read what differs. Returns: how many rows more there are for that."""
         more = 0
-        for entries in self._read(place, directory, differences.changed, care):
+        for entries in filter(None, self._read(place, directory, differences.changed, care)):
             self._index.run(partial(_put, place, entries))
             more += sum(entry.stem not in differences.known for entry in entries)
         replaced = [stem for stem in differences.known if stem in care.strange]  # by what is no mail
@@ -247,6 +289,12 @@ class Reconciler:
             query = f"SELECT count(*) FROM messages WHERE {_OF_BOX}"
             return int(db.execute(query, (place.mailbox, place.folder)).fetchone()[0])
 
+    def _total(self, place: Place) -> int:
+        with self._index.reader() as db:
+            query = "SELECT total FROM boxes WHERE mailbox = ? AND folder = ? AND live"
+            row = db.execute(query, (place.mailbox, place.folder)).fetchone()
+        return int(row[0]) if row is not None else 0
+
     def _look_for_all(self, place: Place, directory: Directory) -> None:
         """The index has more than was listed: which of it is gone."""
         after = ""
@@ -289,7 +337,7 @@ class Reconciler:
         now = care.compared = self._monotonic()
         care.swept = now if swept else care.swept
         fresh = abs(time.time_ns() - stamp.mtime_ns) < limits.RECONCILE_TICK_S * 10**9
-        care.until = now + limits.RECONCILE_DOUBT_S if fresh else care.swept + limits.RECONCILE_SWEEP_S
+        care.until = now + limits.RECONCILE_DOUBT_S if fresh else float("inf")
         self._stamps.compared(place, stamp)
 
     # Some of it
@@ -307,9 +355,9 @@ class Reconciler:
                 self._gone(place, directory.owner_uid, dropped)
 
 
-def _parts(names: Iterator[tuple[str, Name]]) -> Iterator[dict[str, Name]]:
+def _parts(names: Iterator[tuple[str, Name]], most: int) -> Iterator[dict[str, Name]]:
     """Of a file and a bundle of one name in a part the file; those of different parts are both in it."""
-    while listed := list(islice(names, limits.RECONCILE_ROWS)):
+    while listed := list(islice(names, most)):
         yield dict(sorted(listed, key=lambda one: not one[1].bundle))
 
 

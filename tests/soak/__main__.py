@@ -5,6 +5,7 @@ Prints a line per interval and a verdict; its exit code is 1 when something grew
 
 import argparse
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -166,6 +167,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="nox -s soak --", description=__doc__)
     parser.add_argument("--seconds", type=float, default=HOUR_S, help="how long altogether (3600)")
     seconds = parser.parse_args().seconds
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the daemon and its helpers end with it
     evidence.forget(_EVIDENCE)
     if os.geteuid() == 0:
         users.need_worker()

@@ -16,18 +16,20 @@ INBOX = Place("inbox", "ops")
 
 
 class Library:
-    """What `StoredMails` asks of a store. `now` is the clock of reconciliation; `gone` what it was told is no more."""
+    """What `StoredMails` asks of a store. `now` is the clock of reconciliation; `gone` what it was told is no more,
+    `unbuilt` and `unswept` how often it was told so."""
 
     def __init__(self, parts) -> None:
         self.parts = parts
         self.now = 0.0
         self.gone: list[str] = []
         self.unbuilt: list[int] = []
+        self.unswept: list[int] = []
         committer = parts.committer
         self.index = committer.index
         self.reconciler = Reconciler(
             committer.index, committer.tree.stamps, lambda _place, _uid, stems: self.gone.extend(stems),
-            lambda: self.now, lambda: self.unbuilt.append(1),
+            lambda: self.now, lambda: self.unbuilt.append(1), lambda: self.unswept.append(1),
         )  # fmt: skip
         self.lookup = Lookup(committer.folders, committer.index, self.reconciler)
 

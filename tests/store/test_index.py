@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from functools import partial
 
 import pytest
@@ -235,6 +236,22 @@ def test_a_search_that_takes_for_ever_is_given_up(store, library, tmp_path, monk
         library.find("a b " * 20 + "a a")
     monkeypatch.undo()
     assert library.ids("a", limit=1) == ["2025-01-01-000019-x"]
+
+
+def test_the_time_of_a_search_begins_when_its_boxes_are_up_to_date(store, library, tmp_path, monkeypatch):
+    for number in range(50):
+        drop(tmp_path, f"mail-{number:02d}")
+    library.ids()
+    now, ahead, care = time.monotonic, [0.0], library.reconciler.care
+
+    def slow(*asked):
+        care(*asked)
+        ahead[0] += 100  # somebody else's work, or a slow disk
+
+    monkeypatch.setattr(time, "monotonic", lambda: now() + ahead[0])
+    monkeypatch.setattr(library.reconciler, "care", slow)
+    found = library.find("hello", limit=40)
+    assert (len(found.rows), found.cut) == (40, False)
 
 
 def test_a_page_ends_when_reading_what_changed_takes_long(store, library, tmp_path, monkeypatch):
