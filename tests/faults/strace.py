@@ -1,7 +1,9 @@
 """strace on a running front: the k-th system call of a kind fails, or is the process's last."""
 
 import contextlib
+import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,8 @@ import pytest
 
 from tests.faults.tally import TALLY
 
+_EXITING = 0x4  # PF_EXITING of the kernel, in the flags of /proc/PID/stat
+_KILLED = 1 << (signal.SIGKILL - 1)
 NEEDED = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
@@ -48,7 +52,8 @@ def inject(pid: int, trace: Path, what: str, follow: bool = True, counted: bool 
     finally:
         _end(process, pid)
     text = trace.read_text()
-    killed = "killed by SIGKILL" in text
+    # strace that is told to detach in the very moment does not see what it has just done.
+    killed = "killed by SIGKILL" in text or (what.partition(":")[2].startswith("signal=KILL") and _dying(pid))
     _, signalled, name = what.partition(":signal=")
     mark = f"--- SIG{name.partition(':')[0]} " if signalled else "(DELAYED)" if "delay_" in what else "(INJECTED)"
     injection.hit = mark in text or killed
@@ -85,7 +90,12 @@ def _end(process: subprocess.Popen[str], pid: int) -> None:
 
 
 def _dying(pid: int) -> bool:
+    """Whether a process has ended, ends now, or will as soon as it runs: a SIGKILL waits for it (proc(5))."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        status = Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):  # the latter when it ends between open and read
         return True
+    waiting = re.findall(r"^(?:SigPnd|ShdPnd):\s*(\w+)$", status, re.MULTILINE)
+    ends = int(fields[5]) & _EXITING or any(int(mask, 16) & _KILLED for mask in waiting)
+    return state in "ZX" or bool(ends)

@@ -173,7 +173,7 @@ def test_kill_at_any_moment(tmp_path, server):
             assert subject not in taken or subject in found
             assert taken[subject] <= 1
         nothing_unfinished(daemon)
-        until(lambda: all(state in ("done", "interrupted") for _, state, _ in rows(daemon)))
+        hooks_ended(daemon)
     runs = Counter(out.read_text().split())
     assert max(runs.values()) == 1
     assert any(answer is None for _, answer in told.values())
@@ -289,6 +289,20 @@ def test_a_file_system_that_is_really_full(tmp_path, server, option):
         subprocess.run(["umount", "-l", str(data)], check=True)
 
 
+def hooks_ended(daemon):
+    """Return when every run of a hook has been recorded."""
+    waiting: list[tuple[str, str, str]] = []
+
+    def ended():
+        waiting[:] = [row for row in rows(daemon) if row[1] not in ("done", "interrupted")]
+        return not waiting
+
+    try:
+        until(ended)
+    except AssertionError:
+        raise AssertionError(f"{waiting} {daemon.log[-30:]}") from None
+
+
 LAST = ["openat", "openat2", "mkdir,mkdirat", "write", "fchmod", "fsync", "pwrite64", "fdatasync", "renameat2",
         "unlink,unlinkat", "sendto", "connect"]  # fmt: skip
 LAST_CASES = [
@@ -323,7 +337,7 @@ def test_the_last_call(tmp_path, server, to, rest, call):
             assert status == final if answer is not None else status in ("pending", final, None)
             assert status is not None or not arrived(server)[subject]
             nothing_unfinished(daemon)
-            until(lambda: all(state in ("done", "interrupted") for _, state, _ in rows(daemon)))
+            hooks_ended(daemon)
             if not fault.hit:
                 assert answer == expected
                 assert k > 1, "nothing was injected"

@@ -64,7 +64,10 @@ class Traffic(AbstractContextManager["Traffic"]):
     def more(self, number: int = 3) -> float:
         """Return when so many more copies have been promised; the seconds that it took."""
         before = len(self.promised)
-        return until(lambda: len(self.promised) >= before + number or self.problems, f"mail ({self.refused})")
+        try:
+            return until(lambda: len(self.promised) >= before + number or self.problems, "mail")
+        except AssertionError:
+            raise AssertionError(f"no mail: refused {self.refused}, {self.doubtful} doubtful") from None
 
     def tries(self, number: int) -> None:
         """Return when so many more messages have been tried, whatever became of them."""
