@@ -101,11 +101,13 @@ class StoredMails:
                     await trio.sleep(trio.current_time() - begun)
                     begun = trio.current_time()
 
-    def _soon(self, work: Callable[[], None]) -> None:
-        """Have something done by whoever takes care. From any thread."""
-        if self._token is not None:
-            with suppress(trio.RunFinishedError):
-                self._token.run_sync_soon(work, idempotent=True)
+    def _soon(self, work: Callable[[], None]) -> bool:
+        """Have something done by whoever takes care, from any thread. Returns: whether anybody does."""
+        if self._token is None:
+            return False
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(work, idempotent=True)
+        return True
 
     def _unbuilt(self) -> None:
         self._due.set()

@@ -58,12 +58,12 @@ class Reconciler:
     """Keeps boxes of the index true to their directories. Thread-safe.
 
     `gone` is told which messages are no more. `unbuilt` is called when a box lacks that takes long to build, `unswept`
-    when one is due for a `sweep`.
+    when one is due for a `sweep`; it says whether anybody will do that.
     """
 
     def __init__(
         self, index: Index, stamps: Stamps, gone: Gone, monotonic: Callable[[], float] = time.monotonic,
-        unbuilt: Callable[[], None] = lambda: None, unswept: Callable[[], None] = lambda: None,
+        unbuilt: Callable[[], object] = lambda: None, unswept: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         self._index = index
         self._stamps = stamps
@@ -165,16 +165,17 @@ class Reconciler:
         return certain and not self._sweeps(place, care)
 
     def _sweeps(self, place: Place, care: _Care) -> bool:
-        """Whether to look at every file now, somebody waiting for it or not; of a large box that is left to `sweep`."""
+        """Whether to look at every file now, while somebody waits; for a large box `sweep` does it, where it can be."""
         now = self._monotonic()
         if now - care.swept < limits.RECONCILE_SWEEP_S:
             return False
         if self._total(place) <= limits.SWEEP_FEW:
             return True
-        care.swept = now
         with self._guard:
             self._due.add(place)
-        self._unswept()
+        if not self._unswept():
+            return True
+        care.swept = now
         return False
 
     def _take_up(self, place: Place) -> Stamp | None:

@@ -29,9 +29,13 @@ class Library:
         self.index = committer.index
         self.reconciler = Reconciler(
             committer.index, committer.tree.stamps, lambda _place, _uid, stems: self.gone.extend(stems),
-            lambda: self.now, lambda: self.unbuilt.append(1), lambda: self.unswept.append(1),
+            lambda: self.now, lambda: self.unbuilt.append(1), self._later_swept,
         )  # fmt: skip
         self.lookup = Lookup(committer.folders, committer.index, self.reconciler)
+
+    def _later_swept(self) -> bool:
+        self.unswept.append(1)
+        return True
 
     def find(self, *terms: Term | str, boxes=OPS, limit: int = 200, offset: int = 0, cursor: str = "", **query):
         """A page; a string is a term anywhere."""

@@ -279,6 +279,13 @@ def test_a_small_mailbox_is_swept_while_somebody_waits(large, tmp_path, monkeypa
     assert large.unswept == []
 
 
+def test_where_nobody_sweeps_in_the_background_who_asks_waits(large, tmp_path, monkeypatch):
+    """A command beside no daemon ends with its answer."""
+    monkeypatch.setattr(large.reconciler, "_unswept", lambda: False)
+    (tmp_path / f"data/inbox/ops/{NAMES[3]}.md").write_bytes(message(NAMES[3]).replace(b"read = false", b"read = true"))
+    assert large.counts().unread == len(NAMES) - 1
+
+
 def test_a_sweep_gives_way_to_a_build_and_what_cannot_be_swept_is_told(large, told, monkeypatch):
     monkeypatch.setattr(limits, "INDEX_PATIENCE_S", 0.0)
     large.counts()
