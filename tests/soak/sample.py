@@ -1,10 +1,13 @@
 """What a daemon holds at one moment, and whether that stays as it was. Reads /proc only."""
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from aimx import limits
 from tests.bench import gauge
 
 
@@ -38,6 +41,7 @@ class Bounds(NamedTuple):
     count: int
 
 
+POOLED = 2 * (limits.INDEX_READERS + 1)  # the database and its log, of every reader and of the writer
 _LOOK_S = 0.2
 # Between the middles of the two quarters, half of the time; what a role holds at least, since it breathes. In a run of
 # a minute caches are still filling, and a quarter is two samples.
@@ -51,7 +55,7 @@ def take(processes: dict[int, str]) -> Sample:
     threads: dict[str, int] = {}
     for pid, role in processes.items():
         try:
-            found = gauge.memory(pid).pss, _entries(pid, "fd"), _entries(pid, "task")
+            found = gauge.memory(pid).pss, _descriptors(pid), sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
         except FileNotFoundError:
             continue
         for into, value in zip((pss, descriptors, threads), found, strict=True):
@@ -76,8 +80,16 @@ def _least(one: Sample, other: Sample) -> Sample:
     )  # fmt: skip
 
 
-def _entries(pid: int, what: str) -> int:
-    return sum(1 for _ in Path(f"/proc/{pid}/{what}").iterdir())
+def _descriptors(pid: int) -> int:
+    """Those that are open; of its connections to the index, of which as many stay as were ever needed at once, only
+    those beyond their own bound.
+    """
+    opened = pooled = 0
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        opened += 1
+        with contextlib.suppress(OSError):
+            pooled += "/.aimx/index.db" in os.readlink(entry)
+    return opened - min(pooled, POOLED)
 
 
 def drift(

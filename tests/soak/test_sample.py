@@ -1,5 +1,6 @@
 """What a soak calls flat, and what it calls growth."""
 
+import contextlib
 import os
 import statistics
 
@@ -64,3 +65,14 @@ def test_a_sample_counts_this_process():
     assert set(held.pss) == set(held.descriptors) == {"me"}
     assert held.pss["me"] > 0
     assert held.descriptors["me"] >= 3
+
+
+def test_connections_to_the_index_count_beyond_their_bound_only(tmp_path):
+    (tmp_path / ".aimx").mkdir()
+    before = sample.take({os.getpid(): "me"}).descriptors["me"]
+    with contextlib.ExitStack() as held:
+        for number in range(sample.POOLED + 3):
+            assert sample.take({os.getpid(): "me"}).descriptors["me"] == before + max(0, number - sample.POOLED)
+            held.enter_context(open(tmp_path / ".aimx" / f"index.db{'-wal' * (number % 2)}", "ab"))
+        held.enter_context(open(tmp_path / "mail", "ab"))
+        assert sample.take({os.getpid(): "me"}).descriptors["me"] == before + 4
