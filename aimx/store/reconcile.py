@@ -187,6 +187,7 @@ class Reconciler:
             return None
         stamp = Stamp(*row)
         self._stamps.compared(place, stamp)
+        self._care_of(place).compared = float("-inf")  # not with what lies there now: a mail may be too long to note
         return stamp
 
     def _build(self, place: Place, directory: Directory, care: _Care) -> Iterator[int]:

@@ -282,7 +282,6 @@ def test_the_thread_that_writes_reads_nothing_that_takes_long(store, library, tm
         drop(tmp_path, STEM, slow)
     library.index.flush()
     assert readers == []
-    library.later()
     (row,) = library.find().rows
     assert (row.subject, row.readable) == ("Slow", True)
     assert "index" not in readers
