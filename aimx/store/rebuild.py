@@ -3,7 +3,8 @@
 Works in steps of some hundred milliseconds, so that who drives it can stop, and so that mail goes on meanwhile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from aimx import log
 from aimx.errors import StorageFailed
@@ -14,6 +15,7 @@ from aimx.store.index import Index
 from aimx.store.mailbox import Folders
 from aimx.store.reconcile import Reconciler
 
+T = TypeVar("T")
 _FOLDERS: tuple[Folder, ...] = ("inbox", "sent")
 
 
@@ -35,7 +37,7 @@ class Rebuild:
             for place in _places(box):
                 read = 0
                 try:
-                    for read in self._steps(place, box):
+                    for read in self._steps(self._reconciler.steps, place, box):
                         yield done + read
                 except (StorageFailed, OSError) as error:
                     _warn("mailbox-not-indexed", place, error)
@@ -49,19 +51,16 @@ class Rebuild:
         for box in boxes:
             for place in due.intersection(_places(box)):
                 try:
-                    directory = self._folders.browse(place.folder, box.name, box.owner)
-                    if directory is not None:
-                        with directory:
-                            for _ in self._reconciler.sweep(place, directory):
-                                yield box.name
+                    for _ in self._steps(self._reconciler.sweep, place, box):
+                        yield box.name
                 except Exception as error:  # noqa: BLE001  a shell: what an owner left there ends no sweep of others
                     _warn("mailbox-not-swept", place, error)
 
-    def _steps(self, place: Place, box: Box) -> Iterator[int]:
+    def _steps(self, work: Callable[[Place, Directory], Iterator[T]], place: Place, box: Box) -> Iterator[T]:
         directory = self._folders.browse(place.folder, box.name, box.owner)
         if directory is not None:
             with directory:
-                yield from self._reconciler.steps(place, directory)
+                yield from work(place, directory)
 
     def everything(self, boxes: tuple[Box, ...], whole: bool) -> Iterator[Progress]:
         """Build boxes anew, one after the other; each is asked as it was until it is done.

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from aimx import limits, log
 from aimx.model.delivery import Mark
 from aimx.store import index as indexing
-from aimx.store import indexwords
+from aimx.store import indexquery, indexwords
 from aimx.store.browse import Directory, Name, Place, Stamp
 from aimx.store.index import Index, IndexFailed, Promise
 from aimx.store.indexrow import Entry
@@ -293,9 +293,8 @@ class Reconciler:
 
     def _total(self, place: Place) -> int:
         with self._index.reader() as db:
-            query = "SELECT total FROM boxes WHERE mailbox = ? AND folder = ? AND live"
-            row = db.execute(query, (place.mailbox, place.folder)).fetchone()
-        return int(row[0]) if row is not None else 0
+            box = indexquery.box(db, place)
+        return box.total if box is not None else 0
 
     def _look_for_all(self, place: Place, directory: Directory) -> None:
         """The index has more than was listed: which of it is gone."""
