@@ -6,17 +6,19 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from aimx import client
-from aimx.cli import portcheck
+from aimx.cli import portcheck, upgrade
 from aimx.flows import hooks
 from aimx.provision.occupancy import Occupant
 from aimx.provision.port25 import Checked
 from aimx.provision.records.zone import State
 from aimx.provision.setup.api import Preflight, Reach
+from aimx.provision.upgrade import plan
 from aimx.wire.frames import (
     AttachmentRead,
     EmailList,
@@ -221,6 +223,14 @@ def test_a_check_of_port_25():
         Checked(Occupant("free"), Preflight(None, Reach(True), Reach(True), None, None)), "https://v"
     )
     assert _words(_row("portcheck")) == [*_flat(told)]
+
+
+def test_an_upgrade():
+    told = _words(_row("upgrade"))
+    kinds = get_args(plan.Kind)
+    assert tuple(told[1 : 1 + len(kinds)]) == kinds
+    del told[1 : 1 + len(kinds)]
+    assert told == list(json.loads(upgrade._json(plan.Plan("none", "1.0.0", "1.0.0", Path("/a"), ()), dry_run=True)))
 
 
 def _flat(told):
