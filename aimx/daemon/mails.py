@@ -95,11 +95,15 @@ class StoredMails:
         while True:
             await self._due_sweeps.wait()
             self._due_sweeps = trio.Event()
-            async with aclosing(self._stepwise(self._rebuild.sweeps(boxes()))) as told:
-                begun = trio.current_time()
-                async for _ in told:
-                    await trio.sleep(trio.current_time() - begun)
+            try:
+                async with aclosing(self._stepwise(self._rebuild.sweeps(boxes))) as told:
                     begun = trio.current_time()
+                    async for _ in told:
+                        took = trio.current_time() - begun
+                        await trio.sleep(min(max(took, limits.SWEEP_S), limits.SWEEP_REST_S))
+                        begun = trio.current_time()
+            except Exception as error:  # noqa: BLE001  a shell: no thread to be had, for example; the daemon goes on
+                log.error("mailboxes-not-swept", why=f"{type(error).__name__}: {error}")
 
     def _soon(self, work: Callable[[], None]) -> bool:
         """Have something done by whoever takes care, from any thread. Returns: whether anybody does."""

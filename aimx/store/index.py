@@ -65,6 +65,7 @@ class Index:
         self._items: deque[_Item] = deque()
         self._latest: dict[Place, int] = {}
         self._watched: dict[Place, list[set[str]]] = {}
+        self._owed: dict[Place, set[str]] = {}
         self._accepted = self._written = 0
         self._urgent = self._closing = False
         self._healthy = True
@@ -127,7 +128,7 @@ class Index:
         try:
             entry = read(directory, place.folder, stem, hurried=True) if directory is not None else None
         except Slow:
-            self._stamps.drop(place)  # whoever asks next compares the directory and reads it
+            self.owe(place, {stem})
             return
         if entry is None:
             writer.drop(place, stem)
@@ -177,6 +178,24 @@ class Index:
         finally:
             with self._changed:
                 self._watched[place].remove(touched)
+
+    def owe(self, place: Place, stems: Iterable[str]) -> None:
+        """Messages that whoever asks next is to read; of very many, whatever differs in their directory."""
+        with self._changed:
+            owed = self._owed.setdefault(place, set())
+            owed.update(stems)
+            if len(owed) > limits.INDEX_BATCH_ROWS:
+                owed.clear()
+                self._stamps.drop(place)
+            if not owed:
+                del self._owed[place]
+
+    def owed(self, place: Place) -> set[str]:
+        """Those messages; the caller reads them, or owes them again."""
+        if place not in self._owed:
+            return set()
+        with self._changed:
+            return self._owed.pop(place, set())
 
     # Questions
 

@@ -3,8 +3,9 @@
 Works in steps of some hundred milliseconds, so that who drives it can stop, and so that mail goes on meanwhile.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from typing import NamedTuple, TypeVar
 
 from aimx import log
 from aimx.errors import StorageFailed
@@ -17,6 +18,13 @@ from aimx.store.reconcile import Reconciler
 
 T = TypeVar("T")
 _FOLDERS: tuple[Folder, ...] = ("inbox", "sent")
+
+
+class _Sweep(NamedTuple):
+    """One that is under way, or waits for its owner's others."""
+
+    place: Place
+    steps: Generator[str, None, None]
 
 
 class Rebuild:
@@ -45,16 +53,37 @@ class Rebuild:
         for _ in self._reconciler.tidy():
             yield done
 
-    def sweeps(self, boxes: tuple[Box, ...]) -> Iterator[str]:
-        """Look for files that were changed in place, where that is due; in which mailbox. Raises nothing."""
-        due = self._reconciler.due()
-        for box in boxes:
-            for place in due.intersection(_places(box)):
-                try:
-                    for _ in self._steps(self._reconciler.sweep, place, box):
-                        yield box.name
-                except Exception as error:  # noqa: BLE001  a shell: what an owner left there ends no sweep of others
-                    _warn("mailbox-not-swept", place, error)
+    def sweeps(self, boxes: Callable[[], tuple[Box, ...]]) -> Iterator[str]:
+        """Look at every file of mailboxes that are due, also of those that become so meanwhile; in which mailbox.
+
+        Owners have turns: what one of them left in his keeps no other waiting. Raises nothing.
+        """
+        turns: dict[str, deque[_Sweep]] = {}
+        try:
+            while True:
+                due = self._reconciler.due() - {sweep.place for sweeps in turns.values() for sweep in sweeps}
+                for box in boxes() if due else ():
+                    for place in due.intersection(_places(box)):
+                        turns.setdefault(box.owner, deque()).append(_Sweep(place, self._swept(place, box)))
+                if not turns:
+                    return
+                for owner, sweeps in list(turns.items()):
+                    if next(sweeps[0].steps, None) is None:
+                        sweeps.popleft()
+                    if not sweeps:
+                        del turns[owner]
+                    else:
+                        yield sweeps[0].place.mailbox
+        finally:
+            for sweeps in turns.values():
+                sweeps[0].steps.close()
+
+    def _swept(self, place: Place, box: Box) -> Generator[str, None, None]:
+        try:
+            for _ in self._steps(self._reconciler.sweep, place, box):
+                yield box.name
+        except Exception as error:  # noqa: BLE001  a shell: what an owner left there ends no sweep of others
+            _warn("mailbox-not-swept", place, error)
 
     def _steps(self, work: Callable[[Place, Directory], Iterator[T]], place: Place, box: Box) -> Iterator[T]:
         directory = self._folders.browse(place.folder, box.name, box.owner)
@@ -103,7 +132,7 @@ class Rebuild:
 
 
 def _warn(event: str, place: Place, error: Exception) -> None:
-    why = error.detail or error.reason if isinstance(error, StorageFailed) else str(error)
+    why = error.detail or error.reason if isinstance(error, StorageFailed) else f"{type(error).__name__}: {error}"
     log.warning(event, mailbox=place.mailbox, folder=place.folder, why=why)
 
 

@@ -5,34 +5,28 @@ RECONCILE_S; never believes that a message is gone without having looked. A swee
 were changed in place: nobody waits for that of a large mailbox, and it goes on beside everything else.
 """
 
+import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import groupby, islice
 from typing import NamedTuple
 
 from aimx import limits, log
-from aimx.model.delivery import Mark
 from aimx.store import index as indexing
-from aimx.store import indexquery, indexwords
+from aimx.store import indexwords
+from aimx.store.boxrows import BoxRows, Known
 from aimx.store.browse import Directory, Name, Place, Stamp
 from aimx.store.index import Index, IndexFailed, Promise
 from aimx.store.indexrow import Entry
 from aimx.store.indexwrite import Writer
 from aimx.store.stamps import Stamps
+from aimx.store.sweepdue import SweepDue
 
 Gone = Callable[[Place, int, list[str]], None]  # where, whose, which
 NOWHERE = Stamp(0, 0, 0, -1)
-_OF_BOX = "box = (SELECT id FROM boxes WHERE mailbox = ? AND folder = ? AND live)"
-
-
-class _Known(NamedTuple):
-    """What the index has of a message."""
-
-    bundle: bool
-    mark: Mark
 
 
 class _Differences(NamedTuple):
@@ -49,6 +43,7 @@ class _Care:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.sweeping = False  # whoever has the lock gives it back within SWEEP_S, or after one file
         self.compared = self.swept = self.until = float("-inf")
         self.strange: dict[str, Name] = {}
         self.crowded = False
@@ -58,7 +53,7 @@ class Reconciler:
     """Keeps boxes of the index true to their directories. Thread-safe.
 
     `gone` is told which messages are no more. `unbuilt` is called when a box lacks that takes long to build, `unswept`
-    when one is due for a `sweep`; it says whether anybody will do that.
+    when one is due for a `sweep` in the background; it says whether anybody will do that.
     """
 
     def __init__(
@@ -66,15 +61,15 @@ class Reconciler:
         unbuilt: Callable[[], object] = lambda: None, unswept: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         self._index = index
+        self._boxes = BoxRows(index)
         self._stamps = stamps
         self._gone = gone
         self._unbuilt = unbuilt
-        self._unswept = unswept
         self._monotonic = monotonic
         self._guard = threading.Lock()
         self._cares: dict[Place, _Care] = {}
         self._building: set[int] = set()
-        self._due: set[Place] = set()
+        self._due = SweepDue(monotonic, unswept)
 
     def care(self, place: Place, directory: Directory, patient: bool) -> None:
         """Before an answer about a box: build it, or compare it if its directory changed. Raises: StorageFailed.
@@ -100,17 +95,26 @@ class Reconciler:
         `wait_s`: for another thread that is at it, before this one gives up; -1: for ever.
         """
         care = self._care_of(place)
-        if self._is_true(place, directory, care) or not _acquired(care.lock, wait_s):
+        self._read_owed(place, directory)
+        if self._is_true(place, directory, care) and not self._is_due(care):
+            return
+        if not (_acquired(care.lock, wait_s) or (care.sweeping and _acquired(care.lock, limits.INDEX_PATIENCE_S))):
             return
         try:
-            if self._is_true(place, directory, care):
+            true = self._is_true(place, directory, care)
+            if true and not self._is_due(care):
                 return
             known = self._stamps.known(place) or self._take_up(place)
             if known is None or not known.same_place(directory.stamp()):
                 # Another directory or owner: what lay in the one before is not told to anybody.
                 yield from self._build(place, directory, care)
-            elif self._monotonic() - care.compared >= limits.RECONCILE_S:
-                self._compare(place, directory, care)
+                return
+            sweep = False
+            if self._is_due(care):
+                sweep = self._due.waits(place, self._boxes.total(place))
+                care.swept = care.swept if sweep else self._monotonic()
+            if sweep or (not true and self._monotonic() - care.compared >= limits.RECONCILE_S):
+                self._compare(place, directory, care, sweep)
         finally:
             care.lock.release()
 
@@ -121,28 +125,46 @@ class Reconciler:
             yield from self._build(place, directory, care)
 
     def due(self) -> frozenset[Place]:
-        """Large boxes whose files are to be looked at now; each is told once."""
-        with self._guard:
-            due, self._due = frozenset(self._due), set()
-        return due
+        """Boxes whose files are to be looked at now, by `sweep`; each is told once."""
+        return self._due.take()
 
     def sweep(self, place: Place, directory: Directory) -> Iterator[None]:
-        """Look for files that were changed in place, SWEEP_ROWS at a time, whatever else is asked or stored meanwhile.
+        """Compare a box with every file of its directory, a little at a time, whatever is asked or stored meanwhile.
 
-        Given up when something else is at this box for long: that is a build, which reads every file.
+        Ends early only when it is not this directory's box any more: that will be built, from every file.
         """
         care = self._care_of(place)
+        with contextlib.closing(self._look_into(place, directory, care)) as work:
+            while True:
+                care.sweeping = True  # before the lock is had: who does not get it is to know that it is not for long
+                had = _acquired(care.lock, 0)
+                try:
+                    if had and (not self._is_of(place, directory) or next(work, None) is None):
+                        return
+                finally:
+                    if had:
+                        care.lock.release()
+                    care.sweeping = False
+                yield
+
+    def _look_into(self, place: Place, directory: Directory, care: _Care) -> Generator[int, None, None]:
+        """First what is listed, then what the index has besides; how many messages each piece of it was about."""
         for names in _parts(directory.names(), limits.SWEEP_ROWS):
-            if not _acquired(care.lock, limits.INDEX_PATIENCE_S):
-                return
-            try:
-                known = self._stamps.known(place)
-                if known is None or not known.same_place(directory.stamp()):
-                    return
-                self._take_in(place, directory, self._differences(place, directory, care.strange, names, True), care)
-            finally:
-                care.lock.release()
-            yield
+            differences = self._differences(place, directory, care.strange, names, sweep=True)
+            changed = deque(differences.changed)
+            while changed:
+                self._take_in(place, directory, _for_a_while(changed, self._monotonic), differences.known, care)
+                if changed:
+                    yield len(names)
+            yield len(names)
+        for stems in self._boxes.stems(place, limits.SWEEP_ROWS):
+            self.missing(place, directory, [stem for stem in stems if directory.listed(stem) is None])
+            yield len(stems)
+
+    def _is_of(self, place: Place, directory: Directory) -> bool:
+        """Whether what the index has of a place is of this directory and its owner."""
+        known = self._stamps.known(place) or self._boxes.stamp(place)
+        return known is not None and known.same_place(directory.stamp())
 
     def tidy(self) -> Iterator[None]:
         """Take away what nobody asks any more, and make searches fast again, a part of the work at a time."""
@@ -161,33 +183,31 @@ class Reconciler:
             return self._cares.setdefault(place, _Care())
 
     def _is_true(self, place: Place, directory: Directory, care: _Care) -> bool:
-        certain = self._stamps.explain(place, directory.stamp()) and self._monotonic() < care.until
-        return certain and not self._sweeps(place, care)
+        return self._stamps.explain(place, directory.stamp()) and self._monotonic() < care.until
 
-    def _sweeps(self, place: Place, care: _Care) -> bool:
-        """Whether to look at every file now, while somebody waits; for a large box `sweep` does it, where it can be."""
-        now = self._monotonic()
-        if now - care.swept < limits.RECONCILE_SWEEP_S:
-            return False
-        if self._total(place) <= limits.SWEEP_FEW:
-            return True
-        with self._guard:
-            self._due.add(place)
-        if not self._unswept():
-            return True
-        care.swept = now
-        return False
+    def _is_due(self, care: _Care) -> bool:
+        """Whether every file is to be looked at again."""
+        return self._monotonic() - care.swept >= limits.RECONCILE_SWEEP_S
+
+    def _read_owed(self, place: Place, directory: Directory) -> None:
+        """Take in mail that the index's own thread left to us, since it takes long to read."""
+        owed = self._index.owed(place)
+        if not owed or not self._is_of(place, directory):
+            return
+        try:
+            for stem in sorted(owed):
+                entry = indexing.read(directory, place.folder, stem)
+                self._index.run(partial(_put, place, [entry]) if entry is not None else partial(_drop, place, stem))
+                owed.discard(stem)
+        finally:
+            self._index.owe(place, owed)
 
     def _take_up(self, place: Place) -> Stamp | None:
         """What an earlier process had compared; None: there is no such box."""
-        with self._index.reader() as db:
-            query = "SELECT dev, ino, mtime_ns, uid FROM boxes WHERE mailbox = ? AND folder = ? AND live"
-            row = db.execute(query, (place.mailbox, place.folder)).fetchone()
-        if row is None:
-            return None
-        stamp = Stamp(*row)
-        self._stamps.compared(place, stamp)
-        self._care_of(place).compared = float("-inf")  # not with what lies there now: a mail may be too long to note
+        stamp = self._boxes.stamp(place)
+        if stamp is not None:
+            self._stamps.compared(place, stamp)
+            self._care_of(place).compared = float("-inf")  # not with what lies there now
         return stamp
 
     def _build(self, place: Place, directory: Directory, care: _Care) -> Iterator[int]:
@@ -228,29 +248,34 @@ class Reconciler:
             self._building.add(box)
         return box
 
-    def _compare(self, place: Place, directory: Directory, care: _Care) -> None:
-        """Names against rows, a part of them at a time: memory that grew with every mail no allocator gives back."""
-        sweep = self._sweeps(place, care)
+    def _compare(self, place: Place, directory: Directory, care: _Care, sweep: bool) -> None:
+        """Names against rows, a part of them at a time: memory that grew with every mail no allocator gives back.
+
+        `sweep`: and every file with what is known of it.
+        """
         stamp = directory.stamp()
         care.strange = {stem: name for stem, name in care.strange.items() if directory.listed(stem) is not None}
         found, unclear = 0, False
         for names in _parts(directory.names(), limits.RECONCILE_ROWS):
             differences = self._differences(place, directory, care.strange, names, sweep)
-            found += differences.found + self._take_in(place, directory, differences, care)
+            found += differences.found
+            found += self._take_in(place, directory, differences.changed, differences.known, care)
             unclear = unclear or differences.unclear or not differences.known.isdisjoint(care.strange)
         self._index.flush([place])
-        if unclear or found < self._count(place):
+        if unclear or found < self._boxes.count(place):
             self._look_for_all(place, directory)
         self._settle(place, stamp, care, sweep)
         self._index.submit(lambda writer: writer.stamp(place, self._stamps.known(place) or NOWHERE))
 
-    def _take_in(self, place: Place, directory: Directory, differences: _Differences, care: _Care) -> int:
-        """Read what differs. Returns: how many rows more there are for that."""
+    def _take_in(
+        self, place: Place, directory: Directory, stems: Iterable[str], known: Collection[str], care: _Care
+    ) -> int:
+        """Read what differs, of which some is `known`. Returns: how many rows more there are for that."""
         more = 0
-        for entries in filter(None, self._read(place, directory, differences.changed, care)):
+        for entries in filter(None, self._read(place, directory, stems, care)):
             self._index.run(partial(_put, place, entries))
-            more += sum(entry.stem not in differences.known for entry in entries)
-        replaced = [stem for stem in differences.known if stem in care.strange]  # by what is no mail
+            more += sum(entry.stem not in known for entry in entries)
+        replaced = [stem for stem in known if stem in care.strange]  # by what is no mail
         self.missing(place, directory, replaced)
         return more
 
@@ -258,10 +283,10 @@ class Reconciler:
         self, place: Place, directory: Directory, strange: Mapping[str, Name], names: dict[str, Name], sweep: bool
     ) -> _Differences:
         """What the directory lists (`names`) against what the index has of these."""
-        rows = self._rows(place, names)
+        rows = self._boxes.known(place, names)
         if names.keys() - rows.keys() - strange.keys():  # mail of ours that the index has not taken in yet
             self._index.flush([place])
-            rows = self._rows(place, names)
+            rows = self._boxes.known(place, names)
         changed: list[str] = []
         known: set[str] = set()
         for stem, name in names.items():
@@ -275,37 +300,9 @@ class Reconciler:
         unclear = any(rows[stem].bundle != names[stem].bundle for stem in known)
         return _Differences(changed, known, len(rows), unclear)
 
-    def _rows(self, place: Place, stems: Collection[str]) -> dict[str, _Known]:
-        with self._index.reader() as db:
-            query = (
-                f"SELECT stem, bundle, dev, ino, size, mtime_ns FROM messages WHERE {_OF_BOX}"
-                f" AND stem IN ({', '.join('?' * len(stems))})"
-            )
-            return {
-                stem: _Known(bool(bundle), Mark(*mark))
-                for stem, bundle, *mark in db.execute(query, (place.mailbox, place.folder, *stems))
-            }
-
-    def _count(self, place: Place) -> int:
-        with self._index.reader() as db:
-            query = f"SELECT count(*) FROM messages WHERE {_OF_BOX}"
-            return int(db.execute(query, (place.mailbox, place.folder)).fetchone()[0])
-
-    def _total(self, place: Place) -> int:
-        with self._index.reader() as db:
-            box = indexquery.box(db, place)
-        return box.total if box is not None else 0
-
     def _look_for_all(self, place: Place, directory: Directory) -> None:
         """The index has more than was listed: which of it is gone."""
-        after = ""
-        query = f"SELECT stem FROM messages WHERE {_OF_BOX} AND stem > ? ORDER BY stem LIMIT {limits.RECONCILE_ROWS}"
-        while True:
-            with self._index.reader() as db:
-                stems = [stem for (stem,) in db.execute(query, (place.mailbox, place.folder, after))]
-            if not stems:
-                return
-            after = stems[-1]
+        for stems in self._boxes.stems(place, limits.RECONCILE_ROWS):
             self.missing(place, directory, [stem for stem in stems if directory.listed(stem) is None])
 
     def _read(self, place: Place, directory: Directory, stems: Iterable[str], care: _Care) -> Iterator[list[Entry]]:
@@ -362,11 +359,20 @@ def _parts(names: Iterator[tuple[str, Name]], most: int) -> Iterator[dict[str, N
         yield dict(sorted(listed, key=lambda one: not one[1].bundle))
 
 
+def _for_a_while(stems: deque[str], monotonic: Callable[[], float]) -> Iterator[str]:
+    """At least one of what waits, and further ones for SWEEP_S."""
+    until = monotonic() + limits.SWEEP_S
+    while stems:
+        yield stems.popleft()
+        if monotonic() > until:
+            return
+
+
 def _acquired(lock: threading.Lock, wait_s: float) -> bool:
     return lock.acquire(timeout=wait_s) if wait_s else lock.acquire(blocking=False)
 
 
-def _differs(name: Name, known: _Known) -> bool:
+def _differs(name: Name, known: Known) -> bool:
     return known.bundle != name.bundle or (not name.bundle and known.mark.ino != name.ino)
 
 
@@ -376,6 +382,10 @@ def _fill(box: int, entries: list[Entry], writer: Writer) -> None:
 
 def _clear(box: int, writer: Writer) -> bool:
     return writer.clear(box)
+
+
+def _drop(place: Place, stem: str, writer: Writer) -> None:
+    writer.drop(place, stem)
 
 
 def _put(place: Place, entries: list[Entry], writer: Writer) -> None:

@@ -6,6 +6,7 @@ from aimx.model.query import Box, Page, Query, Row, Term
 from aimx.store import indexquery, indexrow
 from aimx.store.browse import Place
 from aimx.store.lookup import Lookup
+from aimx.store.rebuild import Rebuild
 from aimx.store.reconcile import Reconciler
 from tests.harness import owner
 from tests.store.parts import AT
@@ -59,6 +60,12 @@ class Library:
     def counts(self, name: str = "ops"):
         """Of one mailbox."""
         return self.lookup.counts(ALL)[name]
+
+    def swept(self) -> None:
+        """Carry out the sweeps that are due."""
+        committer = self.parts.committer
+        for _ in Rebuild(committer.folders, self.index, self.reconciler).sweeps(lambda: ALL):
+            pass
 
     def later(self) -> None:
         """Long enough for the next comparison with the directory."""

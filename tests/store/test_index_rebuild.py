@@ -196,27 +196,6 @@ def test_at_start_everything_is_built_in_the_background(store, library, told):
     assert [len(indexed(store, mailbox=name)) for name in ("ops", "dev")] == [20, 1]
 
 
-def test_files_changed_in_place_in_a_large_mailbox_are_seen_in_the_background(store, library, tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "SWEEP_FEW", 5)
-    monkeypatch.setattr(limits, "SWEEP_ROWS", 3)
-    monkeypatch.setattr(limits, "RECONCILE_SWEEP_S", 0.0)
-    mails = StoredMails(Storage(store.committer, lambda: None), lambda _: None)
-    assert library.counts().unread == 20
-    path = tmp_path / "data/inbox/ops/2025-01-01-000011-mail.md"
-    path.write_bytes(path.read_bytes().replace(b"read = false", b"read = true"))
-
-    async def main():
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(mails.care, lambda: ALL)
-            with trio.fail_after(60):
-                while (await mails.counts(OPS))["ops"].unread == 20:
-                    await trio.lowlevel.checkpoint()
-            nursery.cancel_scope.cancel()
-
-    trio.run(main)
-    assert library.counts().unread == 19
-
-
 def test_two_rebuilds_and_a_reader_at_once(store, library, monkeypatch):
     monkeypatch.setattr(limits, "INDEX_BUILD_ROWS", 4)
     problems = []

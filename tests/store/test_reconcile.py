@@ -13,10 +13,9 @@ from aimx import limits
 from aimx.store import group
 from aimx.store.browse import Directory
 from aimx.store.group import Work
-from aimx.store.rebuild import Rebuild
 from aimx.store.replace import Replacer
 from tests.harness import owner
-from tests.store.library import INBOX, OPS, Library, drop, indexed, message
+from tests.store.library import INBOX, Library, drop, indexed, message
 from tests.store.parts import copy, opened, plan
 
 NAMES = [f"mail-{number:02}" for number in range(12)]
@@ -59,17 +58,6 @@ def listed(box) -> dict[str, bool]:
     return found | {path.stem: False for path in box.glob("*.md") if path.is_file()}
 
 
-def swept(library) -> list[list[str]]:
-    """Carry out the sweeps that are due; the messages whose files were looked at, by step."""
-    looked = [[]]
-    mark = Directory.mark
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Directory, "mark", lambda self, stem, *more: looked[-1].append(stem) or mark(self, stem, *more))
-        for _ in Rebuild(library.parts.committer.folders, library.index, library.reconciler).sweeps(OPS):
-            looked.append([])
-    return looked[:-1]
-
-
 @pytest.mark.parametrize("at_a_time", [1, 3, 500])
 @pytest.mark.parametrize("seed", range(8))
 def test_a_comparison_finds_whatever_was_done(store, library, tmp_path, monkeypatch, seed, at_a_time):
@@ -87,7 +75,7 @@ def test_a_comparison_finds_whatever_was_done(store, library, tmp_path, monkeypa
         library.later()
         library.gone.clear()
         library.counts()
-        swept(library)
+        library.swept()
         after = listed(box)
         assert {row["stem"]: bool(row["bundle"]) for row in indexed(store)} == after
         assert set(library.gone) == before.keys() - after.keys()
@@ -225,74 +213,3 @@ def test_mail_whose_way_takes_too_long_is_looked_for(store, library, monkeypatch
     library.now += 2
     assert library.ids() == ["2025-03-14-150926-hello"]
     steps.close()
-
-
-@pytest.fixture
-def large(library, tmp_path, monkeypatch):
-    """A mailbox with more files than are looked at while somebody waits; it has just been swept."""
-    monkeypatch.setattr(limits, "SWEEP_FEW", len(NAMES) - 2)
-    monkeypatch.setattr(limits, "SWEEP_ROWS", 5)
-    for stem in NAMES:
-        drop(tmp_path, stem)
-    assert library.counts().unread == len(NAMES)
-    library.later()
-    return library
-
-
-def test_nobody_waits_while_every_file_of_a_large_mailbox_is_looked_at(large, tmp_path, monkeypatch):
-    box = tmp_path / "data/inbox/ops"
-    (box / f"{NAMES[3]}.md").write_bytes(message(NAMES[3]).replace(b"read = false", b"read = true"))
-    (box / f"{NAMES[8]}.md").write_bytes(message(NAMES[8], body="novel\n"))
-    with monkeypatch.context() as patched:
-        patched.setattr(Directory, "mark", lambda *_: pytest.fail("looked at"))
-        assert large.counts().unread == len(NAMES)
-        assert large.counts().unread == len(NAMES)
-    assert large.unswept == [1]
-    steps = swept(large)
-    assert sorted(stem for step in steps for stem in step) == NAMES
-    assert [len(step) for step in steps] == [5, 5, 2]
-    assert large.counts().unread == len(NAMES) - 1
-    assert large.ids("novel") == [NAMES[8]]
-    assert swept(large) == []
-    large.later()
-    large.counts()
-    assert len(swept(large)) == 3
-
-
-def test_a_sweep_finds_what_is_no_mail_any_more(large, tmp_path):
-    path = tmp_path / f"data/inbox/ops/{NAMES[7]}.md"
-    os.link(path, tmp_path / "another-name")  # the directory itself is as it was
-    large.counts()
-    assert swept(large)
-    assert (large.gone, large.counts().inbox) == ([NAMES[7]], len(NAMES) - 1)
-    (tmp_path / "another-name").unlink()
-    large.later()
-    large.counts()
-    assert swept(large)
-    assert large.counts().inbox == len(NAMES)
-
-
-def test_a_small_mailbox_is_swept_while_somebody_waits(large, tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "SWEEP_FEW", len(NAMES))
-    (tmp_path / f"data/inbox/ops/{NAMES[3]}.md").write_bytes(message(NAMES[3]).replace(b"read = false", b"read = true"))
-    assert large.counts().unread == len(NAMES) - 1
-    assert large.unswept == []
-
-
-def test_where_nobody_sweeps_in_the_background_who_asks_waits(large, tmp_path, monkeypatch):
-    """A command beside no daemon ends with its answer."""
-    monkeypatch.setattr(large.reconciler, "_unswept", lambda: False)
-    (tmp_path / f"data/inbox/ops/{NAMES[3]}.md").write_bytes(message(NAMES[3]).replace(b"read = false", b"read = true"))
-    assert large.counts().unread == len(NAMES) - 1
-
-
-def test_a_sweep_gives_way_to_a_build_and_what_cannot_be_swept_is_told(large, told, monkeypatch):
-    monkeypatch.setattr(limits, "INDEX_PATIENCE_S", 0.0)
-    large.counts()
-    with large.reconciler._care_of(INBOX).lock:
-        assert swept(large) == []
-    large.later()
-    large.counts()
-    monkeypatch.setattr(large.reconciler, "_rows", lambda *_: 1 / 0)
-    assert swept(large) == []
-    assert "event=mailbox-not-swept mailbox=ops folder=inbox" in told.getvalue()
