@@ -51,15 +51,16 @@ class Peer:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._expect(1, b"2")
-        self._command(b"EHLO client.test\r\n")
+        self.command(b"EHLO client.test\r\n")
         if tls:
-            self._command(b"STARTTLS\r\n")
+            self.command(b"STARTTLS\r\n")
             self.sock = _CLIENT_TLS.wrap_socket(self.sock)
-            self._command(b"EHLO client.test\r\n")
+            self.command(b"EHLO client.test\r\n")
 
-    def _command(self, line: bytes) -> None:
+    def command(self, line: bytes, reply: bytes = b"2") -> None:
+        """One command, and what its reply begins with. Raises: ConnectionError at another."""
         self.sock.sendall(line)
-        self._expect(1, b"2")
+        self._expect(1, reply)
 
     def _expect(self, replies: int, last: bytes) -> None:
         buffer = b""
@@ -75,8 +76,8 @@ class Peer:
                         raise ConnectionError(repr(buffer))
                     return
 
-    def send(self, rcpt: str, wire: bytes, pipelined: bool = True) -> None:
-        """One transaction."""
+    def begin(self, rcpt: str, pipelined: bool = True) -> None:
+        """A transaction until the content is asked for."""
         lines = [f"MAIL FROM:<bench@{SENDER}>\r\n", f"RCPT TO:<{rcpt}@{DOMAIN}>\r\n", "DATA\r\n"]
         if pipelined:
             self.sock.sendall("".join(lines).encode())
@@ -85,12 +86,16 @@ class Peer:
             for line in lines:
                 self.sock.sendall(line.encode())
                 self._expect(1, b"3" if line == "DATA\r\n" else b"2")
+
+    def send(self, rcpt: str, wire: bytes, pipelined: bool = True) -> None:
+        """One transaction."""
+        self.begin(rcpt, pipelined)
         self.sock.sendall(wire)
         self._expect(1, b"2")
 
     def quit(self) -> None:
         """End politely."""
-        self._command(b"QUIT\r\n")
+        self.command(b"QUIT\r\n")
         self.sock.close()
 
 

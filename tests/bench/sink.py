@@ -1,4 +1,5 @@
-"""The remote mail server of the bench: a process of its own that takes everything and keeps nothing.
+"""The remote mail server of the bench: a process of its own that keeps nothing, and takes everything but what is for
+`refused@` or, now, for `later@`.
 
 `python -m tests.bench.sink [FILE]`: prints its port, then serves until its standard input ends. The file gets a line
 for every message that was taken: its subject.
@@ -15,6 +16,8 @@ _REPLIES = {
     b"QUIT": b"221 bye\r\n",
 }
 
+_RECIPIENTS = {b"REFUSED@": b"550 5.1.1 nobody of that name\r\n", b"LATER@SI": b"451 4.3.0 not now\r\n"}
+
 _taken: int | None = None  # the descriptor of the file
 
 
@@ -26,9 +29,18 @@ class Session(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         """Answer by the table."""
         self.wfile.write(b"220 sink.test\r\n")
+        recipients = 0
         while line := self.rfile.readline(65536):
             verb = line[:4].upper()
-            self.wfile.write(_REPLIES.get(verb, b"250 ok\r\n"))
+            reply = _REPLIES.get(verb, b"250 ok\r\n")
+            if verb == b"MAIL":
+                recipients = 0
+            if verb == b"RCPT":
+                reply = _RECIPIENTS.get(line.upper().partition(b"<")[2][:8], reply)
+                recipients += reply.startswith(b"2")
+            if verb == b"DATA" and not recipients:
+                verb, reply = b"", b"554 5.5.1 nobody to take it for\r\n"
+            self.wfile.write(reply)
             if verb == b"DATA":
                 self._take()
                 self.wfile.write(b"250 taken\r\n")

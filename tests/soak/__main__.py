@@ -22,7 +22,7 @@ from tests.bench import corpus, gauge
 from tests.bench.__main__ import machine
 from tests.mcp.talk import environment
 from tests.root import users
-from tests.soak import sample
+from tests.soak import amiss, sample
 from tests.soak.agents import Agents
 from tests.soak.stand import Stand
 from tests.soak.traffic import KEPT_SHARE, Companion, Rates, Told, Traffic
@@ -51,19 +51,21 @@ class Soak:
     def __init__(self, stand: Stand, seconds: float, rates: Rates) -> None:
         self._lines = LINES if seconds >= LINES * PACE_S else FEW_LINES
         self._stand, self._each_s, self._rates = stand, seconds / self._lines, rates
-        self._traffic = Traffic(stand.daemon.port, stand.daemon.socket, stand.corpus_file, rates)
+        self._traffic = Traffic(stand.daemon.port, stand.daemon.socket, stand.corpus_file, stand.large_file, rates)
         self.done: list[Interval] = []
         self._marks: set[str] = set()
         self._subjects: set[str] = set()
+        self._refused: set[str] = set()
 
     def run(self, agents: Agents) -> None:
         """Fill what fills once, then all intervals, one line each."""
         self._marks |= self._traffic.burst(WARM)
-        self._companion = Companion(
-            self._stand.daemon.socket, self._lines * sum(self._rates.coming(self._each_s)), self._lines * self._each_s
-        )
+        numbers = range(1, self._lines + 1)
+        large = sum(len(amiss.marks(self._traffic.strange(number, self._each_s))) for number in numbers)
+        coming = self._lines * sum(self._rates.coming(self._each_s)) + large
+        self._companion = Companion(self._stand.daemon.socket, coming, self._lines * self._each_s)
         print(f"\n{_HEAD}   PSS MB by role, descriptors of the front", flush=True)
-        for number in range(1, self._lines + 1):
+        for number in numbers:
             before, began = self._cpu(), time.monotonic()
             told = self._traffic.interval(number, self._each_s)
             took = time.monotonic() - began
@@ -73,6 +75,7 @@ class Soak:
             self.done.append(Interval(told, held, (self._cpu() - before) / took))
             self._marks |= told.marks
             self._subjects |= told.subjects
+            self._refused |= told.refused
             self._line(number, self.done[-1])
 
     def _cpu(self) -> float:
@@ -105,7 +108,8 @@ class Soak:
         ids = self._stand.hooked()
         return [
             *_differences("messages", self._marks, self._stand.stored()),
-            *_differences("records of deliveries", self._subjects, self._stand.recorded()),
+            *_differences("records of deliveries", self._subjects, self._stand.recorded("delivered")),
+            *_differences("records of refusals", self._refused, self._stand.recorded("failed")),
             *_differences("arrivals at the other server", self._subjects, self._stand.arrived()),
             *_differences("runs of the hook", set(ids), self._stand.ran()),
             *_differences("messages of the hook", set(ids), ids),
@@ -176,8 +180,8 @@ def main() -> int:
         rates = Rates()
         print(
             f"{seconds:.0f} s: {rates.inbound:.0f} mails/s in, one in {KEPT_SHARE} by TLS, {rates.outbound:.0f}/s out,"
-            f" a hook for every mail of one mailbox of {len(corpus.MAILBOXES)}, {rates.watchers} watchers, {AGENTS}"
-            f" agents"
+            f" {rates.amiss:.0f}/s large or amiss, a hook for every mail of one mailbox of {len(corpus.MAILBOXES)},"
+            f" {rates.watchers} watchers, {AGENTS} agents"
         )
         with Stand(Path(tree)) as stand, Agents(AGENTS, environment(stand.daemon.run)) as agents:
             soak = Soak(stand, seconds, rates)

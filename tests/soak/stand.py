@@ -20,6 +20,7 @@ from tests.harness import DOMAIN, Daemon, owner
 from tests.mailauth import signing
 
 _DISTINCT, _OCTETS = 500, 4000
+_LARGE = [200_000, 2_000_000, 200_000, 20_000_000, 200_000]  # octets
 _PATIENCE_S = 300.0
 SENDER, HOOKED = corpus.MAILBOXES[:2]
 _MARK = re.compile(rb'^in_reply_to = "(.*)"$', re.M)
@@ -48,6 +49,9 @@ class Stand(AbstractContextManager["Stand"]):
         file = tree / "corpus"
         file.write_bytes(msgspec.msgpack.encode(made.messages(_OCTETS, _DISTINCT, corpus.alternative)))
         self.corpus_file = str(file)
+        large = [message for size in _LARGE for message in made.messages(size, 1, corpus.attachment)]
+        (tree / "large").write_bytes(msgspec.msgpack.encode(large))
+        self.large_file = str(tree / "large")
 
     def __enter__(self) -> "Stand":
         self.daemon.start()
@@ -92,10 +96,11 @@ class Stand(AbstractContextManager["Stand"]):
         """The ids of the messages in the mailbox with the hook."""
         return Counter(path.stem for path in self.daemon.messages(HOOKED))
 
-    def recorded(self) -> Counter[str]:
-        """The subjects of the records of sent mail that say it was delivered."""
+    def recorded(self, status: str) -> Counter[str]:
+        """The subjects of the records of sent mail that say it ended like that."""
+        said = f'delivery_status = "{status}"'.encode()
         files = self.daemon.messages(SENDER, "sent")
-        return _fields(_SUBJECT, (path for path in files if b'delivery_status = "delivered"' in path.read_bytes()))
+        return _fields(_SUBJECT, (path for path in files if said in path.read_bytes()))
 
     def arrived(self) -> Counter[str]:
         """The subjects of the messages that the remote server took."""

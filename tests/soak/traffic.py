@@ -1,4 +1,4 @@
-"""The traffic of a soak that is told apart by interval: mail in, mail out, and watchers who count what comes in."""
+"""The traffic of a soak that is told apart by interval: mail in, mail out, what goes amiss, and watchers who count."""
 
 import json
 import subprocess
@@ -11,6 +11,7 @@ from tests.bench.load import Plan as Inbound
 from tests.bench.load import marked
 from tests.bench.submit import Plan as Outbound
 from tests.bench.watchers import Watchers
+from tests.soak import amiss
 from tests.soak.stand import SENDER
 
 KEPT_SHARE = 5  # of so many mails one comes over a connection with TLS that stays for the interval
@@ -18,10 +19,11 @@ _PATIENCE_S = 60.0
 
 
 class Rates(NamedTuple):
-    """Messages per second, and how many watch."""
+    """Messages per second, and how many watch. `amiss`: what is large, or does not go well, a second."""
 
     inbound: float = 50.0
     outbound: float = 5.0
+    amiss: float = 1.0
     watchers: int = 20
 
     def coming(self, seconds: float) -> tuple[int, int]:
@@ -33,10 +35,15 @@ class Rates(NamedTuple):
         """How many mails of an interval are sent."""
         return max(1, int(self.outbound * seconds))
 
+    def strange(self, seconds: float) -> int:
+        """How many things of an interval are large, or do not go well."""
+        return int(self.amiss * seconds)
+
 
 class Told(NamedTuple):
     """What the clients of one interval say: counts, messages per second, milliseconds (median and worst), what watchers
-    saw too little. Every mail that was taken has one of the `marks`, every one that was sent a subject of `subjects`.
+    saw too little. Every mail that was taken has one of the `marks`, every one that was sent a subject of `subjects`,
+    every one that was refused one of `refused`.
     """
 
     marks: frozenset[str]
@@ -44,6 +51,7 @@ class Told(NamedTuple):
     in_ms: tuple[float, float]
     subjects: frozenset[str]
     out_ms: tuple[float, float]
+    refused: frozenset[str]
     unseen: int
     wrong: int
 
@@ -51,8 +59,8 @@ class Told(NamedTuple):
 class Traffic:
     """Clients of one daemon; every interval starts and ends its own, so that their own memory says nothing."""
 
-    def __init__(self, port: int, socket: Path, corpus: str, rates: Rates) -> None:
-        self._port, self._socket, self._corpus, self._rates = port, str(socket), corpus, rates
+    def __init__(self, port: int, socket: Path, corpus: str, large: str, rates: Rates) -> None:
+        self._port, self._socket, self._corpus, self._large, self._rates = port, str(socket), corpus, large, rates
 
     def burst(self, count: int) -> frozenset[str]:
         """So many mails as fast as they are taken; their marks."""
@@ -69,24 +77,36 @@ class Traffic:
         each = Inbound(self._port, self._corpus, 4, fresh, "fresh", rate=rates.inbound - share, mark=f"each-{number}")
         shared = Inbound(self._port, self._corpus, 2, kept, "kept", True, rate=share, mark=f"kept-{number}")
         outbound = Outbound(self._socket, SENDER, 1000, 2, rates.going(seconds), rates.outbound, f"Letter {number}")
-        watching = Watchers(self._socket, rates.watchers, fresh + kept, 3 * seconds + _PATIENCE_S)
+        strange = self.strange(number, seconds)
+        coming = fresh + kept + len(amiss.marks(strange))
+        watching = Watchers(self._socket, rates.watchers, coming, 3 * seconds + _PATIENCE_S)
         with ExitStack() as running:
             parts = [
-                running.enter_context(load(f"tests.bench.{module}", plan))
-                for module, plan in (("watchers", watching), ("load", each), ("load", shared), ("submit", outbound))
-            ]
+                running.enter_context(load(f"tests.{module}", plan))
+                for module, plan in (
+                    ("bench.watchers", watching), ("bench.load", each), ("bench.load", shared),
+                    ("bench.submit", outbound), ("soak.amiss", strange),
+                )
+            ]  # fmt: skip
             for process in parts:
                 tell(process.stdin, "go")
-            seen, came, came_kept, went = (_last(process) for process in parts)
+            seen, came, came_kept, went, _ = (_last(process) for process in parts)
         return Told(
-            _marks(each, came) | _marks(shared, came_kept),
+            _marks(each, came) | _marks(shared, came_kept) | amiss.marks(strange),
             came["sent"] / came["wall"] + came_kept["sent"] / came_kept["wall"],
             (came["median"] * 1000, max(came["worst"], came_kept["worst"]) * 1000),
             frozenset(f"{outbound.mark} {mail}" for mail in range(outbound.count)),
             (went["median"] * 1000, went["worst"] * 1000),
-            fresh + kept - int(seen["least"]),
+            amiss.subjects(strange),
+            coming - int(seen["least"]),
             int(seen["wrong"]),
         )
+
+    def strange(self, number: int, seconds: float) -> amiss.Plan:
+        """What of that interval is large, or does not go well."""
+        count = self._rates.strange(seconds)
+        first = (number - 1) * count
+        return amiss.Plan(self._port, self._socket, SENDER, self._large, first, count, self._rates.amiss)
 
 
 class Companion:
