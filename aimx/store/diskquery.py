@@ -3,8 +3,7 @@
 For a box that is still being built, and for the day when there is no index. Right, and slow.
 """
 
-from aimx.store import index as indexing
-from aimx.store import indexquery, indexwords
+from aimx.store import indexquery, indexread, indexwords
 from aimx.store.browse import Directory, Name, Place
 from aimx.store.indexkey import Key
 from aimx.store.indexquery import Asked, Candidate, Stop, Stream
@@ -26,7 +25,7 @@ def stream(place: Place, directory: Directory, asked: Asked) -> Stream:
         key = Key(stem, place.mailbox, place.folder)
         if asked.after is not None and not asked.after < key:
             continue
-        entry = indexing.read(directory, place.folder, stem, listed[stem].bundle)
+        entry = indexread.read(directory, place.folder, stem, listed[stem].bundle)
         row = (0, *entry.values) if entry is not None else None
         if (
             row is not None and entry is not None and indexquery.wanted(asked.query, row)

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from aimx import limits, log
 from aimx.errors import ResourcesExhausted, StorageFailed
-from aimx.mime import frontmatter
-from aimx.model.delivery import Folder, Mark, Ref
-from aimx.store import indexdb, indexrow
+from aimx.model.delivery import Mark, Ref
+from aimx.store import indexdb, indexread, indexrow
 from aimx.store.browse import Directory, Place
 from aimx.store.indexwrite import Writer
 from aimx.store.ledger import Settled
@@ -126,8 +125,8 @@ class Index:
             return
         directory = self._browsed(place, owner)
         try:
-            entry = read(directory, place.folder, stem, hurried=True) if directory is not None else None
-        except Slow:
+            entry = indexread.read(directory, place.folder, stem, hurried=True) if directory is not None else None
+        except indexread.Slow:
             self.owe(place, {stem})
             return
         if entry is None:
@@ -382,30 +381,3 @@ class Index:
         if len(batch) == 1 and self._healthy:
             log.warning("index-not-written", why=str(error), note="mail is unaffected")
             self._healthy = False
-
-
-class Slow(Exception):
-    """To read this message would take long, and it is not one that we wrote so."""
-
-
-def read(
-    directory: Directory, folder: Folder, stem: str, bundle: bool | None = None, hurried: bool = False
-) -> indexrow.Entry | None:
-    """A message file as the index holds it; None when there is none that may be read. Raises: OSError for ours.
-
-    `bundle`: where it lies, if that is known. `hurried`: rather Slow than what takes long.
-    """
-    if bundle is None:
-        message = directory.find(stem, limits.INDEX_READ_OCTETS)
-    else:
-        message = directory.message(stem, bundle, limits.INDEX_READ_OCTETS)
-    if message is None:
-        return None
-    if hurried and not frontmatter.is_quick(message.octets):
-        raise Slow(stem)
-    entry = indexrow.entry(folder, stem, message)
-    if not entry.readable and message.mark.size > len(message.octets):
-        most = limits.FRONTMATTER_OCTETS + limits.INDEX_TEXT_OCTETS
-        longer = directory.message(stem, message.bundle, most)
-        entry = indexrow.entry(folder, stem, longer) if longer is not None else entry
-    return entry

@@ -14,8 +14,7 @@ from aimx.errors import EmailNotFound, Refused
 from aimx.model.delivery import Folder, Mark
 from aimx.model.query import Box, Counts, Found, Page, Query, Row
 from aimx.policy import sequence
-from aimx.store import diskquery, indexkey, indexquery, indexrow, indexwords, layout
-from aimx.store import index as indexing
+from aimx.store import diskquery, indexkey, indexquery, indexread, indexrow, indexwords, layout
 from aimx.store.browse import Directory, Place, is_id
 from aimx.store.index import Index, IndexFailed
 from aimx.store.indexkey import Key
@@ -214,7 +213,7 @@ class _View(contextlib.AbstractContextManager["_View"]):
     def _again(self, place: Place, stem: str, known: bool = True) -> indexrow.Entry | None:
         """A message file that is not what the index knows."""
         self._reads += 1
-        entry = indexing.read(self.directories[place], place.folder, stem)
+        entry = indexread.read(self.directories[place], place.folder, stem)
         if entry is not None:
             self._index.seen(place, self._owners[place], entry)
         elif known:
@@ -223,7 +222,7 @@ class _View(contextlib.AbstractContextManager["_View"]):
 
     def words(self, place: Place, row: indexquery.Row) -> tuple[str, ...]:
         """What a search looks at, by the file: where there is no full text."""
-        entry = indexing.read(self.directories[place], place.folder, indexquery.value(row, "stem"))
+        entry = indexread.read(self.directories[place], place.folder, indexquery.value(row, "stem"))
         return entry.words if entry is not None else ("",) * len(indexwords.COLUMNS)
 
     def _row(self, place: Place, values: indexquery.Row) -> Row:

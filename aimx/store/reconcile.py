@@ -15,8 +15,7 @@ from itertools import groupby, islice
 from typing import NamedTuple
 
 from aimx import limits, log
-from aimx.store import index as indexing
-from aimx.store import indexwords
+from aimx.store import indexread, indexwords
 from aimx.store.boxrows import BoxRows, Known
 from aimx.store.browse import Directory, Name, Place, Stamp
 from aimx.store.index import Index, IndexFailed, Promise
@@ -196,7 +195,7 @@ class Reconciler:
             return
         try:
             for stem in sorted(owed):
-                entry = indexing.read(directory, place.folder, stem)
+                entry = indexread.read(directory, place.folder, stem)
                 self._index.run(partial(_put, place, [entry]) if entry is not None else partial(_drop, place, stem))
                 owed.discard(stem)
         finally:
@@ -310,7 +309,7 @@ class Reconciler:
         entries: list[Entry] = []
         size = 0
         for stem in stems:
-            entry = indexing.read(directory, place.folder, stem)
+            entry = indexread.read(directory, place.folder, stem)
             if entry is not None:
                 entries.append(entry)
                 size += len(entry.words[indexwords.BODY])
@@ -344,7 +343,7 @@ class Reconciler:
         """Messages that the index has and a look did not find: gone for good, unless they are there after all."""
         gone = []
         for stem in stems:
-            if indexing.read(directory, place.folder, stem) is None:
+            if indexread.read(directory, place.folder, stem) is None:
                 gone.append(stem)
         if gone:
             dropped = self._index.run(lambda writer: [stem for stem in gone if writer.drop(place, stem)])

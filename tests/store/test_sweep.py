@@ -231,8 +231,8 @@ def test_owners_have_turns(large, tmp_path, monkeypatch):
 
 def test_a_step_ends_when_reading_takes_long(large, sweeping, tmp_path, monkeypatch):
     read = []
-    entry = reconcile.indexing.read
-    monkeypatch.setattr(reconcile.indexing, "read", lambda *told: read.append(told[2]) or later(large) or entry(*told))
+    entry = reconcile.indexread.read
+    monkeypatch.setattr(reconcile.indexread, "read", lambda *told: read.append(told[2]) or later(large) or entry(*told))
     for stem in NAMES:
         read_in_place(tmp_path, stem)
     most = 0
@@ -278,7 +278,7 @@ def test_mail_that_takes_long_and_could_not_be_read_is_read_by_the_next_who_asks
     store.committer.commit(plan(msgspec.structs.replace(copy(stem), document=slow(stem))))
     library.index.flush()
     with monkeypatch.context() as patched:
-        patched.setattr(reconcile.indexing, "read", lambda *_: 1 / 0)
+        patched.setattr(reconcile.indexread, "read", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             library.ids()
     assert library.ids() == [stem]
