@@ -317,7 +317,7 @@ def bind_smtp(address: tuple[str, int]) -> socket.socket:
 def serve(options: Options) -> None:
     """Run the daemon until it is told to stop. Raises: AimxError before it serves."""
     os.umask(0o022)
-    linux.malloc_arenas(limits.MALLOC_ARENAS)
+    linux.malloc_bounds(limits.MALLOC_ARENAS, limits.MALLOC_MAPPED)
     domain.warm_up()
     # Until the receiver stands a reload is lost, not fatal. A handler, because "ignore" would be inherited by hooks.
     signal.signal(signal.SIGHUP, lambda *_: None)

@@ -16,7 +16,8 @@ RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
 TIMEX_OCTETS = 512  # twice struct timex, whose first field, modes, is 0
 TIME_ERROR = 5
-M_ARENA_MAX = -8  # of glibc's mallopt
+M_MMAP_THRESHOLD = -3  # of glibc's mallopt
+M_ARENA_MAX = -8
 PR_SET_PDEATHSIG = 1
 PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
@@ -38,13 +39,15 @@ def clock_synchronised() -> bool | None:
     return None if state < 0 else state != TIME_ERROR
 
 
-def malloc_arenas(most: int) -> bool:
-    """mallopt(3): from how many arenas threads allocate; False where the C library has no such thing.
+def malloc_bounds(arenas: int, mapped: int) -> bool:
+    """mallopt(3): from how many arenas threads allocate; from how many octets on a piece is mapped by itself.
 
-    Each thread keeps what it once needed in an arena of its own, and Python lets one thread run at a time anyway.
+    Each thread keeps what it once needed in an arena of its own, and Python lets one thread run at a time anyway. What
+    is mapped goes back to the system with the piece; glibc, left alone, stops mapping what is as large as a piece that
+    there has been, and keeps twice that. False where the C library has no such thing.
     """
     mallopt = getattr(_libc, "mallopt", None)
-    return mallopt is not None and mallopt(M_ARENA_MAX, most) == 1
+    return mallopt is not None and mallopt(M_ARENA_MAX, arenas) == mallopt(M_MMAP_THRESHOLD, mapped) == 1
 
 
 def rename_noreplace(src_dir: int, src: str, dst_dir: int, dst: str) -> None:

@@ -1,12 +1,14 @@
-"""What the index has of one mailbox directory, as a comparison with it asks."""
+"""What the index has of one mailbox directory, as a comparison with it asks and writes."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from aimx.model.delivery import Mark
 from aimx.store import indexquery
 from aimx.store.browse import Place, Stamp
 from aimx.store.index import Index
+from aimx.store.indexrow import Entry
+from aimx.store.indexwrite import Writer
 
 _OF_BOX = "box = (SELECT id FROM boxes WHERE mailbox = ? AND folder = ? AND live)"
 
@@ -66,3 +68,16 @@ class BoxRows:
         with self._index.reader() as db:
             box = indexquery.box(db, place)
         return box.total if box is not None else 0
+
+    def put(self, place: Place, entries: Iterable[Entry]) -> None:
+        """Rows as they are now, new ones or in the place of those before."""
+
+        def work(writer: Writer) -> None:
+            for entry in entries:
+                writer.put(place, entry)
+
+        self._index.run(work)
+
+    def drop(self, place: Place, stems: Iterable[str]) -> list[str]:
+        """Take rows away; those that there were."""
+        return self._index.run(lambda writer: [stem for stem in stems if writer.drop(place, stem)])

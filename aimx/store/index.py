@@ -64,7 +64,7 @@ class Index:
         self._items: deque[_Item] = deque()
         self._latest: dict[Place, int] = {}
         self._watched: dict[Place, list[set[str]]] = {}
-        self._owed: dict[Place, set[str]] = {}
+        self._owed: dict[Place, dict[str, int]] = {}
         self._accepted = self._written = 0
         self._urgent = self._closing = False
         self._healthy = True
@@ -127,7 +127,7 @@ class Index:
         try:
             entry = indexread.read(directory, place.folder, stem, hurried=True) if directory is not None else None
         except indexread.Slow:
-            self.owe(place, {stem})
+            self._owe(place, stem)
             return
         if entry is None:
             writer.drop(place, stem)
@@ -178,23 +178,28 @@ class Index:
             with self._changed:
                 self._watched[place].remove(touched)
 
-    def owe(self, place: Place, stems: Iterable[str]) -> None:
-        """Messages that whoever asks next is to read; of very many, whatever differs in their directory."""
+    def _owe(self, place: Place, stem: str) -> None:
+        """Whoever asks next is to read it; where that is very much, to compare all of the directory."""
         with self._changed:
-            owed = self._owed.setdefault(place, set())
-            owed.update(stems)
+            owed = self._owed.setdefault(place, {})
+            owed[stem] = self._accepted
             if len(owed) > limits.INDEX_BATCH_ROWS:
-                owed.clear()
-                self._stamps.drop(place)
-            if not owed:
                 del self._owed[place]
+                self._stamps.doubt(place)
 
-    def owed(self, place: Place) -> set[str]:
-        """Those messages; the caller reads them, or owes them again."""
-        if place not in self._owed:
-            return set()
+    def owed(self, place: Place) -> dict[str, int]:
+        """Messages that whoever asks is to read, and what to say to `paid` then."""
         with self._changed:
-            return self._owed.pop(place, set())
+            return dict(self._owed.get(place, ()))
+
+    def paid(self, place: Place, stem: str, number: int) -> None:
+        """It was read; not so if it has changed meanwhile."""
+        with self._changed:
+            owed = self._owed.get(place, {})
+            if owed.get(stem) == number:
+                del owed[stem]
+            if not owed:
+                self._owed.pop(place, None)
 
     # Questions
 

@@ -3,11 +3,13 @@
 Works in steps of some hundred milliseconds, so that who drives it can stop, and so that mail goes on meanwhile.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from aimx import log
+from aimx import limits, log
 from aimx.errors import StorageFailed
 from aimx.model.delivery import Folder
 from aimx.model.query import Box, Progress
@@ -56,24 +58,29 @@ class Rebuild:
     def sweeps(self, boxes: Callable[[], tuple[Box, ...]]) -> Iterator[str]:
         """Look at every file of mailboxes that are due, also of those that become so meanwhile; in which mailbox.
 
-        Owners have turns: what one of them left in his keeps no other waiting. Raises nothing.
+        Owners have turns, SWEEP_OWNERS of them at once: what one of them left in his keeps no other waiting. After
+        SWEEP_S of work something is yielded. Raises nothing.
         """
         turns: dict[str, deque[_Sweep]] = {}
+        begun = time.monotonic()
         try:
             while True:
-                due = self._reconciler.due() - {sweep.place for sweeps in turns.values() for sweep in sweeps}
+                due = self._reconciler.due()
                 for box in boxes() if due else ():
-                    for place in due.intersection(_places(box)):
+                    owned = {sweep.place for sweep in turns.get(box.owner, ())}
+                    for place in due.intersection(_places(box)) - owned:
                         turns.setdefault(box.owner, deque()).append(_Sweep(place, self._swept(place, box)))
                 if not turns:
                     return
-                for owner, sweeps in list(turns.items()):
+                for owner, sweeps in list(islice(turns.items(), limits.SWEEP_OWNERS)):
+                    mailbox = sweeps[0].place.mailbox
                     if next(sweeps[0].steps, None) is None:
                         sweeps.popleft()
                     if not sweeps:
                         del turns[owner]
-                    else:
-                        yield sweeps[0].place.mailbox
+                    if time.monotonic() - begun >= limits.SWEEP_S:
+                        yield mailbox
+                        begun = time.monotonic()
         finally:
             for sweeps in turns.values():
                 sweeps[0].steps.close()

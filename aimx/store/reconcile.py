@@ -15,12 +15,13 @@ from itertools import groupby, islice
 from typing import NamedTuple
 
 from aimx import limits, log
-from aimx.store import indexread, indexwords
+from aimx.store import indexread, indexrow, indexwords
 from aimx.store.boxrows import BoxRows, Known
 from aimx.store.browse import Directory, Name, Place, Stamp
 from aimx.store.index import Index, IndexFailed, Promise
 from aimx.store.indexrow import Entry
 from aimx.store.indexwrite import Writer
+from aimx.store.pieces import for_a_while, parts
 from aimx.store.stamps import Stamps
 from aimx.store.sweepdue import SweepDue
 
@@ -94,21 +95,22 @@ class Reconciler:
         `wait_s`: for another thread that is at it, before this one gives up; -1: for ever.
         """
         care = self._care_of(place)
-        self._read_owed(place, directory)
-        if self._is_true(place, directory, care) and not self._is_due(care):
+        if not self._needs_care(place, directory, care):
             return
-        if not (_acquired(care.lock, wait_s) or (care.sweeping and _acquired(care.lock, limits.INDEX_PATIENCE_S))):
-            return
+        while not self._had(place, care, wait_s):
+            if wait_s >= 0:
+                return
+            yield 0  # not waiting here: who has it may need the thread of this step for his next one
         try:
-            true = self._is_true(place, directory, care)
-            if true and not self._is_due(care):
+            if not self._needs_care(place, directory, care):
                 return
             known = self._stamps.known(place) or self._take_up(place)
             if known is None or not known.same_place(directory.stamp()):
                 # Another directory or owner: what lay in the one before is not told to anybody.
                 yield from self._build(place, directory, care)
                 return
-            sweep = False
+            yield from self._read_owed(place, directory)
+            true, sweep = self._is_true(place, directory, care), False
             if self._is_due(care):
                 sweep = self._due.waits(place, self._boxes.total(place))
                 care.swept = care.swept if sweep else self._monotonic()
@@ -120,8 +122,12 @@ class Reconciler:
     def rebuild(self, place: Place, directory: Directory) -> Iterator[int]:
         """A box from nothing but the files, as `steps` does it; the one before is asked until it is done."""
         care = self._care_of(place)
-        with care.lock:
+        while not _acquired(care.lock, limits.SWEEP_S):
+            yield 0
+        try:
             yield from self._build(place, directory, care)
+        finally:
+            care.lock.release()
 
     def due(self) -> frozenset[Place]:
         """Boxes whose files are to be looked at now, by `sweep`; each is told once."""
@@ -136,7 +142,7 @@ class Reconciler:
         with contextlib.closing(self._look_into(place, directory, care)) as work:
             while True:
                 care.sweeping = True  # before the lock is had: who does not get it is to know that it is not for long
-                had = _acquired(care.lock, 0)
+                had = _acquired(care.lock, 0)  # not waiting: a build has it, and needs the thread of this step
                 try:
                     if had and (not self._is_of(place, directory) or next(work, None) is None):
                         return
@@ -148,11 +154,13 @@ class Reconciler:
 
     def _look_into(self, place: Place, directory: Directory, care: _Care) -> Generator[int, None, None]:
         """First what is listed, then what the index has besides; how many messages each piece of it was about."""
-        for names in _parts(directory.names(), limits.SWEEP_ROWS):
+        for names in parts(directory.names(), limits.SWEEP_ROWS):
             differences = self._differences(place, directory, care.strange, names, sweep=True)
             changed = deque(differences.changed)
             while changed:
-                self._take_in(place, directory, _for_a_while(changed, self._monotonic), differences.known, care)
+                self._take_in(place, directory, for_a_while(changed, self._monotonic), differences.known, care)
+                if len(care.strange) >= limits.STRANGE_ENTRIES:
+                    break  # as a comparison does
                 if changed:
                     yield len(names)
             yield len(names)
@@ -161,9 +169,9 @@ class Reconciler:
             yield len(stems)
 
     def _is_of(self, place: Place, directory: Directory) -> bool:
-        """Whether what the index has of a place is of this directory and its owner."""
-        known = self._stamps.known(place) or self._boxes.stamp(place)
-        return known is not None and known.same_place(directory.stamp())
+        """Whether what the index has of a place is of this directory, and that still of whom it was opened for."""
+        known, stamp = self._stamps.known(place) or self._boxes.stamp(place), directory.stamp()
+        return known is not None and known.same_place(stamp) and stamp.uid == directory.owner_uid
 
     def tidy(self) -> Iterator[None]:
         """Take away what nobody asks any more, and make searches fast again, a part of the work at a time."""
@@ -184,29 +192,37 @@ class Reconciler:
     def _is_true(self, place: Place, directory: Directory, care: _Care) -> bool:
         return self._stamps.explain(place, directory.stamp()) and self._monotonic() < care.until
 
+    def _needs_care(self, place: Place, directory: Directory, care: _Care) -> bool:
+        return not self._is_true(place, directory, care) or self._is_due(care) or bool(self._index.owed(place))
+
+    def _had(self, place: Place, care: _Care, wait_s: float) -> bool:
+        """Whether the lock was to be had so soon; who has it for a moment, or reads what is owed, is waited for."""
+        if wait_s < 0:
+            return _acquired(care.lock, limits.SWEEP_S)
+        if _acquired(care.lock, wait_s):
+            return True
+        return _acquired(care.lock, limits.INDEX_PATIENCE_S if care.sweeping or self._index.owed(place) else 0)
+
     def _is_due(self, care: _Care) -> bool:
         """Whether every file is to be looked at again."""
         return self._monotonic() - care.swept >= limits.RECONCILE_SWEEP_S
 
-    def _read_owed(self, place: Place, directory: Directory) -> None:
+    def _read_owed(self, place: Place, directory: Directory) -> Iterator[int]:
         """Take in mail that the index's own thread left to us, since it takes long to read."""
-        owed = self._index.owed(place)
-        if not owed or not self._is_of(place, directory):
-            return
-        try:
-            for stem in sorted(owed):
-                entry = indexread.read(directory, place.folder, stem)
-                self._index.run(partial(_put, place, [entry]) if entry is not None else partial(_drop, place, stem))
-                owed.discard(stem)
-        finally:
-            self._index.owe(place, owed)
+        for stem, number in self._index.owed(place).items():
+            entry = indexread.read(directory, place.folder, stem)
+            if entry is not None:
+                self._put(place, directory, [entry])
+            else:
+                self._boxes.drop(place, [stem])
+            self._index.paid(place, stem, number)
+            yield 0
 
     def _take_up(self, place: Place) -> Stamp | None:
         """What an earlier process had compared; None: there is no such box."""
         stamp = self._boxes.stamp(place)
         if stamp is not None:
             self._stamps.compared(place, stamp)
-            self._care_of(place).compared = float("-inf")  # not with what lies there now
         return stamp
 
     def _build(self, place: Place, directory: Directory, care: _Care) -> Iterator[int]:
@@ -214,10 +230,10 @@ class Reconciler:
             stamp = directory.stamp()
             yield from self._fill(place, directory, stamp, care)
         for entries in self._read(place, directory, sorted(touched), care):
-            self._index.run(partial(_put, place, entries))
+            self._boxes.put(place, entries)
         gone = [stem for stem in touched if directory.listed(stem) is None]
         if gone:
-            self._index.run(lambda writer: [writer.drop(place, stem) for stem in gone])
+            self._boxes.drop(place, gone)
         self._settle(place, stamp, care)
 
     def _fill(self, place: Place, directory: Directory, stamp: Stamp, care: _Care) -> Iterator[int]:
@@ -255,7 +271,7 @@ class Reconciler:
         stamp = directory.stamp()
         care.strange = {stem: name for stem, name in care.strange.items() if directory.listed(stem) is not None}
         found, unclear = 0, False
-        for names in _parts(directory.names(), limits.RECONCILE_ROWS):
+        for names in parts(directory.names(), limits.RECONCILE_ROWS):
             differences = self._differences(place, directory, care.strange, names, sweep)
             found += differences.found
             found += self._take_in(place, directory, differences.changed, differences.known, care)
@@ -272,11 +288,22 @@ class Reconciler:
         """Read what differs, of which some is `known`. Returns: how many rows more there are for that."""
         more = 0
         for entries in filter(None, self._read(place, directory, stems, care)):
-            self._index.run(partial(_put, place, entries))
+            self._put(place, directory, entries)
             more += sum(entry.stem not in known for entry in entries)
         replaced = [stem for stem in known if stem in care.strange]  # by what is no mail
         self.missing(place, directory, replaced)
         return more
+
+    def _put(self, place: Place, directory: Directory, entries: list[Entry]) -> None:
+        """Write what was read; what was marked or removed meanwhile, before there was a row to change, once more."""
+        for _ in range(limits.REPLACED_ATTEMPTS):
+            self._boxes.put(place, entries)
+            stems = [one.stem for one in entries if not indexrow.is_of(one, directory.mark(one.stem, one.bundle))]
+            if not stems:
+                return
+            again = {stem: indexread.read(directory, place.folder, stem) for stem in stems}
+            self.missing(place, directory, [stem for stem, entry in again.items() if entry is None])
+            entries = [entry for entry in again.values() if entry is not None]
 
     def _differences(
         self, place: Place, directory: Directory, strange: Mapping[str, Name], names: dict[str, Name], sweep: bool
@@ -316,10 +343,10 @@ class Reconciler:
                 if care.strange:
                     care.strange.pop(stem, None)
             elif (name := directory.listed(stem)) is not None:
-                care.strange[stem] = name
-                if len(care.strange) >= limits.STRANGE_ENTRIES:
+                if len(care.strange) >= limits.STRANGE_ENTRIES and stem not in care.strange:
                     self._crowded(place, care)
                     break
+                care.strange[stem] = name
             if len(entries) >= limits.INDEX_BUILD_ROWS or size >= limits.INDEX_BUILD_OCTETS:
                 yield entries
                 entries, size = [], 0
@@ -346,25 +373,10 @@ class Reconciler:
             if indexread.read(directory, place.folder, stem) is None:
                 gone.append(stem)
         if gone:
-            dropped = self._index.run(lambda writer: [stem for stem in gone if writer.drop(place, stem)])
+            dropped = self._boxes.drop(place, gone)
             known = self._stamps.known(place)
             if known is not None and known.same_place(directory.stamp()):
                 self._gone(place, directory.owner_uid, dropped)
-
-
-def _parts(names: Iterator[tuple[str, Name]], most: int) -> Iterator[dict[str, Name]]:
-    """Of a file and a bundle of one name in a part the file; those of different parts are both in it."""
-    while listed := list(islice(names, most)):
-        yield dict(sorted(listed, key=lambda one: not one[1].bundle))
-
-
-def _for_a_while(stems: deque[str], monotonic: Callable[[], float]) -> Iterator[str]:
-    """At least one of what waits, and further ones for SWEEP_S."""
-    until = monotonic() + limits.SWEEP_S
-    while stems:
-        yield stems.popleft()
-        if monotonic() > until:
-            return
 
 
 def _acquired(lock: threading.Lock, wait_s: float) -> bool:
@@ -381,12 +393,3 @@ def _fill(box: int, entries: list[Entry], writer: Writer) -> None:
 
 def _clear(box: int, writer: Writer) -> bool:
     return writer.clear(box)
-
-
-def _drop(place: Place, stem: str, writer: Writer) -> None:
-    writer.drop(place, stem)
-
-
-def _put(place: Place, entries: list[Entry], writer: Writer) -> None:
-    for entry in entries:
-        writer.put(place, entry)

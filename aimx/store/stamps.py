@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from aimx import limits
 from aimx.store.browse import Place, Stamp
 
+_NEVER = -(2**63)  # nanoseconds; no directory has this time
+
 
 class Turn:
     """A mailbox directory on both sides of one change of ours; `after` only once it was made."""
@@ -71,6 +73,13 @@ class Stamps:
         with self._lock:
             for kept in (self._known, self._steps, self._coming):
                 kept.pop(place, None)
+
+    def doubt(self, place: Place) -> None:
+        """Something came there that the index does not know of: it is compared before it is told of again."""
+        with self._lock:
+            known = self._known.get(place)
+            if known is not None:
+                self._known[place] = known._replace(mtime_ns=_NEVER)
 
     def coming(self, place: Place, before_ns: int, after_ns: int) -> None:
         """A mail of ours came there that is not stored yet: `changed` follows, or it is taken back, soon."""

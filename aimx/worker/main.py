@@ -9,7 +9,8 @@ import socket
 
 import msgspec
 
-from aimx.effects import framing
+from aimx import limits
+from aimx.effects import framing, linux
 from aimx.model.job import Job, Ready
 from aimx.worker.job import Examiner
 
@@ -42,6 +43,7 @@ def _load(name: str) -> None:
 
 def serve(sock: socket.socket, checks: dict[str, bool]) -> None:
     """Report the verified privileges, then answer jobs until end of input."""
+    linux.malloc_bounds(limits.MALLOC_ARENAS, limits.MALLOC_MAPPED)
     pipe = framing.Pipe(sock)
     encode = msgspec.msgpack.Encoder().encode
     decode = msgspec.msgpack.Decoder(Job).decode

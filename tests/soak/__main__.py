@@ -51,11 +51,12 @@ class Soak:
     def __init__(self, stand: Stand, seconds: float, rates: Rates) -> None:
         self._lines = LINES if seconds >= LINES * PACE_S else FEW_LINES
         self._stand, self._each_s, self._rates = stand, seconds / self._lines, rates
-        self._traffic = Traffic(stand.daemon.port, stand.daemon.socket, stand.corpus_file, stand.large_file, rates)
+        self._traffic = Traffic(stand, rates)
         self.done: list[Interval] = []
         self._marks: set[str] = set()
         self._subjects: set[str] = set()
         self._refused: set[str] = set()
+        self._attached: set[str] = set()
 
     def run(self, agents: Agents) -> None:
         """Fill what fills once, then all intervals, one line each."""
@@ -76,6 +77,7 @@ class Soak:
             self._marks |= told.marks
             self._subjects |= told.subjects
             self._refused |= told.refused
+            self._attached |= told.attached
             self._line(number, self.done[-1])
 
     def _cpu(self) -> float:
@@ -106,10 +108,11 @@ class Soak:
     def _counted(self) -> list[str]:
         """Everything that was promised is there once."""
         ids = self._stand.hooked()
+        ended = {*(f"delivered {one}" for one in self._subjects), *(f"failed {one}" for one in self._refused)}
         return [
             *_differences("messages", self._marks, self._stand.stored()),
-            *_differences("records of deliveries", self._subjects, self._stand.recorded("delivered")),
-            *_differences("records of refusals", self._refused, self._stand.recorded("failed")),
+            *_differences("attachments", self._attached, self._stand.attached()),
+            *_differences("records of sent mail", ended, self._stand.recorded()),
             *_differences("arrivals at the other server", self._subjects, self._stand.arrived()),
             *_differences("runs of the hook", set(ids), self._stand.ran()),
             *_differences("messages of the hook", set(ids), ids),

@@ -1,6 +1,6 @@
 """The traffic of a soak that is large, or does not go well: a process of its own, told what to do on stdin.
 
-One thing at a time, in turn: a mail of up to 20 MB; a recipient that is not there; a size that is too much; a client
+One thing at a time, in turn: a mail of up to 25 MB; a recipient that is not there; a size that is too much; a client
 that vanishes within DATA; a letter that the other server refuses, and one that it does not take now. It prints `ready`,
 starts its clock at the next line, and ends with an error at an answer that should have been another.
 """
@@ -43,6 +43,15 @@ def marks(plan: Plan) -> frozenset[str]:
     return frozenset(marked("large", plan.first + index) for index, kind in enumerate(kinds(plan)) if kind == "large")
 
 
+def attachments(plan: Plan, digests: list[str]) -> frozenset[str]:
+    """What large mails of a plan answer, and the digest of what is attached to each."""
+    return frozenset(
+        f"{marked('large', number)} {digests[number // len(_KINDS) % len(digests)]}"
+        for number, kind in enumerate(kinds(plan), plan.first)
+        if kind == "large"
+    )
+
+
 def subjects(plan: Plan) -> frozenset[str]:
     """The subjects of the letters of a plan that are refused."""
     return frozenset(f"refused {plan.first + index}" for index, kind in enumerate(kinds(plan)) if kind == "refused")
@@ -53,7 +62,7 @@ def _large(plan: Plan, number: int) -> None:
     head = f"In-Reply-To: <{marked('large', number)}>\r\n".encode()
     peer = Peer(plan.port, tls=False)
     wires: list[bytes] = msgspec.msgpack.decode(Path(plan.corpus).read_bytes())
-    peer.send(MAILBOXES[turn % len(MAILBOXES)], head + wires[turn % len(wires)] + b".\r\n")
+    peer.send(MAILBOXES[turn // len(wires) % len(MAILBOXES)], head + wires[turn % len(wires)] + b".\r\n")
     peer.quit()
 
 

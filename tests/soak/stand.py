@@ -1,5 +1,8 @@
 """The daemon of a soak, its remote mail server, and what both say afterwards."""
 
+import email
+import email.policy
+import hashlib
 import json
 import os
 import re
@@ -20,11 +23,12 @@ from tests.harness import DOMAIN, Daemon, owner
 from tests.mailauth import signing
 
 _DISTINCT, _OCTETS = 500, 4000
-_LARGE = [200_000, 2_000_000, 200_000, 20_000_000, 200_000]  # octets
+_LARGE = [200_000, 2_000_000, 200_000, 25_000_000, 200_000]  # octets
 _PATIENCE_S = 300.0
 SENDER, HOOKED = corpus.MAILBOXES[:2]
 _MARK = re.compile(rb'^in_reply_to = "(.*)"$', re.M)
 _SUBJECT = re.compile(rb'^subject = "(.*)"$', re.M)
+_STATUS = re.compile(rb'^delivery_status = "(.*)"$', re.M)
 _FILES = ("state.db", "state.db-wal", "index.db", "index.db-wal")
 
 
@@ -51,6 +55,7 @@ class Stand(AbstractContextManager["Stand"]):
         self.corpus_file = str(file)
         large = [message for size in _LARGE for message in made.messages(size, 1, corpus.attachment)]
         (tree / "large").write_bytes(msgspec.msgpack.encode(large))
+        self.attachments = [_digest(_attached(message)) for message in large]
         self.large_file = str(tree / "large")
 
     def __enter__(self) -> "Stand":
@@ -92,15 +97,26 @@ class Stand(AbstractContextManager["Stand"]):
         """The marks of the messages in the inboxes."""
         return _fields(_MARK, (path for name in corpus.MAILBOXES for path in self.daemon.messages(name)))
 
+    def attached(self) -> Counter[str]:
+        """The marks of the messages with an attachment, and what that is."""
+        found: Counter[str] = Counter()
+        for name in corpus.MAILBOXES:
+            for path in (self.daemon.data / "inbox" / name).glob("*/*.pdf"):
+                (mark,) = _fields(_MARK, [path.parent / f"{path.parent.name}.md"])
+                found[f"{mark} {_digest(path.read_bytes())}"] += 1
+        return found
+
     def hooked(self) -> Counter[str]:
         """The ids of the messages in the mailbox with the hook."""
         return Counter(path.stem for path in self.daemon.messages(HOOKED))
 
-    def recorded(self, status: str) -> Counter[str]:
-        """The subjects of the records of sent mail that say it ended like that."""
-        said = f'delivery_status = "{status}"'.encode()
-        files = self.daemon.messages(SENDER, "sent")
-        return _fields(_SUBJECT, (path for path in files if said in path.read_bytes()))
+    def recorded(self) -> Counter[str]:
+        """How each sent mail ended of which there is a record, and its subject."""
+        found: Counter[str] = Counter()
+        for path in self.daemon.messages(SENDER, "sent"):
+            (subject,), (status,) = _fields(_SUBJECT, [path]), _fields(_STATUS, [path])
+            found[f"{status} {subject}"] += 1
+        return found
 
     def arrived(self) -> Counter[str]:
         """The subjects of the messages that the remote server took."""
@@ -119,6 +135,17 @@ class Stand(AbstractContextManager["Stand"]):
         home = self.daemon.data / ".aimx"
         sizes = {name: (home / name).stat().st_size for name in _FILES if (home / name).exists()}
         return {**sizes, **{name: len(os.listdir(home / name)) for name in ("staging", "spool")}}
+
+
+def _attached(message: bytes) -> bytes:
+    """The one attachment of a message of `corpus.attachment`."""
+    (part,) = email.message_from_bytes(message, policy=email.policy.default).iter_attachments()
+    octets: bytes = part.get_content()
+    return octets
+
+
+def _digest(octets: bytes) -> str:
+    return hashlib.sha256(octets).hexdigest()
 
 
 def _fields(field: re.Pattern[bytes], files: Iterable[Path]) -> Counter[str]:

@@ -12,7 +12,7 @@ from tests.bench.load import marked
 from tests.bench.submit import Plan as Outbound
 from tests.bench.watchers import Watchers
 from tests.soak import amiss
-from tests.soak.stand import SENDER
+from tests.soak.stand import SENDER, Stand
 
 KEPT_SHARE = 5  # of so many mails one comes over a connection with TLS that stays for the interval
 _PATIENCE_S = 60.0
@@ -43,7 +43,7 @@ class Rates(NamedTuple):
 class Told(NamedTuple):
     """What the clients of one interval say: counts, messages per second, milliseconds (median and worst), what watchers
     saw too little. Every mail that was taken has one of the `marks`, every one that was sent a subject of `subjects`,
-    every one that was refused one of `refused`.
+    every one that was refused one of `refused`; `attached` tells large mails and what is attached to them.
     """
 
     marks: frozenset[str]
@@ -52,6 +52,7 @@ class Told(NamedTuple):
     subjects: frozenset[str]
     out_ms: tuple[float, float]
     refused: frozenset[str]
+    attached: frozenset[str]
     unseen: int
     wrong: int
 
@@ -59,8 +60,10 @@ class Told(NamedTuple):
 class Traffic:
     """Clients of one daemon; every interval starts and ends its own, so that their own memory says nothing."""
 
-    def __init__(self, port: int, socket: Path, corpus: str, large: str, rates: Rates) -> None:
-        self._port, self._socket, self._corpus, self._large, self._rates = port, str(socket), corpus, large, rates
+    def __init__(self, stand: Stand, rates: Rates) -> None:
+        self._port, self._socket = stand.daemon.port, str(stand.daemon.socket)
+        self._corpus, self._large, self._digests = stand.corpus_file, stand.large_file, stand.attachments
+        self._rates = rates
 
     def burst(self, count: int) -> frozenset[str]:
         """So many mails as fast as they are taken; their marks."""
@@ -98,6 +101,7 @@ class Traffic:
             frozenset(f"{outbound.mark} {mail}" for mail in range(outbound.count)),
             (went["median"] * 1000, went["worst"] * 1000),
             amiss.subjects(strange),
+            amiss.attachments(strange, self._digests),
             coming - int(seen["least"]),
             int(seen["wrong"]),
         )
