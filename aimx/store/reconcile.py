@@ -164,9 +164,7 @@ class Reconciler:
                 if changed:
                     yield len(names)
             yield len(names)
-        for stems in self._boxes.stems(place, limits.SWEEP_ROWS):
-            self.missing(place, directory, [stem for stem in stems if directory.listed(stem) is None])
-            yield len(stems)
+        yield from self._look_for_gone(place, directory, limits.SWEEP_ROWS)
 
     def _is_of(self, place: Place, directory: Directory) -> bool:
         """Whether what the index has of a place is of this directory, and that still of whom it was opened for."""
@@ -278,7 +276,8 @@ class Reconciler:
             unclear = unclear or differences.unclear or not differences.known.isdisjoint(care.strange)
         self._index.flush([place])
         if unclear or found < self._boxes.count(place):
-            self._look_for_all(place, directory)
+            for _ in self._look_for_gone(place, directory, limits.RECONCILE_ROWS):
+                pass
         self._settle(place, stamp, care, sweep)
         self._index.submit(lambda writer: writer.stamp(place, self._stamps.known(place) or NOWHERE))
 
@@ -326,10 +325,11 @@ class Reconciler:
         unclear = any(rows[stem].bundle != names[stem].bundle for stem in known)
         return _Differences(changed, known, len(rows), unclear)
 
-    def _look_for_all(self, place: Place, directory: Directory) -> None:
-        """The index has more than was listed: which of it is gone."""
-        for stems in self._boxes.stems(place, limits.RECONCILE_ROWS):
+    def _look_for_gone(self, place: Place, directory: Directory, most: int) -> Iterator[int]:
+        """Which of all that the index has is gone, so many at a time."""
+        for stems in self._boxes.stems(place, most):
             self.missing(place, directory, [stem for stem in stems if directory.listed(stem) is None])
+            yield len(stems)
 
     def _read(self, place: Place, directory: Directory, stems: Iterable[str], care: _Care) -> Iterator[list[Entry]]:
         """The messages among these names, some at a time; remembers which are none."""
